@@ -1,0 +1,1 @@
+"""What the house stands on: the local stack, the command line, migrations and the data centre as code."""

@@ -1,0 +1,1 @@
+"""The kernel every function stands on: transactions, identity, isolation, problems, printing, storage."""

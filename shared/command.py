@@ -1,0 +1,223 @@
+"""`@command` and `@query`: the edge of a transaction.
+
+    @router.post("/visits", status_code=201)
+    @command("outpatient.registration.write")
+    def register_visit(tx: Tx, body: RegisterVisit) -> VisitView: ...
+
+The route has checked token, campus and permission before the body is read. Here, in the endpoint's own thread: open
+the session, answer a repeated command from its first answer, run the use case, serialise, commit; a deadlock or
+serialisation failure runs it again on a new session, a few times. Nobody else commits.
+"""
+
+import hashlib
+import inspect
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, wraps
+from typing import Any, Literal, TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel, TypeAdapter
+from sqlalchemy import and_, bindparam, func, select, text
+from starlette.responses import Response
+
+from shared.database.engine import COUNTER, Retry, Timeouts
+from shared.database.query import Query
+from shared.identity.actor import Actor
+from shared.locks import TRY_LOCK, LockKind, lock_key
+from shared.problems import Busy, Problem
+from shared.runtime import Runtime
+from shared.tables import IdempotentAnswer
+from shared.telemetry import RETRIES
+from shared.tx import Tx
+
+F = TypeVar("F", bound=Callable[..., Any])
+ATTEMPTS = 5
+
+PUBLIC = ""
+"""Permission of a route that anyone signed on may call."""
+
+
+class StillRunning(Problem):
+    status = 409
+    code = "command_still_running"
+    title = "该操作正在处理"
+
+
+class KeyReused(Problem):
+    status = 422
+    code = "idempotency_key_reused"
+    title = "幂等键已用于其他请求"
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """How a route is entered: what the caller must hold and what kind of work follows."""
+
+    kind: Literal["command", "query"]
+    permission: str
+    timeouts: Timeouts
+
+
+@dataclass(slots=True)
+class Call:
+    """What the route found out about a request before its body was parsed."""
+
+    actor: Actor
+    campus: str
+    runtime: Runtime
+    function: str
+    target: str
+    """Method, path and query: what an Idempotency-Key is bound to besides the body."""
+    traceparent: str
+    idempotency_key: str | None
+    if_match: int | None
+    body: bytes
+    status_code: int
+
+
+class Document:
+    """An answer that is not JSON: a printed form, an exported list."""
+
+    __slots__ = ("content", "filename", "media_type")
+
+    def __init__(self, content: bytes, media_type: str, filename: str) -> None:
+        self.content = content
+        self.media_type = media_type
+        self.filename = filename
+
+
+def command(permission: str, timeouts: Timeouts = COUNTER) -> Callable[[F], F]:
+    """A use case that changes something. The client sends an Idempotency-Key made when the person decided."""
+    return _edge(Edge("command", permission, timeouts))
+
+
+def query(permission: str, timeouts: Timeouts = COUNTER) -> Callable[[F], F]:
+    """A use case that reads. It may still write audit rows."""
+    return _edge(Edge("query", permission, timeouts))
+
+
+def _edge(edge: Edge) -> Callable[[F], F]:
+    def decorate(use_case: F) -> F:
+        signature = inspect.signature(use_case, eval_str=True)
+        parameters = list(signature.parameters.values())
+        if not parameters or parameters[0].annotation is not Tx:
+            raise TypeError(f"{use_case.__qualname__}: the first parameter of a {edge.kind} is tx: Tx")
+        request = inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Request)
+        keywords = [item.replace(kind=inspect.Parameter.KEYWORD_ONLY) for item in parameters[1:]]
+
+        @wraps(use_case)
+        def endpoint(request: Request, **arguments: Any) -> Response:
+            return _run(edge, use_case, request.state.call, arguments, signature.return_annotation)
+
+        endpoint.__signature__ = signature.replace(parameters=[request, *keywords])  # type: ignore[attr-defined]
+        endpoint.__annotations__ = {item.name: item.annotation for item in [request, *keywords]} | {
+            "return": signature.return_annotation
+        }
+        endpoint.edge = edge  # type: ignore[attr-defined]
+        return endpoint  # type: ignore[return-value]
+
+    return decorate
+
+
+def _run(edge: Edge, use_case: Callable[..., Any], call: Call, arguments: dict[str, Any], answer_type: Any) -> Response:
+    runtime = call.runtime
+    scope = runtime.scope(call.actor, call.campus, edge.permission)
+    for attempt in range(ATTEMPTS):
+        try:
+            with runtime.database.transaction(scope, edge.timeouts) as session:
+                tx = Tx(session, call.actor, call.campus, runtime.clock(), call.traceparent, call.if_match)
+                if call.idempotency_key is not None:
+                    first = _first_answer(tx, call)
+                    if first is not None:
+                        return _respond(first.body, first.status, replayed=True)
+                result = use_case(tx, **arguments)
+                if isinstance(result, Document):
+                    return _document(result)
+                status, body = (204, b"") if result is None else (call.status_code, serialise(result, answer_type))
+                if edge.kind == "command" and not tx.audited:
+                    tx.audit(use_case.__name__, "request", call.target)
+                if call.idempotency_key is not None:
+                    _keep_answer(tx, call, status, body)
+                if tx.emitted:
+                    session.execute(WAKE_RELAY)
+            return _respond(body, status, version=getattr(result, "version", None))
+        except Retry:
+            RETRIES.labels(call.function).inc()
+            time.sleep(random.uniform(0.005, 0.02) * 2**attempt)  # noqa: S311  jitter, not a secret
+    raise Busy("同一记录的操作过于集中，当前操作未保存，请重试。")
+
+
+WAKE_RELAY = Query(
+    object,
+    select(func.pg_notify("his_outbox", "")).where(
+        text(f"pg_try_advisory_xact_lock_shared({lock_key(LockKind.RELAY)})")
+    ),
+)
+"""Wake the relay at commit, but only when it sleeps: awake it holds this lock, and a NOTIFY would queue all commits."""
+
+_FIND_ANSWER = Query(
+    IdempotentAnswer,
+    select(IdempotentAnswer).where(
+        and_(IdempotentAnswer.subject == bindparam("subject"), IdempotentAnswer.key == bindparam("key"))
+    ),
+)
+
+
+def _request_hash(call: Call) -> bytes:
+    return hashlib.sha256(b"\0".join((call.target.encode(), call.campus.encode(), call.body))).digest()
+
+
+def _first_answer(tx: Tx, call: Call) -> IdempotentAnswer | None:
+    subject, key = call.actor.subject, call.idempotency_key or ""
+    ours = tx.session.send(TRY_LOCK, key=lock_key(LockKind.IDEMPOTENCY, f"{subject}\0{key}"))
+    answer = tx.session.first(_FIND_ANSWER, subject=subject, key=key)
+    if not ours.one():
+        raise StillRunning("上一次提交仍在处理，请稍候查看结果，不要重复提交。")
+    if answer is not None and answer.request_hash != _request_hash(call):
+        raise KeyReused("同一 Idempotency-Key 不能用于内容不同的请求，请为新的操作生成新的键。")
+    return answer
+
+
+def _keep_answer(tx: Tx, call: Call, status: int, body: bytes) -> None:
+    tx.session.add(
+        IdempotentAnswer(
+            subject=call.actor.subject,
+            key=call.idempotency_key or "",
+            campus_id=tx.campus,
+            request_hash=_request_hash(call),
+            status=status,
+            body=body,
+            created_at=tx.now,
+        )
+    )
+
+
+@cache
+def _adapter(answer_type: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(answer_type)
+
+
+def serialise(result: Any, answer_type: Any) -> bytes:
+    """JSON of an answer."""
+    if isinstance(result, BaseModel):
+        return type(result).__pydantic_serializer__.to_json(result)
+    return _adapter(answer_type).dump_json(result)
+
+
+def _respond(body: bytes, status: int, *, version: int | None = None, replayed: bool = False) -> Response:
+    response = Response(body, status_code=status, media_type="application/json" if body else None)
+    if version is not None:
+        response.headers["etag"] = f'"{version}"'
+    if replayed:
+        response.headers["idempotent-replayed"] = "true"
+    return response
+
+
+def _document(document: Document) -> Response:
+    from urllib.parse import quote
+
+    disposition = f"inline; filename*=UTF-8''{quote(document.filename)}"
+    return Response(document.content, media_type=document.media_type, headers={"content-disposition": disposition})

@@ -1,0 +1,65 @@
+"""Serve the function target: functions-framework's ASGI application under uvicorn, with a drain on SIGTERM.
+
+    python -m shared.serve            # PORT, HOST, HIS_FUNCTIONS, HIS_DRAIN_SECONDS from the environment
+
+On SIGTERM readiness turns false first, so that the gateway sends nobody new; then the listener closes and what is
+in flight finishes. A second signal ends at once.
+"""
+
+import os
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+from functions_framework.aio import create_asgi_app
+
+from shared.application import HOST
+from shared.settings import settings
+
+SOURCE = Path(__file__).with_name("host.py")
+
+
+class DrainingServer(uvicorn.Server):
+    """A server that is unready for a while before it stops listening."""
+
+    def __init__(self, config: uvicorn.Config, delay: float) -> None:
+        super().__init__(config)
+        self._delay = delay
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        draining = HOST.runtime is not None and HOST.runtime.draining
+        if sig != signal.SIGTERM or draining or HOST.runtime is None or self._delay <= 0:
+            super().handle_exit(sig, frame)
+            return
+        HOST.runtime.draining = True
+        stop = threading.Timer(self._delay, super().handle_exit, (sig, frame))
+        stop.daemon = True
+        stop.start()
+
+
+def main() -> None:
+    """Run until told to stop."""
+    configuration = settings()
+    server = DrainingServer(
+        uvicorn.Config(
+            create_asgi_app(target="main", source=str(SOURCE), signature_type="http"),
+            host=os.environ.get("HOST", "0.0.0.0"),  # noqa: S104  inside its pod; the laptop sets loopback
+            port=int(os.environ.get("PORT", "8080")),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=30,
+            backlog=1024,
+        ),
+        delay=configuration.drain_seconds,
+    )
+    try:
+        server.run()
+    finally:
+        HOST.close()
+
+
+if __name__ == "__main__":
+    main()

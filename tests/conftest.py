@@ -1,0 +1,55 @@
+"""Fixtures of every test.
+
+hospital       one per test file: a cloned database, every function in one host, callers with tokens
+postgres       the running test server (infra.local.postgres.Postgres)
+object_store   endpoint, keys and bucket of the running S3 server
+keycloak       the running Keycloak with the realm `consortium` not yet provisioned
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from infra.local.postgres import Postgres
+from tests.support import services
+from tests.support.hospital import Hospital, cloned_hospital
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Postgres:
+    return services.postgres()
+
+
+@pytest.fixture(scope="module")
+def hospital() -> Iterator[Hospital]:
+    with cloned_hospital() as one:
+        yield one
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        services.stop_all()
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """How many acceptance cases of each specification ran, and how many passed."""
+    outcomes: dict[str, dict[int, bool]] = defaultdict(dict)
+    for outcome in ("passed", "failed", "error"):
+        for report in terminalreporter.stats.get(outcome, []):
+            for spec, number in dict(getattr(report, "user_properties", ())).get("cases", []):
+                passed = outcome == "passed" and outcomes[spec].get(number, True)
+                outcomes[spec][number] = passed
+    if outcomes:
+        terminalreporter.section("acceptance cases")
+        for spec, cases in sorted(outcomes.items()):
+            passed = sorted(number for number, good in cases.items() if good)
+            terminalreporter.write_line(f"{spec}: {len(passed)} of {len(cases)} passing ({passed})")
+
+
+@pytest.fixture(autouse=True)
+def _record_cases(request: pytest.FixtureRequest, record_property: Any) -> None:
+    cases = [tuple(mark.args) for mark in request.node.iter_markers("case")]
+    if cases:
+        record_property("cases", cases)
