@@ -44,7 +44,3 @@ def metadata() -> MetaData:
         if find_spec(models) is not None:
             import_module(models)
     return Model.metadata
-
-
-def stands(name: str) -> bool:
-    return find_spec(f"functions.{name.replace('/', '.')}.main") is not None

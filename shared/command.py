@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, wraps
 from typing import Any, Literal, TypeVar
+from urllib.parse import quote
 
 from fastapi import Request
 from pydantic import BaseModel, TypeAdapter
@@ -79,14 +80,19 @@ class Call:
 
 
 class Document:
-    """An answer that is not JSON: a printed form, an exported list."""
+    """An answer that is not JSON: a printed form, an exported list. `make` runs after the commit."""
 
-    __slots__ = ("content", "filename", "media_type")
+    __slots__ = ("_filename", "_make", "_media_type")
 
-    def __init__(self, content: bytes, media_type: str, filename: str) -> None:
-        self.content = content
-        self.media_type = media_type
-        self.filename = filename
+    def __init__(self, make: Callable[[], bytes], media_type: str, filename: str) -> None:
+        self._make = make
+        self._media_type = media_type
+        self._filename = filename
+
+    def response(self) -> Response:
+        """The document itself, to be shown in the browser."""
+        disposition = f"inline; filename*=UTF-8''{quote(self._filename)}"
+        return Response(self._make(), media_type=self._media_type, headers={"content-disposition": disposition})
 
 
 def command(permission: str, timeouts: Timeouts = COUNTER) -> Callable[[F], F]:
@@ -134,15 +140,17 @@ def _run(edge: Edge, use_case: Callable[..., Any], call: Call, arguments: dict[s
                     if first is not None:
                         return _respond(first.body, first.status, replayed=True)
                 result = use_case(tx, **arguments)
-                if isinstance(result, Document):
-                    return _document(result)
-                status, body = (204, b"") if result is None else (call.status_code, serialise(result, answer_type))
+                status, body = (204, b"") if result is None else (call.status_code, b"")
+                if result is not None and not isinstance(result, Document):
+                    body = serialise(result, answer_type)
                 if edge.kind == "command" and not tx.audited:
                     tx.audit(use_case.__name__, "request", call.target)
                 if call.idempotency_key is not None:
                     _keep_answer(tx, call, status, body)
                 if tx.emitted:
                     session.execute(WAKE_RELAY)
+            if isinstance(result, Document):
+                return result.response()
             return _respond(body, status, version=getattr(result, "version", None))
         except Retry:
             RETRIES.labels(call.function).inc()
@@ -214,10 +222,3 @@ def _respond(body: bytes, status: int, *, version: int | None = None, replayed: 
     if replayed:
         response.headers["idempotent-replayed"] = "true"
     return response
-
-
-def _document(document: Document) -> Response:
-    from urllib.parse import quote
-
-    disposition = f"inline; filename*=UTF-8''{quote(document.filename)}"
-    return Response(document.content, media_type=document.media_type, headers={"content-disposition": disposition})

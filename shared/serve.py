@@ -44,7 +44,7 @@ def main() -> None:
     configuration = settings()
     server = DrainingServer(
         uvicorn.Config(
-            create_asgi_app(target="main", source=str(SOURCE), signature_type="http"),
+            create_asgi_app("main", str(SOURCE), "http"),  # type: ignore[no-untyped-call]
             host=os.environ.get("HOST", "0.0.0.0"),  # noqa: S104  inside its pod; the laptop sets loopback
             port=int(os.environ.get("PORT", "8080")),
             log_level="warning",

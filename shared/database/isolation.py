@@ -6,6 +6,7 @@
 Kinds of table
     campus_table        rows of one campus; read where readable, written only where one acts
     record_table        the same, and readable elsewhere through a record-access grant for its patient
+    shared_read_table   rows of one campus that every campus reads, with the reason why
     consortium_table    one truth for all campuses, with the reason why (kept as its policy's comment)
     worker_table        written by functions, drained by the worker (outbox and its like)
 
@@ -47,6 +48,14 @@ def campus_table(table: str, *, update: bool = True, read: str = "") -> list[str
 def record_table(table: str, *, update: bool = True, patient: str = "patient_id") -> list[str]:
     """A clinical record: another campus reads it only while a grant for the patient is in force there."""
     return campus_table(table, update=update, read=f" OR kernel.may_read_record({patient})")
+
+
+def shared_read_table(table: str, reason: str, *, update: bool = True) -> list[str]:
+    """Rows of one campus that every campus may read, with the reason why; written only where one acts."""
+    return [
+        *campus_table(table, update=update, read=f" OR {SIGNED_ON}"),
+        "COMMENT ON POLICY campus_reads ON {} IS '{}'".format(table, reason.replace("'", "''")),
+    ]
 
 
 def consortium_table(table: str, reason: str, *, update: bool = True) -> list[str]:

@@ -22,7 +22,7 @@ from shared.database.model import Model
 T = TypeVar("T")
 Converter = Callable[[Any], Any]
 
-DIALECT = PGDialect_psycopg()
+DIALECT: Any = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 
 
 def among(column: Any, name: str) -> ColumnElement[bool]:
@@ -96,7 +96,7 @@ def _builder(row_type: type[T], statement: ClauseElement) -> Callable[[Sequence[
 
         return build_model
     if hasattr(row_type, "_make"):
-        return cast(Callable[[Sequence[Any]], T], row_type._make)
+        return cast(Callable[[Sequence[Any]], T], row_type._make)  # type: ignore[attr-defined]
     if is_dataclass(row_type):
         names = [field.name for field in fields(row_type)]
         return lambda values: row_type(**dict(zip(names, values, strict=True)))

@@ -41,6 +41,7 @@ def sign(claims: Mapping[str, Any], **changes: Any) -> str:
         "iat": now,
         "exp": now + 300,
         "auth_time": now,
+        "typ": "Bearer",
         "azp": "his-web",
         "sid": str(uuid4()),
         **claims,

@@ -1,0 +1,165 @@
+"""Staff accounts: who signs on under which 工号 with which posts, kept equal to what organisation says."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from keycloak import KeycloakAdmin
+from keycloak.exceptions import KeycloakPostError
+
+from shared.identity.keycloak_admin import Report, call
+from shared.identity.realm import Representation
+
+_CHUNK = 100
+_FEW = 40
+"""Up to here accounts are looked up one by one; beyond it reading the whole realm is cheaper."""
+
+
+@dataclass(frozen=True, slots=True)
+class StaffAccount:
+    """One person as organisation knows them.
+
+    staff_no: 工号, the sign-on name (the realm keeps it in lower case), never reused.
+    staff_id: also becomes the account's subject, so a realm rebuilt from nothing knows people by the same id.
+    posts: campus -> post codes held now.
+    enabled: False for a leaver or a suspended person; all sessions end at once.
+    initial_password: set when the account is made and never again; changed at the first sign-on unless told otherwise.
+    """
+
+    staff_no: str
+    name: str
+    staff_id: UUID
+    posts: Mapping[str, Collection[str]] = field(default_factory=dict)
+    enabled: bool = True
+    initial_password: str | None = field(default=None, repr=False)
+    must_change_password: bool = True
+
+    @property
+    def username(self) -> str:
+        return self.staff_no.lower()
+
+    @property
+    def group_paths(self) -> frozenset[str]:
+        return frozenset(f"/{campus}/{post}" for campus, codes in self.posts.items() for post in codes)
+
+
+def sync_staff(admin: KeycloakAdmin, people: Sequence[StaffAccount]) -> Report:
+    """Make the accounts of these people be as given; others are left alone. Nobody is deleted, leavers are disabled.
+
+    Works in the admin's current realm, after `provision`. Raises ValueError, before anything is changed, for a post or
+    campus the realm doesn't know. An account the realm refuses (say, for its initial password) is listed in
+    `report.refused`, the others go on.
+    """
+    report = Report()
+    groups = _group_ids(admin)
+    if unknown := {path for person in people for path in person.group_paths} - groups.keys():
+        raise ValueError(f"no such campus or post: {', '.join(sorted(unknown))}")
+    usernames = [person.username for person in people]
+    found = _look_up(admin, usernames) if len(people) <= _FEW else _look_up_all(admin, set(usernames), groups)
+    missing = [person for person in people if person.username not in found and person.enabled]
+    for person in people:
+        if person.username in found:
+            account, held = found[person.username]
+            _settle(admin, report, person, account, held, groups)
+        elif not person.enabled:
+            report.unchanged += 1
+    for start in range(0, len(missing), _CHUNK):
+        _create(admin, report, missing[start : start + _CHUNK])
+    return report
+
+
+Found = dict[str, tuple[Representation, frozenset[str]]]
+"""User name -> the account and the paths of its groups."""
+
+
+def _group_ids(admin: KeycloakAdmin) -> dict[str, str]:
+    ids: dict[str, str] = {}
+    for campus in call(admin, "get", "groups", max=-1, subGroupsCount="false"):
+        ids[campus["path"]] = campus["id"]
+        for post in call(admin, "get", f"groups/{campus['id']}/children", max=-1, subGroupsCount="false"):
+            ids[post["path"]] = post["id"]
+    return ids
+
+
+def _look_up(admin: KeycloakAdmin, usernames: Sequence[str]) -> Found:
+    found: Found = {}
+    for username in usernames:
+        for account in call(admin, "get", "users", username=username, exact="true", briefRepresentation="false"):
+            held = call(admin, "get", f"users/{account['id']}/groups", max=-1)
+            found[username] = account, frozenset(group["path"] for group in held)
+    return found
+
+
+def _look_up_all(admin: KeycloakAdmin, usernames: Collection[str], groups: Mapping[str, str]) -> Found:
+    held: dict[str, set[str]] = {}
+    for path, group_id in groups.items():
+        for member in call(admin, "get", f"groups/{group_id}/members", max=-1, briefRepresentation="true"):
+            held.setdefault(member["id"], set()).add(path)
+    accounts = call(admin, "get", "users", max=-1, briefRepresentation="false")
+    return {
+        account["username"]: (account, frozenset(held.get(account["id"], ())))
+        for account in accounts
+        if account["username"] in usernames
+    }
+
+
+def _settle(
+    admin: KeycloakAdmin,
+    report: Report,
+    person: StaffAccount,
+    account: Representation,
+    held: frozenset[str],
+    groups: Mapping[str, str],
+) -> None:
+    path = f"users/{account['id']}"
+    wanted = {
+        "firstName": person.name,
+        "enabled": person.enabled,
+        "attributes": {"staff_id": [str(person.staff_id)]},
+    }
+    changed = any(account.get(key) != value for key, value in wanted.items())
+    if changed:
+        kept = {key: value for key, value in account.items() if key not in ("userProfileMetadata", "access")}
+        call(admin, "put", path, {**kept, **wanted})
+        if account["enabled"] and not person.enabled:
+            admin.user_logout(account["id"])
+    report.count(f"account {person.staff_no}", changed)
+    for surplus in sorted(held - person.group_paths):
+        call(admin, "delete", f"{path}/groups/{groups[surplus]}")
+        report.removed.append(f"post {surplus} of {person.staff_no}")
+    for lacking in sorted(person.group_paths - held):
+        call(admin, "put", f"{path}/groups/{groups[lacking]}", {})
+        report.created.append(f"post {lacking} of {person.staff_no}")
+
+
+def _create(admin: KeycloakAdmin, report: Report, people: Sequence[StaffAccount]) -> None:
+    realm = admin.get_current_realm() or ""
+    try:
+        admin.partial_import_realm(
+            realm, {"ifResourceExists": "FAIL", "users": [_representation(person) for person in people]}
+        )
+    except KeycloakPostError:
+        if len(people) == 1:  # the import gives no reason; these are the two there are
+            report.refused.append(f"account {people[0].staff_no}: password against the policy, or staff id in use")
+            return
+        for person in people:  # one of them spoils the whole import; find out which
+            _create(admin, report, [person])
+    else:
+        report.created += [f"account {person.staff_no}" for person in people]
+
+
+def _representation(person: StaffAccount) -> Representation:
+    account: Representation = {
+        "id": str(person.staff_id),
+        "username": person.username,
+        "firstName": person.name,
+        "enabled": True,
+        "attributes": {"staff_id": [str(person.staff_id)]},
+        "groups": sorted(person.group_paths),
+        "requiredActions": [],
+    }
+    if person.initial_password is not None:
+        account["credentials"] = [{"type": "password", "value": person.initial_password}]
+        if person.must_change_password:
+            account["requiredActions"] = ["UPDATE_PASSWORD"]
+    return account

@@ -1,0 +1,113 @@
+"""Actor: who acts in a request or event, and what that person, device or function may do where."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Literal
+from uuid import UUID
+
+from shared.identity.posts import PATIENT, consortium_wide_permissions, permissions_of
+from shared.identity.problems import CampusNotAllowed, FreshSignOnRequired, PermissionDenied
+
+Kind = Literal["staff", "patient", "device", "system"]
+
+ALL_CAMPUSES = frozenset({"*"})
+"""Stands for every campus, those opened tomorrow too. `*` can't be a campus code."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who acts.
+
+    kind: staff (职工), patient (患者), device (设备, bound to one campus), system (a function acting for itself:
+    event handlers and sweeps; never built from a token).
+    subject: stable id in the realm; for the system `system:<function>`.
+    posts: campus code -> post codes held there now. Secondment (派驻) shows as a campus that comes and goes.
+    patient_ids: persons of the patient index a patient account is bound to (self and family).
+    campus: the one campus of a device or of the system; None for people.
+    session_id, client, acr, signed_on_at: the sign-on itself (OpenID Connect `sid`, `azp`, `acr`, `auth_time`).
+    """
+
+    kind: Kind
+    subject: str
+    name: str
+    staff_id: UUID | None = None
+    posts: Mapping[str, frozenset[str]] = field(default_factory=dict, hash=False)
+    patient_ids: frozenset[UUID] = frozenset()
+    campus: str | None = None
+    session_id: str | None = None
+    client: str | None = None
+    acr: str | None = None
+    signed_on_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        held = MappingProxyType({campus: frozenset(codes) for campus, codes in self.posts.items() if codes})
+        object.__setattr__(self, "posts", held)
+
+    def posts_at(self, campus: str) -> frozenset[str]:
+        """Post codes held at a campus."""
+        return self.posts.get(campus, frozenset())
+
+    @property
+    def campuses(self) -> frozenset[str]:
+        """Campuses where the actor may act and write. Empty for a patient, who may ask at any and owns none."""
+        if self.campus is not None:
+            return frozenset((self.campus,))
+        return frozenset(self.posts)
+
+    @property
+    def readable_campuses(self) -> frozenset[str]:
+        """Campuses whose rows the actor may read in some function: `ALL_CAMPUSES` with a consortium-wide post.
+
+        `readable_with` is narrower and to be preferred where the permission is known.
+        """
+        if any(consortium_wide_permissions(self.posts_at(campus)) for campus in self.posts):
+            return ALL_CAMPUSES
+        return self.campuses
+
+    def readable_with(self, permission: str) -> frozenset[str]:
+        """Campuses whose rows the actor may read under this very permission.
+
+        A cashier of one campus who keeps prices at another reads visits of the first only, and a consortium-wide
+        post opens all campuses for its own permissions, not for those of the other posts its holder has.
+        """
+        if self.kind == "system":
+            return self.campuses
+        if any(permission in consortium_wide_permissions(self.posts_at(campus)) for campus in self.posts):
+            return ALL_CAMPUSES
+        return frozenset(campus for campus in self.posts if self.may(permission, campus))
+
+    def may(self, permission: str, campus: str) -> bool:
+        """Whether the actor may do this while acting at this campus.
+
+        Staff and devices: by the posts held there. Patients: what every patient may, at any campus. The system: all,
+        at its own campus; what calls it was decided when the code was written.
+        """
+        held = self.posts.get(campus)
+        if held:
+            return permission in permissions_of(held)
+        if self.kind == "patient":
+            return permission in PATIENT.permissions
+        return self.kind == "system" and campus == self.campus
+
+    def require(self, permission: str, campus: str) -> None:
+        """Refuse with CampusNotAllowed (no post at that campus) or PermissionDenied (a post without this right)."""
+        if self.may(permission, campus):
+            return
+        if self.kind != "patient" and campus not in self.campuses:
+            raise CampusNotAllowed("您在该院区当前没有任职或派驻，请切换到有岗位的院区再办理。", campus=campus)
+        raise PermissionDenied("您的岗位没有办理此业务的权限，如工作需要请向科室负责人申请。", permission=permission)
+
+    def require_fresh_sign_on(self, now: datetime, within: timedelta = timedelta(minutes=5)) -> None:
+        """Ask for the password again (再认证) unless the person signed on within the last minutes.
+
+        Before refund approval, break-glass, export and signing of narcotics. Raises FreshSignOnRequired.
+        """
+        if self.signed_on_at is None or now - self.signed_on_at > within:
+            raise FreshSignOnRequired("该操作需要再次验证身份，请重新输入密码后继续，已填写的内容会保留。")
+
+
+def system_actor(function_name: str, campus: str) -> Actor:
+    """The function itself as actor, for event handlers and sweeps, bound to the campus of the event."""
+    return Actor(kind="system", subject=f"system:{function_name}", name=function_name, campus=campus)

@@ -1,0 +1,72 @@
+"""The administrator's connection to Keycloak, and what provisioning and account keeping report."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from keycloak import KeycloakAdmin
+from keycloak.exceptions import raise_error_from_response
+
+from shared.settings import Settings
+
+
+@dataclass(slots=True)
+class Report:
+    """What a run changed, one line per object ("client role outpatient.registration.read")."""
+
+    created: list[str] = field(default_factory=list)
+    updated: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    """Objects the server would not take, with the likely reason."""
+    unchanged: int = 0
+    drift: tuple[str, ...] = ()
+    """Changes although the declaration is the one of the last run: somebody's handiwork, to be alarmed."""
+
+    @property
+    def changes(self) -> list[str]:
+        return [*self.created, *self.updated, *self.removed]
+
+    def count(self, what: str, changed: bool) -> None:
+        """An object that stood there already: repaired, or found in order."""
+        if changed:
+            self.updated.append(what)
+        else:
+            self.unchanged += 1
+
+
+def connect(settings: Settings) -> KeycloakAdmin:
+    """The administrator's connection, working in our realm and signed on in `master`."""
+    return KeycloakAdmin(
+        server_url=f"{settings.keycloak_url}/",
+        username=settings.keycloak_admin,
+        password=settings.keycloak_admin_password,
+        realm_name=settings.keycloak_realm,
+        user_realm_name="master",
+        timeout=30,
+    )
+
+
+def call(
+    admin: KeycloakAdmin, verb: Literal["get", "post", "put", "delete"], path: str, body: Any = None, **query: Any
+) -> Any:
+    """One call below the current realm, for what the library has no method for or none without extra look-ups."""
+    url = f"admin/realms/{admin.get_current_realm()}/{path}"
+    connection = admin.connection
+    if verb == "get":
+        answer = connection.raw_get(url, **query)
+    elif verb == "post":
+        answer = connection.raw_post(url, data=json.dumps(body))
+    elif verb == "put":
+        answer = connection.raw_put(url, data=json.dumps(body))
+    else:
+        answer = connection.raw_delete(url, **({} if body is None else {"data": json.dumps(body)}))
+    return raise_error_from_response(answer, {})
+
+
+def device_secret(admin: KeycloakAdmin, client_id: str) -> str:
+    """The secret a device signs on with, to be put into it once and shown to nobody. Raises KeyError."""
+    internal_id = admin.get_client_id(client_id)
+    if internal_id is None:
+        raise KeyError(client_id)
+    return str(admin.get_client_secrets(internal_id)["value"])
