@@ -1,0 +1,1 @@
+"""Clinic schedule and number pool (门诊排班管理), module 44."""

@@ -1,0 +1,34 @@
+"""Gates of outpatient registration."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from functions.organisation.structure.gates import UnitToClose
+from functions.outpatient.registration import queries
+from shared.gates import Gate, Objection
+from shared.tx import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class VisitToRegister:
+    """A visit about to be registered."""
+
+    patient_id: UUID
+    unit_id: UUID
+    clinic_id: UUID
+    session_id: UUID
+    day: date
+    payer_kind: str
+
+
+before_register: Gate[VisitToRegister] = Gate("outpatient/registration: before_register")
+"""medical_affairs/insurance informs and warns of entitlement; outpatient/booking warns of a suspended booker;
+consortium/referral informs of a referral (no second fee)."""
+
+
+def answer_before_close_unit(tx: Tx, question: UnitToClose) -> Iterable[Objection]:
+    """A unit whose patients still wait stays open."""
+    if tx.session.first(queries.OPEN_VISIT_OF_UNIT, unit_id=question.unit_id) is not None:
+        yield Objection("block", "unit_has_visits", "该科室还有未就诊的挂号", "请先完成就诊或退号")
