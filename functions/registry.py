@@ -19,7 +19,7 @@ MODULES: tuple[str, ...] = (
 )
 """Function apps in building order: each calls only earlier ones."""
 
-KERNEL_TABLES = ("shared.tables",)
+KERNEL_TABLES = ("shared.tables", "shared.storage.models", "shared.printing.models")
 
 
 def app(name: str) -> FunctionApp:

@@ -118,10 +118,11 @@ def _edge(edge: Edge) -> Callable[[F], F]:
         def endpoint(request: Request, **arguments: Any) -> Response:
             return _run(edge, use_case, request.state.call, arguments, signature.return_annotation)
 
-        endpoint.__signature__ = signature.replace(parameters=[request, *keywords])  # type: ignore[attr-defined]
-        endpoint.__annotations__ = {item.name: item.annotation for item in [request, *keywords]} | {
-            "return": signature.return_annotation
-        }
+        shown = Response if signature.return_annotation is Document else signature.return_annotation
+        endpoint.__signature__ = signature.replace(  # type: ignore[attr-defined]
+            parameters=[request, *keywords], return_annotation=shown
+        )
+        endpoint.__annotations__ = {item.name: item.annotation for item in [request, *keywords]} | {"return": shown}
         endpoint.edge = edge  # type: ignore[attr-defined]
         return endpoint  # type: ignore[return-value]
 

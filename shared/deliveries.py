@@ -7,71 +7,55 @@ Broker takes as done. The inbox row and the effect commit together, so a second 
 """
 
 import logging
-from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 from fastapi import Request
 from pydantic import ValidationError
-from sqlalchemy import bindparam, select
-from sqlalchemy.dialects.postgresql import insert
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from events.envelope import Event
+from events.inbox import CLAIM, COUNT_FAILURE, ORIGINAL
 from events.wire import Delivery, NotACloudEvent, parse
 from shared.command import ATTEMPTS, WAKE_RELAY
 from shared.database.engine import COUNTER, Retry
-from shared.database.query import Query
 from shared.function import FunctionApp
 from shared.http import authenticate, limited_body, problem_response
 from shared.identity.actor import Actor, system_actor
 from shared.identity.problems import PermissionDenied, TokenMissing
 from shared.problems import Busy, NotFound, Problem
 from shared.runtime import Runtime
-from shared.tables import DeliveryFailure, InboxEntry, OutboxEvent
+from shared.tables import OutboxEvent
 from shared.telemetry import EVENTS, accept_trace, span
 from shared.tx import Tx
 
 log = logging.getLogger("his.events")
-
-_CLAIM = Query(
-    str,
-    insert(InboxEntry)
-    .values(
-        event_id=bindparam("event_id"),
-        source=bindparam("source"),
-        subscriber=bindparam("subscriber"),
-        campus_id=bindparam("campus_id"),
-        handled_at=bindparam("handled_at"),
-    )
-    .on_conflict_do_nothing()
-    .returning(InboxEntry.event_id),
-)
-_OUTBOX_ROW = Query(OutboxEvent, select(OutboxEvent).where(OutboxEvent.event_id == bindparam("event_id")))
-_failure = insert(DeliveryFailure).values(
-    event_id=bindparam("event_id"),
-    subscriber=bindparam("subscriber"),
-    campus_id=bindparam("campus_id"),
-    attempts=1,
-    reason=bindparam("reason"),
-    at=bindparam("at"),
-)
-_RECORD_FAILURE = Query(
-    int,
-    _failure.on_conflict_do_update(
-        index_elements=["event_id", "subscriber"],
-        set_={
-            "attempts": DeliveryFailure.attempts + 1,
-            "reason": _failure.excluded.reason,
-            "at": _failure.excluded.at,
-        },
-    ),
-)
 
 
 class NotHandled(Problem):
     status = 503
     code = "event_not_handled"
     title = "事件尚未处理"
+
+
+class NotBelieved(TokenMissing):
+    """The delivery is not what the outbox holds, and no device vouches for it."""
+
+    code = "event_not_believed"
+    title = "事件来源无法确认"
+
+
+class DataMismatch(Problem):
+    """The event is true, but this version of the subscriber cannot read its data."""
+
+    status = 503
+    code = "event_data_mismatch"
+    title = "事件数据与订阅方不符"
+
+
+class _Late(Exception):
+    """The row is closed: this subscriber's dead letter was written before the delivery came."""
 
 
 async def handshake(request: Request) -> Response:
@@ -99,13 +83,13 @@ async def deliver(request: Request) -> Response:
 
 def _subscribers(request: Request, delivery: Delivery) -> list[FunctionApp]:
     apps: dict[str, FunctionApp] = request.app.state.apps
-    named = request.path_params.get("area")
-    if named is None:
-        return [app for app in apps.values() if delivery.type in app.handlers]
-    app = apps.get(f"{named}/{request.path_params['module']}")
-    if app is None or delivery.type not in app.handlers:
-        raise NotFound("该功能没有订阅此类事件。")
-    return [app]
+    if (area := request.path_params.get("area")) is not None:
+        named = apps.get(f"{area}/{request.path_params['module']}")
+        apps = {named.name: named} if named else {}
+    subscribers = [app for app in apps.values() if delivery.type in app.handlers]
+    if not subscribers:
+        raise NotFound("此处没有功能订阅此类事件。")
+    return subscribers
 
 
 def _deliver_to_all(subscribers: list[FunctionApp], delivery: Delivery, runtime: Runtime, device: Actor | None) -> None:
@@ -113,9 +97,11 @@ def _deliver_to_all(subscribers: list[FunctionApp], delivery: Delivery, runtime:
     for app in subscribers:
         try:
             outcome = handle(app, delivery, runtime, device)
-        except (TokenMissing, PermissionDenied, NotACloudEvent):
+        except NotBelieved:
             raise
         except Exception as error:
+            if device is not None and isinstance(error, Problem):
+                raise  # the device's own, to be mended there
             failed.append(app.name)
             outcome = "failed"
             log.warning(
@@ -123,16 +109,22 @@ def _deliver_to_all(subscribers: list[FunctionApp], delivery: Delivery, runtime:
                 exc_info=error,
                 extra={"fields": {"event_type": delivery.type, "event_id": delivery.id, "subscriber": app.name}},
             )
-            _record_failure(app, delivery, runtime, error)
+            if device is None:
+                _count_failure(app, delivery, runtime, error)
         EVENTS.labels(app.name, delivery.type, outcome).inc()
     if failed:
         raise NotHandled(f"以下功能尚未处理该事件，稍后会再次投递：{'、'.join(failed)}。")
 
 
 def handle(app: FunctionApp, delivery: Delivery, runtime: Runtime, device: Actor | None = None) -> str:
-    """Run one subscriber's handler once in its own transaction. Returns `handled` or `repeated`."""
+    """Run one subscriber's handler once in its own transaction. Returns `handled`, `repeated` or `late`.
+
+    A late delivery finds its outbox row closed: the event is a dead letter for this subscriber, younger events of its
+    subject may have gone by, and only a person's replay may still bring it.
+    """
+    if device is not None:
+        _require_permission(app, delivery, device)
     kind, handler = app.handlers[delivery.type]
-    event = _typed(kind, delivery)
     actor = device or system_actor(app.name, delivery.campus)
     scope = runtime.scope(actor, delivery.campus)
     traceparent = accept_trace(delivery.traceparent)
@@ -140,73 +132,77 @@ def handle(app: FunctionApp, delivery: Delivery, runtime: Runtime, device: Actor
         try:
             with span(f"event {app.name}", traceparent), runtime.database.transaction(scope, COUNTER) as session:
                 tx = Tx(session, actor, delivery.campus, runtime.clock(), traceparent)
-                outbox = session.send(_OUTBOX_ROW, event_id=_event_id(delivery)) if device is None else None
+                original = None if device else session.send(ORIGINAL, event_id=_event_id(delivery))
                 claim = session.send(
-                    _CLAIM,
+                    CLAIM,
                     event_id=delivery.id,
-                    source=delivery.source,
+                    source=_inbox_source(delivery, device),
                     subscriber=app.name,
                     campus_id=delivery.campus,
                     handled_at=tx.now,
                 )
-                _trust(app, delivery, device, outbox.first() if outbox else None)
+                row = _believed(delivery, original.first()) if original else None
                 if claim.first() is None:
                     return "repeated"
-                handler(tx, event)
+                if row is not None and row.closed_at is not None:
+                    raise _Late
+                handler(tx, _typed(kind, row.data if row else delivery.data, device))
                 session.execute(WAKE_RELAY)
             return "handled"
+        except _Late:
+            return "late"
         except Retry:
             continue
     raise Busy()
 
 
-def _typed(kind: type[Event], delivery: Delivery) -> Event:
-    try:
-        return kind.model_validate(delivery.data)
-    except ValidationError as error:
-        fields = "、".join(".".join(str(part) for part in item["loc"]) for item in error.errors())
-        raise NotACloudEvent(f"事件数据不符合 {delivery.type} 的定义：{fields}。") from error
+def _inbox_source(delivery: Delivery, device: Actor | None) -> str:
+    """A device's events are kept apart under its own name, so that none can be taken for another's, or for ours."""
+    return f"{device.subject} {delivery.source}" if device else delivery.source
 
 
-def _event_id(delivery: Delivery) -> object:
-    from uuid import UUID
-
+def _event_id(delivery: Delivery) -> UUID:
     try:
         return UUID(delivery.id)
     except ValueError:
-        raise TokenMissing("外部事件须带设备令牌。") from None
+        raise NotBelieved("外部事件须带设备令牌。") from None
 
 
-def _trust(app: FunctionApp, delivery: Delivery, device: Actor | None, row: OutboxEvent | None) -> None:
-    if device is not None:
-        permission = f"{app.name.replace('/', '.')}.receive"
-        if not device.may(permission, delivery.campus):
-            raise PermissionDenied("该设备无权在此院区发送此类事件。", permission=permission)
-        return
-    ours = row is not None and (row.type, row.source, row.subject, row.campus_id, row.data) == (
+def _believed(delivery: Delivery, row: OutboxEvent | None) -> OutboxEvent:
+    """The outbox row of an event of our own. Refuses a delivery that is not exactly what was emitted."""
+    if row is None or (row.type, row.source, row.subject, row.campus_id, row.data) != (
         delivery.type,
         delivery.source,
         delivery.subject,
         delivery.campus,
         delivery.data,
-    )
-    if not ours:
-        raise TokenMissing("事件不在发件箱中；外部事件须带设备令牌。")
+    ):
+        raise NotBelieved("事件不在发件箱中；外部事件须带设备令牌。")
+    return row
 
 
-def _record_failure(app: FunctionApp, delivery: Delivery, runtime: Runtime, error: Exception) -> None:
+def _require_permission(app: FunctionApp, delivery: Delivery, device: Actor) -> None:
+    permission = f"{app.name.replace('/', '.')}.receive"
+    if device.kind != "device" or not device.may(permission, delivery.campus):
+        raise PermissionDenied("该设备无权在此院区发送此类事件。", permission=permission)
+
+
+def _typed(kind: type[Event], data: dict[str, Any], device: Actor | None) -> Event:
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        fields = "、".join(".".join(str(part) for part in item["loc"]) for item in error.errors())
+        problem = NotACloudEvent if device else DataMismatch
+        raise problem(f"事件数据不符合 {kind.event_type} 的定义：{fields}。") from error
+
+
+def _count_failure(app: FunctionApp, delivery: Delivery, runtime: Runtime, error: Exception) -> None:
     reason = error.code if isinstance(error, Problem) else type(error).__name__
     actor = system_actor(app.name, delivery.campus)
-    now: datetime = runtime.clock()
     try:
         with runtime.database.transaction(runtime.scope(actor, delivery.campus)) as session:
             session.execute(
-                _RECORD_FAILURE,
-                event_id=_event_id(delivery),
-                subscriber=app.name,
-                campus_id=delivery.campus,
-                reason=reason,
-                at=now,
+                COUNT_FAILURE, event_id=_event_id(delivery), subscriber=app.name, reason=reason, at=runtime.clock()
             )
     except Exception as second:
         log.error("failure not recorded", exc_info=second)

@@ -61,6 +61,7 @@ class AuditEntry(CampusOwned, Model):
     __tablename__ = "audit_entries"
     __table_args__ = (
         Index(None, "campus_id", "entry_id"),
+        Index(None, "campus_id", "transaction", "entry_id"),
         Index(None, "patient_id", "at"),
         Index(None, "subject_kind", "subject_id"),
         {"schema": KERNEL},
@@ -113,8 +114,8 @@ class OutboxEvent(CampusOwned, Model):
     __tablename__ = "outbox"
     __table_args__ = (
         Index("ix_outbox_open", "subject", "seq", postgresql_where=text("closed_at IS NULL")),
+        Index("ix_outbox_due", "seq", postgresql_where=text("closed_at IS NULL")),
         Index(None, "created_at"),
-        Index(None, "seq"),
         {"schema": KERNEL},
     )
 
@@ -179,6 +180,18 @@ class DeliveryFailure(CampusOwned, Model):
     attempts: Mapped[int] = mapped_column(Integer)
     reason: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime]
+
+
+class HeldSubject(CampusOwned, Model):
+    """The kill switch of delivery: events of a held subject wait until an operator releases it."""
+
+    __tablename__ = "held_subjects"
+    __table_args__ = (PrimaryKeyConstraint("campus_id", "subject"), {"schema": KERNEL})
+
+    subject: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text)
+    held_by: Mapped[str] = mapped_column(Text)
+    held_at: Mapped[datetime]
 
 
 class AccessGrant(Model):

@@ -2,8 +2,8 @@
 
 hospital       one per test file: a cloned database, every function in one host, callers with tokens
 postgres       the running test server (infra.local.postgres.Postgres)
-object_store   endpoint, keys and bucket of the running S3 server
-keycloak       the running Keycloak with the realm `consortium` not yet provisioned
+object_store   the running S3 server (infra.local.storage.Storage)
+keycloak       the running Keycloak (infra.local.keycloak.Keycloak), without a realm of ours
 """
 
 from collections import defaultdict
@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from infra.local.keycloak import Keycloak
 from infra.local.postgres import Postgres
+from infra.local.storage import Storage
 from tests.support import services
 from tests.support.hospital import Hospital, cloned_hospital
 
@@ -20,6 +22,16 @@ from tests.support.hospital import Hospital, cloned_hospital
 @pytest.fixture(scope="session")
 def postgres() -> Postgres:
     return services.postgres()
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Storage:
+    return services.object_store()
+
+
+@pytest.fixture(scope="session")
+def keycloak() -> Keycloak:
+    return services.keycloak()
 
 
 @pytest.fixture(scope="module")

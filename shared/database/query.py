@@ -12,7 +12,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, Generic, TypeVar, cast
 
-from sqlalchemy import ColumnElement, any_, bindparam, insert
+from sqlalchemy import ColumnElement, Text, any_, bindparam, insert, literal_column
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.sql.expression import ClauseElement
@@ -28,6 +28,16 @@ DIALECT: Any = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 def among(column: Any, name: str) -> ColumnElement[bool]:
     """`column = ANY(:name)`: one statement text for a list of any length."""
     return cast(ColumnElement[bool], column == any_(bindparam(name, type_=ARRAY(column.type))))
+
+
+def constant(value: str) -> ColumnElement[str]:
+    """A text written into the statement instead of bound, so that a partial index on it can be used by any plan."""
+    return literal_column("'{}'".format(value.replace("'", "''")), Text)
+
+
+def one_of(column: Any, *values: str) -> ColumnElement[bool]:
+    """`column IN ('a', 'b')` with the values written into the statement."""
+    return cast(ColumnElement[bool], column.in_([constant(value) for value in values]))
 
 
 class Query(Generic[T]):
@@ -80,7 +90,10 @@ class Query(Generic[T]):
             if (processor := bind.type.dialect_impl(DIALECT).bind_processor(DIALECT)) is not None
         }
         self._build = _builder(self.row_type, self._statement)
-        self._sql = str(compiled)
+        sql = str(compiled)
+        if "POSTCOMPILE" in sql:
+            raise TypeError(f"use one_of or among instead of in_ with values: {sql}")
+        self._sql = sql
 
 
 def _builder(row_type: type[T], statement: ClauseElement) -> Callable[[Sequence[Any]], T]:

@@ -33,10 +33,8 @@ _REQUIRED = ["iss", "aud", "sub", "exp", "iat", "typ"]
 class _Verified(NamedTuple):
     actor: Actor
     issued_at: float
-    expires_at: float
-    """Unix second after which the token is refused, the accepted clock difference included."""
     fresh_until: float
-    """Unix second after which it is verified anew."""
+    """Unix second from which it is verified anew: never later than its expiry."""
 
 
 class TokenVerifier:
@@ -70,7 +68,7 @@ class TokenVerifier:
         self._audience = audience
         self._algorithms = list(algorithms)
         self._leeway = leeway
-        self._denied = denied or InMemoryDenyList()
+        self._denied = InMemoryDenyList() if denied is None else denied
         self._remember = remember
         self._remember_seconds = remember_seconds
         self._clock = clock
@@ -93,8 +91,6 @@ class TokenVerifier:
         if verified is None or now >= verified.fresh_until:
             verified = self._verify(token, now)
             self._keep(digest, verified)
-        if now >= verified.expires_at:
-            raise TokenExpired("登录已过期，请重新登录。")
         actor = verified.actor
         subjects = (actor.subject,) if actor.staff_id is None else (actor.subject, str(actor.staff_id))
         if any(self._denied.is_denied(subject, actor.session_id, verified.issued_at) for subject in subjects):
@@ -139,7 +135,7 @@ class TokenVerifier:
         if now >= expires_at:
             raise TokenExpired("登录已过期，请重新登录。")
         actor = actor_of(claims)
-        return _Verified(actor, issued_at, expires_at, min(expires_at, now + self._remember_seconds))
+        return _Verified(actor, issued_at, min(expires_at, now + self._remember_seconds))
 
     def _keep(self, digest: bytes, verified: _Verified) -> None:
         with self._lock:

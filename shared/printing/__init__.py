@@ -1,7 +1,7 @@
 """Printing (打印): paper forms are versioned layouts as data, drawn to PDF.
 
     layout = layout_in_force(tx, "registration_slip")
-    data = slip_data(...)                                  # inside the transaction
+    check_data(layout, data)                               # inside the transaction: refuse before counting a print
     pdf = render(layout, data, reprint=count)              # outside it: drawing takes tens of milliseconds
 
 A layout is HTML and paged CSS with a JSON schema of its data. Shipped ones stand in
@@ -9,6 +9,7 @@ layouts/<form>/<version>/; the hospital publishes its own in kernel.print_layout
 release. WeasyPrint and Jinja2 are imported by the first print.
 """
 
+from shared.printing.data import check_data
 from shared.printing.layout import Layout, Paper, choose_layout, shipped_forms, shipped_layouts
 from shared.printing.problems import (
     LayoutBroken,
@@ -19,7 +20,7 @@ from shared.printing.problems import (
     PrintDataMissing,
     PrintFontMissing,
 )
-from shared.printing.render import render, render_preview
+from shared.printing.render import render, render_preview, warm_up
 
 __all__ = [
     "Layout",
@@ -31,9 +32,11 @@ __all__ = [
     "PrintDataInvalid",
     "PrintDataMissing",
     "PrintFontMissing",
+    "check_data",
     "choose_layout",
     "render",
     "render_preview",
     "shipped_forms",
     "shipped_layouts",
+    "warm_up",
 ]

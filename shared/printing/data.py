@@ -42,6 +42,11 @@ def prepare(layout: Layout, data: Mapping[str, Any]) -> dict[str, Any]:
     return completed
 
 
+def check_data(layout: Layout, data: Mapping[str, Any]) -> None:
+    """Raise what `render` would for this data: for use inside the transaction that counts a print done after it."""
+    prepare(layout, data)
+
+
 def _report(layout: Layout, places: Mapping[str, str]) -> dict[str, Any]:
     errors = [{"field": path, "message": title} for path, title in places.items()]
     return {"errors": errors, "form": layout.form, "layout_version": layout.version}
@@ -92,7 +97,7 @@ def _is_moment(value: object) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """JSON values: money and quantities as exact decimal strings, times in ISO 8601."""
+    """JSON values: money and quantities as exact decimal strings, times in ISO 8601; null is the same as absent."""
     match value:
         case Enum():
             return _plain(value.value)
@@ -105,7 +110,7 @@ def _plain(value: Any) -> Any:
         case UUID():
             return str(value)
         case Mapping():
-            return {str(key): _plain(item) for key, item in value.items()}
+            return {str(key): _plain(item) for key, item in value.items() if item is not None}
         case Sequence():
             return [_plain(item) for item in value]
     raise TypeError(f"{type(value).__name__} can't be printed; floats in particular lose cents")
@@ -113,19 +118,21 @@ def _plain(value: Any) -> Any:
 
 def _absent(error: Any) -> bool:
     """Whether an error says that something is not there rather than that it is wrong."""
-    if error.validator in ("required", "minLength", "minItems"):
-        return True
-    return error.instance is None and error.validator in ("type", "enum", "const", "format")
+    return error.validator in ("required", "dependentRequired", "minLength", "minItems")
 
 
 def _places(error: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
     path = _path(error.absolute_path)
     if error.validator == "required":
-        for name in error.validator_value:
-            if name not in error.instance:
-                yield (f"{path}.{name}" if path else name), error.schema.get("properties", {}).get(name, {})
+        wanted = error.validator_value
+    elif error.validator == "dependentRequired":
+        wanted = [name for given, names in error.validator_value.items() if given in error.instance for name in names]
     else:
         yield path, error.schema
+        return
+    for name in wanted:
+        if name not in error.instance:
+            yield (f"{path}.{name}" if path else name), error.schema.get("properties", {}).get(name, {})
 
 
 def _path(parts: Sequence[str | int]) -> str:

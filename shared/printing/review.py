@@ -139,7 +139,10 @@ def _style(css: str) -> list[dict[str, str]]:
             found[f"样式中不允许 @{token.value}"] = None
         elif token.type == "url" and not token.value.startswith("data:"):
             found["样式不能引用外部地址"] = None
-        elif token.type == "function" and token.lower_name in ("url", "src", "image", "image-set", "attr"):
+        elif token.type == "function" and token.lower_name == "url":
+            if not all(part.type == "string" and part.value.startswith("data:") for part in token.arguments):
+                found["样式不能引用外部地址"] = None
+        elif token.type == "function" and token.lower_name in ("src", "image", "image-set", "attr"):
             found[f"样式中不允许 {token.name}()"] = None
         elif token.type == "ident" and token.lower_value == "important":
             found["样式中不允许 !important，否则可能遮住补打标记"] = None

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateError, Undefined, nodes
+from jinja2 import StrictUndefined, Template, TemplateError, Undefined, UndefinedError, nodes
 from jinja2.meta import find_undeclared_variables
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -62,7 +62,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         if isinstance(obj, LoopContext) and argument in _LOOP:
             return getattr(obj, argument)
         if isinstance(obj, Undefined):
-            return getattr(obj, str(argument))
+            raise UndefinedError(f"{argument} of nothing")
         known = (isinstance(obj, dict) and isinstance(argument, str)) or (
             isinstance(obj, list | tuple) and isinstance(argument, int | slice)
         )

@@ -4,11 +4,13 @@ import io
 import struct
 import zipfile
 import zlib
+from datetime import timedelta
 
 from minio import Minio
 
 from shared.ids import new_id
-from shared.storage import ObjectStore
+from shared.storage import PDF, PNG, FileKind, ObjectStore, StoredFile, confirm, reserve, upload
+from tests.support.hospital import Hospital
 
 
 def pdf(size: int = 400) -> bytes:
@@ -64,3 +66,27 @@ class Bucket:
     def drop(self) -> None:
         self.remove(*self.keys())
         self._client.remove_bucket(self.name)
+
+
+SCANS = FileKind("consent-scan", frozenset({PDF, PNG}))
+MIB = 1024 * 1024
+LIMIT = 40 * MIB
+DAY = timedelta(days=1)
+NOBODY = ObjectStore("127.0.0.1:9", "key", "secret", "his")
+"""A store that does not answer."""
+
+
+def reserved(hospital: Hospital, content_type: str = PDF, campus: str = "hq") -> StoredFile:
+    with hospital.tx(campus) as tx:
+        return reserve(tx, SCANS, content_type)
+
+
+def stored(hospital: Hospital, store: ObjectStore, data: bytes, campus: str = "hq") -> StoredFile:
+    row = reserved(hospital, campus=campus)
+    uploaded = upload(store, row, io.BytesIO(data), LIMIT)
+    with hospital.tx(campus) as tx:
+        return confirm(tx, row.file_id, uploaded)
+
+
+def state_of(hospital: Hospital, row: StoredFile) -> str:
+    return str(hospital.value("SELECT state FROM kernel.stored_files WHERE file_id = %s", [row.file_id]))

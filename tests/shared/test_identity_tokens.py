@@ -1,100 +1,36 @@
-"""Offline verification of tokens: what passes, everything that must not, and what it costs the identity server."""
+"""Offline verification of tokens: what passes, and everything that must not."""
 
 import base64
 import hashlib
 import hmac
 import json
-import threading
 import timeit
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from uuid import UUID
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import padding
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+from jwt.algorithms import RSAAlgorithm
 
-from shared.identity.denied import DenyEntry, InMemoryDenyList
-from shared.identity.keys import SigningKeys, http_fetch
-from shared.identity.problems import IdentityUnavailable, SubjectDenied, TokenExpired, TokenInvalid, TokenMissing
-from shared.identity.tokens import MAX_TOKEN_BYTES, TokenVerifier, bearer_token
-
-ISSUER = "https://id.example/realms/consortium"
-AUDIENCE = "his"
-START = 1_800_000_000
-STAFF_ID = "0193b0a0-0000-7000-8000-000000000001"
-
-# One pair for all tests: making keys is what takes time here.
-RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-OTHER_RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-EC_KEY = ec.generate_private_key(ec.SECP256R1())
-
-STAFF = {
-    "iss": ISSUER,
-    "aud": AUDIENCE,
-    "sub": STAFF_ID,
-    "typ": "Bearer",
-    "azp": "his-web",
-    "iat": START,
-    "exp": START + 300,
-    "auth_time": START - 60,
-    "acr": "1",
-    "sid": "session-1",
-    "name": "王小明",
-    "preferred_username": "1001",
-    "staff_id": STAFF_ID,
-    "posts": ["/hq/registrar", "/mch/registrar", "/mch/schedule_clerk"],
-}
-_KINDS = ("staff_id", "posts", "sid", "auth_time")
-PATIENT = {k: v for k, v in STAFF.items() if k not in _KINDS} | {"patient_ids": [STAFF_ID]}
-DEVICE = {k: v for k, v in STAFF.items() if k not in (*_KINDS, "name")} | {"device": "bridge", "campus": "mch"}
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = float(START)
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Realm:
-    """The identity server's side: keys by kid, a key document that counts its readers and can be out of reach."""
-
-    def __init__(self) -> None:
-        self.keys = {"rsa-1": RSA_KEY, "ec-1": EC_KEY}
-        self.fetches = 0
-        self.down = False
-
-    def document(self):
-        self.fetches += 1
-        if self.down:
-            raise ConnectionRefusedError("the identity server is out of reach")
-        return {"keys": [self._entry(kid, key) for kid, key in self.keys.items()] + [self._encryption_key()]}
-
-    @staticmethod
-    def _entry(kid, key):
-        algorithm, name = (
-            (ECAlgorithm, "ES256") if isinstance(key, ec.EllipticCurvePrivateKey) else (RSAAlgorithm, "RS256")
-        )
-        return {**algorithm.to_jwk(key.public_key(), as_dict=True), "kid": kid, "use": "sig", "alg": name}
-
-    @staticmethod
-    def _encryption_key():
-        entry = RSAAlgorithm.to_jwk(OTHER_RSA_KEY.public_key(), as_dict=True)
-        return {**entry, "kid": "enc-1", "use": "enc", "alg": "RSA-OAEP"}
-
-    def token(self, claims=STAFF, *, kid="rsa-1", key=None, algorithm=None, headers=None, **changes):
-        key = key or self.keys[kid]
-        algorithm = algorithm or ("ES256" if isinstance(key, ec.EllipticCurvePrivateKey) else "RS256")
-        merged = {name: value for name, value in {**claims, **changes}.items() if value is not ...}
-        named = {} if kid is None else {"kid": kid}
-        return jwt.encode(merged, key, algorithm, headers={**named, **(headers or {})})
+from shared.identity.problems import TokenExpired, TokenInvalid, TokenMissing
+from shared.identity.tokens import MAX_TOKEN_BYTES, bearer_token
+from tests.shared.identity_realm import (
+    AUDIENCE,
+    DEVICE,
+    OTHER_RSA_KEY,
+    PATIENT,
+    RSA_KEY,
+    STAFF,
+    STAFF_ID,
+    START,
+    Clock,
+    Realm,
+    make_verifier,
+)
 
 
 @pytest.fixture
@@ -108,18 +44,8 @@ def clock():
 
 
 @pytest.fixture
-def denied():
-    return InMemoryDenyList()
-
-
-@pytest.fixture
-def verifier(realm, clock, denied):
-    return make_verifier(realm, clock, denied)
-
-
-def make_verifier(realm, clock, denied=None, **more):
-    keys = SigningKeys(realm.document, ("RS256", "ES256"), clock=clock)
-    return TokenVerifier(ISSUER, AUDIENCE, keys=keys, denied=denied, clock=clock, **more)
+def verifier(realm, clock):
+    return make_verifier(realm, clock)
 
 
 def segment(value) -> str:
@@ -221,7 +147,10 @@ def claims_replaced(realm):
         pytest.param(lambda realm: realm.token(kid="ec-1", key=RSA_KEY), id="key of another kind"),
         pytest.param(lambda realm: realm.token(key=OTHER_RSA_KEY), id="foreign key, known kid"),
         pytest.param(lambda realm: realm.token(kid="rsa-9", key=OTHER_RSA_KEY), id="unknown kid"),
-        pytest.param(lambda realm: realm.token(kid="enc-1", key=OTHER_RSA_KEY), id="encryption key"),
+        pytest.param(lambda realm: realm.token(kid="enc-RSA-OAEP", key=OTHER_RSA_KEY), id="encryption key"),
+        pytest.param(
+            lambda realm: realm.token(kid="enc-RS256", key=OTHER_RSA_KEY), id="encryption key of our algorithm"
+        ),
         pytest.param(lambda realm: realm.token(kid=None, key=RSA_KEY), id="no kid"),
         pytest.param(with_own_key_in_header, id="key in the header"),
         pytest.param(claims_replaced, id="claims replaced"),
@@ -357,7 +286,7 @@ def test_no_mutation_of_a_token_verifies(data):
             verifier.verify(mutant)
 
 
-# Expiry, memory and the deny list
+# Expiry and memory
 
 
 @pytest.mark.case("42", 3)
@@ -416,210 +345,16 @@ def test_the_bearer_scheme_is_read_in_any_case():
     assert bearer_token("bearer abc.def.ghi") == bearer_token("Bearer  abc.def.ghi") == "abc.def.ghi"
 
 
-@pytest.mark.parametrize(
-    ("entry", "refused"),
-    [
-        (DenyEntry(subject=STAFF_ID), True),
-        (DenyEntry(subject="somebody else"), False),
-        (DenyEntry(sid="session-1"), True),
-        (DenyEntry(sid="session-2"), False),
-        (DenyEntry(subject=STAFF_ID, sid="session-2"), False),
-        (DenyEntry(subject="somebody else", sid="session-1"), False),
-        (DenyEntry(subject=STAFF_ID, issued_before=START + 0.5), True),
-        (DenyEntry(subject=STAFF_ID, issued_before=START), False),
-    ],
-)
-def test_a_withdrawal_counts_at_once_for_remembered_tokens_too(verifier, realm, denied, entry, refused):
-    token = realm.token()
-    assert verifier.verify(token).kind == "staff"
-    denied.replace([entry])
-    if refused:
-        with pytest.raises(SubjectDenied) as refusal:
-            verifier.verify(token)
-        assert (refusal.value.status, refusal.value.code) == (401, "subject_denied")
-    else:
-        assert verifier.verify(token).kind == "staff"
-    denied.replace([])
-    assert verifier.verify(token).kind == "staff"
-
-
-def test_a_person_is_denied_by_staff_id_whatever_the_realm_calls_the_account(verifier, realm, denied):
-    token = realm.token(sub="f1e2")
-    assert verifier.verify(token).subject == "f1e2"
-    denied.replace([DenyEntry(sid="session-9"), DenyEntry(subject=STAFF_ID), DenyEntry(subject=STAFF_ID, sid="x")])
-    with pytest.raises(SubjectDenied):
-        verifier.verify(token)
-
-
-def test_a_deny_entry_names_somebody():
-    with pytest.raises(ValueError, match="subject"):
-        DenyEntry(issued_before=START)
-
-
-# Keys: rotation, floods, outages
-
-
-def test_many_tokens_cost_one_fetch(verifier, realm):
-    for n in range(50):
-        verifier.verify(realm.token(sid=f"session-{n}"))
-    assert realm.fetches == 1
-
-
-def test_a_rotated_key_is_accepted_at_first_sight_and_the_old_one_while_published(verifier, realm):
-    old = realm.token()
-    verifier.verify(old)
-    realm.keys["rsa-2"] = OTHER_RSA_KEY
-    assert verifier.verify(realm.token(kid="rsa-2")).kind == "staff"
-    assert verifier.verify(realm.token(sid="session-2")).kind == "staff"
-    assert realm.fetches == 2
-
-
-def test_rotation_under_load_refuses_nobody(verifier, realm):
-    verifier.verify(realm.token())
-    realm.keys["rsa-2"] = OTHER_RSA_KEY
-    tokens = [realm.token(kid="rsa-2", sid=f"session-{n}") for n in range(64)]
-    together = threading.Barrier(16)
-
-    def verify(start):
-        together.wait()
-        return [verifier.verify(token).session_id for token in tokens[start::16]]
-
-    with ThreadPoolExecutor(16) as pool:
-        seen = [sid for sids in pool.map(verify, range(16)) for sid in sids]
-    assert sorted(seen) == sorted(f"session-{n}" for n in range(64))
-    assert realm.fetches == 2
-
-
-def test_a_withdrawn_key_stops_counting_within_the_life_of_the_key_cache(verifier, realm, clock):
-    token = realm.token(exp=START + 3600)
-    verifier.verify(token)
-    del realm.keys["rsa-1"]
-    clock.now += 599
-    assert verifier.verify(token).kind == "staff"
-    clock.now += 60
-    with pytest.raises(TokenInvalid):
-        verifier.verify(token)
-
-
-def test_made_up_kids_cannot_hammer_the_identity_server(verifier, realm, clock):
-    verifier.verify(realm.token())
-    for n in range(300):
-        with pytest.raises(TokenInvalid):
-            verifier.verify(realm.token(kid=f"made-up-{n}", key=OTHER_RSA_KEY))
-    assert realm.fetches == 5
-    for n in range(120):
-        clock.now += 0.5
-        with pytest.raises(TokenInvalid):
-            verifier.verify(realm.token(kid=f"again-{n}", key=OTHER_RSA_KEY, exp=START + 600))
-    assert realm.fetches <= 5 + 6
-    assert verifier.verify(realm.token(exp=START + 600)).kind == "staff"
-
-
-def test_known_keys_serve_on_while_the_identity_server_is_out_of_reach(verifier, realm, clock):
-    verifier.verify(realm.token())
-    realm.down = True
-    clock.now += 601
-    for n in range(100):
-        token = realm.token(sid=f"session-{n}", iat=int(clock.now), exp=int(clock.now) + 300)
-        assert verifier.verify(token).kind == "staff"
-    assert realm.fetches <= 1 + 5
-    realm.down = False
-    clock.now += 60
-    before = realm.fetches
-    for n in range(100):
-        verifier.verify(realm.token(sid=f"later-{n}", iat=int(clock.now), exp=int(clock.now) + 300))
-    assert realm.fetches == before + 1
-
-
-def test_keys_too_old_to_trust_end_as_unavailable_not_as_signed_off(verifier, realm, clock):
-    verifier.verify(realm.token())
-    realm.down = True
-    clock.now += 600 + 3600
-    with pytest.raises(IdentityUnavailable) as refusal:
-        verifier.verify(realm.token(iat=int(clock.now), exp=int(clock.now) + 300))
-    assert (refusal.value.status, refusal.value.headers["Retry-After"]) == (503, "5")
-
-
-def test_without_any_key_nobody_is_recognised_until_the_server_answers(verifier, realm, clock):
-    realm.down = True
-    with pytest.raises(IdentityUnavailable):
-        verifier.verify(realm.token())
-    realm.down = False
-    assert verifier.verify(realm.token()).kind == "staff"
-
-
-def test_an_unknown_kid_during_an_outage_is_not_called_invalid(verifier, realm):
-    verifier.verify(realm.token())
-    realm.down = True
-    with pytest.raises(IdentityUnavailable):
-        verifier.verify(realm.token(kid="rsa-2", key=OTHER_RSA_KEY))
-
-
-@pytest.mark.parametrize("document", [{}, {"keys": []}, {"keys": None}, {"keys": ["x"]}, {"keys": [{"kty": "RSA"}]}])
-def test_a_key_document_of_another_shape_is_an_outage(realm, clock, document):
-    keys = SigningKeys(lambda: document, ("RS256",), clock=clock)
-    with pytest.raises(IdentityUnavailable):
-        TokenVerifier(ISSUER, AUDIENCE, keys=keys, clock=clock).verify(realm.token())
-
-
-def test_a_slow_refresh_holds_up_nobody_whose_key_is_known(realm, clock):
-    asked, release = threading.Event(), threading.Event()
-
-    def slow_document():
-        if realm.fetches:
-            asked.set()
-            assert release.wait(30)
-        return realm.document()
-
-    verifier = TokenVerifier(
-        ISSUER, AUDIENCE, keys=SigningKeys(slow_document, ("RS256", "ES256"), clock=clock), clock=clock
-    )
-    verifier.verify(realm.token())
-    clock.now += 601
-    fresh = [realm.token(sid=f"s-{n}", iat=int(clock.now), exp=int(clock.now) + 300) for n in range(2)]
-    with ThreadPoolExecutor(1) as pool:
-        renewing = pool.submit(verifier.verify, fresh[0])
-        assert asked.wait(30)
-        assert verifier.verify(fresh[1]).kind == "staff"
-        assert not renewing.done()
-        release.set()
-        assert renewing.result(30).kind == "staff"
-
-
-def test_keys_are_fetched_over_http_with_a_bound_on_size(realm, clock):
-    answers = [json.dumps(realm.document()).encode(), b"x" * 1_000_000]
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(answers.pop(0))
-
-        def log_message(self, *args):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_port}/certs"
-        verifier = TokenVerifier(ISSUER, AUDIENCE, url, clock=clock)
-        assert verifier.verify(realm.token()).kind == "staff"
-        with pytest.raises(ValueError, match="Expecting value"):
-            http_fetch(url)()
-        server.shutdown()
-    with pytest.raises(ValueError, match="http"):
-        http_fetch("file:///etc/passwd")
-
-
 def test_a_hot_token_costs_less_than_twenty_microseconds(verifier, realm):
     token = realm.token(posts=[f"/hq/post_{n}" for n in range(60)])
     verifier.verify(token)
-    runs = timeit.repeat(lambda: verifier.verify(token), number=1000, repeat=7)
-    assert min(runs) / 1000 < 20e-6
+    runs = timeit.repeat(lambda: verifier.verify(token), number=200, repeat=30)
+    assert min(runs) / 200 < 20e-6
 
 
 def test_a_new_token_costs_less_than_three_tenths_of_a_millisecond(realm, clock):
     verifier = make_verifier(realm, clock, remember_seconds=0)
     token = realm.token()
     verifier.verify(token)
-    runs = timeit.repeat(lambda: verifier.verify(token), number=50, repeat=7)
-    assert min(runs) / 50 < 300e-6
+    runs = timeit.repeat(lambda: verifier.verify(token), number=10, repeat=30)
+    assert min(runs) / 10 < 300e-6

@@ -12,11 +12,12 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import psycopg
 
+from infra.local.keycloak import Keycloak
 from infra.local.postgres import Postgres
+from infra.local.storage import Storage
 from infra.migrations import upgrade
 from shared.settings import REPOSITORY
 
@@ -82,19 +83,28 @@ def _migrate_template(server: Postgres) -> None:
         connection.execute(f'ALTER DATABASE "{building}" RENAME TO "{name}"')
 
 
+def object_store() -> Storage:
+    """The S3 server of the run, running."""
+    server = Storage(STATE, port_of("storage"))
+    server.start()
+    return server
+
+
+def keycloak() -> Keycloak:
+    """The Keycloak of the run, running on the run's PostgreSQL; no realm of ours yet."""
+    database = postgres()
+    server = Keycloak(STATE, port_of("keycloak"), database.port)
+    server.start()
+    return server
+
+
 def stop_all() -> None:
     """End what this run started."""
     if os.environ.get("HIS_TEST_KEEP") or not STATE.exists():
         return
-    for module, kind in (("keycloak", "Keycloak"), ("storage", "Storage")):
-        if (STATE / module).exists():
-            _service(module, kind).stop()
+    for server in (Keycloak(STATE, port_of("keycloak")), Storage(STATE, port_of("storage"))):
+        if server.home.exists():
+            server.stop()
     if (STATE / "postgres").exists():
         Postgres(STATE, port_of("postgres"), fast=True).destroy()
     (STATE / "ports.json").unlink(missing_ok=True)
-
-
-def _service(module: str, kind: str) -> Any:
-    from importlib import import_module
-
-    return getattr(import_module(f"infra.local.{module}"), kind)(STATE, port_of(module))

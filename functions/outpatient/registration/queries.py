@@ -6,7 +6,7 @@ from sqlalchemy import Text, bindparam, or_, select, update
 
 from functions.outpatient.registration.models import Visit
 from functions.outpatient.registration.rules import CANCELLABLE
-from shared.database.query import Query
+from shared.database.query import Query, constant, one_of
 
 VISIT = Query(Visit, select(Visit).where(Visit.encounter_id == bindparam("encounter_id")))
 
@@ -16,7 +16,7 @@ SEEN_IN_UNIT = Query(
     .where(
         Visit.patient_id == bindparam("patient_id"),
         Visit.unit_id == bindparam("unit_id"),
-        Visit.status != "cancelled",
+        Visit.status != constant("cancelled"),
     )
     .limit(1),
 )
@@ -48,7 +48,7 @@ VISITS_OF_PATIENT = Query(
 OPEN_VISITS_OF_SESSION = Query(
     Visit,
     select(Visit)
-    .where(Visit.session_id == bindparam("session_id"), Visit.status.in_(CANCELLABLE))
+    .where(Visit.session_id == bindparam("session_id"), one_of(Visit.status, *CANCELLABLE))
     .order_by(Visit.encounter_id)
     .with_for_update(),
 )
@@ -56,7 +56,7 @@ OPEN_VISITS_OF_SESSION = Query(
 OPEN_VISIT_OF_UNIT = Query(
     UUID,
     select(Visit.encounter_id)
-    .where(Visit.unit_id == bindparam("unit_id"), Visit.status.in_(("registered", "waiting")))
+    .where(Visit.unit_id == bindparam("unit_id"), one_of(Visit.status, "registered", "waiting"))
     .limit(1),
 )
 
@@ -66,7 +66,7 @@ CANCEL = Query(
     .where(
         Visit.encounter_id == bindparam("id_"),
         Visit.version == bindparam("seen"),
-        Visit.status.in_(CANCELLABLE),
+        one_of(Visit.status, *CANCELLABLE),
     )
     .values(
         status="cancelled",

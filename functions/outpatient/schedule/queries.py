@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import aliased
 
 from functions.outpatient.schedule.models import Clinic, Session, Slot
-from shared.database.query import Query, among
+from shared.database.query import Query, among, constant, one_of
 
 CLINIC = Query(Clinic, select(Clinic).where(Clinic.clinic_id == bindparam("clinic_id")))
 CLINICS = Query(
@@ -67,7 +67,7 @@ def _take(skip_locked: bool) -> Query[SlotTaken]:
         select(pool.slot_id)
         .where(
             pool.session_id == bindparam("session_id"),
-            pool.status == "free",
+            pool.status == constant("free"),
             among(pool.channel, "channels"),
             pool.band_end > bindparam("now"),
         )
@@ -82,7 +82,7 @@ def _take(skip_locked: bool) -> Query[SlotTaken]:
         .where(
             Slot.slot_id == free,
             Slot.session_id == Session.session_id,
-            Session.status.in_(("published", "open")),
+            one_of(Session.status, "published", "open"),
             Session.clinic_id == Clinic.clinic_id,
         )
         .values(status="taken", owner_kind="visit", owner_id=bindparam("owner"))
@@ -120,7 +120,7 @@ RETURN_SLOT = Query(
     .where(
         Slot.slot_id == bindparam("id_"),
         Slot.owner_id == bindparam("owner"),
-        Slot.status == "taken",
+        Slot.status == constant("taken"),
         Slot.band_end > bindparam("now"),
     )
     .values(status="free", owner_kind=null(), owner_id=null())
@@ -131,7 +131,7 @@ RETURN_SLOT = Query(
 WITHDRAW_SLOTS = Query(
     UUID,
     update(Slot)
-    .where(Slot.session_id == bindparam("id_"), Slot.status.in_(("free", "held", "taken", "blocked")))
+    .where(Slot.session_id == bindparam("id_"), one_of(Slot.status, "free", "held", "taken", "blocked"))
     .values(status="withdrawn", owner_kind=null(), owner_id=null())
     .returning(Slot.slot_id),
 )
@@ -141,7 +141,7 @@ OPEN_SESSIONS_OF_UNIT = Query(
     select(Session.session_id)
     .where(
         Session.unit_id == bindparam("unit_id"),
-        Session.status.in_(("published", "open")),
+        one_of(Session.status, "published", "open"),
         Session.ends_at > bindparam("now"),
     )
     .limit(1),
@@ -174,7 +174,7 @@ def _availability() -> Query[Available]:
         select(
             Slot.channel,
             func.count().label("slots"),
-            func.count().filter(and_(Slot.status == "free", Slot.band_end > bindparam("now"))).label("free"),
+            func.count().filter(and_(Slot.status == constant("free"), Slot.band_end > bindparam("now"))).label("free"),
         )
         .where(Slot.session_id == Session.session_id)
         .group_by(Slot.channel)
@@ -210,7 +210,7 @@ def _availability() -> Query[Available]:
         .where(
             Session.day == bindparam("day"),
             among(Session.campus_id, "campuses"),
-            Session.status.in_(("published", "open", "stopped")),
+            one_of(Session.status, "published", "open", "stopped"),
             func.coalesce(bindparam("standard_code", type_=Text), Clinic.standard_code) == Clinic.standard_code,
             Session.session_id > bindparam("after"),
         )

@@ -1,0 +1,38 @@
+"""Fixtures of the kernel's tests: a hospital without functions, a bucket of each file's own, the worker's database."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from infra.local.storage import Storage
+from shared.database.engine import Database
+from shared.storage import ObjectStore
+from tests.shared.storage_probe import Bucket
+from tests.support.hospital import Hospital, cloned_hospital
+
+
+@pytest.fixture(scope="module")
+def hospital() -> Iterator[Hospital]:
+    """A hospital without functions: what is tested here stands below them."""
+    with cloned_hospital([]) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def bucket(object_store: Storage) -> Iterator[Bucket]:
+    keys = object_store.credentials
+    own = Bucket(object_store.address, keys.s3_access_key, keys.s3_secret_key)
+    yield own
+    own.drop()
+
+
+@pytest.fixture(scope="module")
+def store(bucket: Bucket) -> ObjectStore:
+    return bucket.store()
+
+
+@pytest.fixture(scope="module")
+def worker(hospital: Hospital) -> Iterator[Database]:
+    database = Database(hospital.settings.worker_database_url, 1, name="storage sweeps")
+    yield database
+    database.close()
