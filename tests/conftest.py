@@ -40,9 +40,17 @@ def hospital() -> Iterator[Hospital]:
         yield one
 
 
-def pytest_unconfigure(config: pytest.Config) -> None:
+RUN = pytest.StashKey[services.Run]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
-        services.stop_all()
+        config.stash[RUN] = services.Run()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if RUN in config.stash:
+        config.stash[RUN].leave()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

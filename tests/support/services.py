@@ -98,10 +98,26 @@ def keycloak() -> Keycloak:
     return server
 
 
+class Run:
+    """One run of the tests. Runs at the same time share the servers; the last one to leave ends them."""
+
+    def __init__(self) -> None:
+        STATE.mkdir(parents=True, exist_ok=True)
+        self._presence = (STATE / "run.lock").open("w")
+        fcntl.flock(self._presence, fcntl.LOCK_SH)
+
+    def leave(self) -> None:
+        with self._presence:
+            try:
+                fcntl.flock(self._presence, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+            if not os.environ.get("HIS_TEST_KEEP"):
+                stop_all()
+
+
 def stop_all() -> None:
-    """End what this run started."""
-    if os.environ.get("HIS_TEST_KEEP") or not STATE.exists():
-        return
+    """End every server of the tests."""
     for server in (Keycloak(STATE, port_of("keycloak")), Storage(STATE, port_of("storage"))):
         if server.home.exists():
             server.stop()

@@ -1,0 +1,101 @@
+# The whole hospital from one place. `make help` explains every target.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+# Tests at once: auto is one per core, 0 runs them in this process.
+WORKERS ?= auto
+# More arguments for the tests, for example: make test PYTEST="tests/payments -x"
+PYTEST ?=
+# Patients of the demonstration.
+PATIENTS ?= 500
+
+# Debian's names. WeasyPrint draws paper forms with Pango and HarfBuzz, in the Noto fonts; Maven brings Keycloak.
+SYSTEM_PACKAGES := libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-noto-cjk maven
+
+.PHONY: help venv system up down status demo test lint format bench lock clean
+
+help:  ## Explain every target
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: $(VENV)/.synced  ## Make the virtual environment of the lock file; quick when nothing changed
+
+$(VENV)/.synced: requirements-dev.lock Makefile
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed; say where it is: make venv PYTHON=/path/to/python3.11" >&2; exit 1; }
+	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	# uv has settings of its own; it takes the package index from where pip has it.
+	index=$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url 2>/dev/null || true)}}
+	[ -z "$$index" ] || export UV_DEFAULT_INDEX="$$index"
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip sync --quiet --require-hashes requirements-dev.lock
+	# Packages of this repository are imported where they stand.
+	echo "$(CURDIR)" > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/his.pth"
+	printf '#!%s\nimport sys\n\nfrom infra.his.cli import app\n\nsys.exit(app(prog_name="his"))\n' "$(CURDIR)/$(BIN)/python" > $(BIN)/his
+	chmod +x $(BIN)/his
+	touch $@
+
+system:  ## Install the system packages that are missing (root), or say which they are
+	@if command -v dpkg-query >/dev/null; then
+	  missing=""
+	  for package in $(SYSTEM_PACKAGES); do
+	    [ "$$package" = maven ] && command -v mvn >/dev/null && continue
+	    dpkg-query -W -f '$${db:Status-Status}' "$$package" 2>/dev/null | grep -qx installed || missing="$$missing $$package"
+	  done
+	  [ -z "$$missing" ] && exit 0
+	  if [ "$$(id -u)" = 0 ]; then
+	    apt-get update -qq
+	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing
+	  else
+	    echo "System packages are missing. Run: sudo apt-get install$$missing" >&2
+	    exit 1
+	  fi
+	else
+	  command -v mvn >/dev/null || { echo "Maven is missing; install it with this system's package manager." >&2; exit 1; }
+	  echo "Not a Debian system: see to Pango, HarfBuzz and the Noto CJK fonts yourself."
+	fi
+
+up: venv system  ## Start the hospital on this machine and print its address
+	@$(BIN)/his up
+
+down:  ## End everything that `make up` started
+	@if [ -x $(BIN)/his ]; then $(BIN)/his down; fi
+
+status:  ## Show what runs
+	@$(BIN)/his status
+
+demo: venv  ## Play a clinic morning at both campuses through the running hospital
+	@$(BIN)/his demo --patients $(PATIENTS)
+
+test: venv system lint  ## Everything the build server runs: lint, freshness of generated files, tests
+	@$(BIN)/his generate --check
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(PYTEST)
+
+lint: venv  ## Format, lint, types, imports between packages
+	@$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy shared events infra/local $$(find functions -name service.py -o -name rules.py -o -path '*/service/*.py' -o -path '*/rules/*.py' | sort)
+	$(BIN)/lint-imports
+
+format: venv  ## Format the code and mend what the linter can mend
+	@$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: venv  ## Measure, print ratios, write docs/benchmarks.md
+	@$(BIN)/python -m loadtests.bench
+
+lock: venv  ## Resolve the dependencies anew into both lock files
+	@options="--quiet --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --upgrade"
+	$(BIN)/uv pip compile $$options pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile $$options --all-extras pyproject.toml -o requirements-dev.lock
+
+clean:  ## End everything and remove all its data and every cache (keeps .venv)
+	@if [ -x $(BIN)/his ]; then $(BIN)/his down --erase; fi
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

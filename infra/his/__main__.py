@@ -1,0 +1,5 @@
+"""`python -m infra.his` is `his`."""
+
+from infra.his.cli import app
+
+app()

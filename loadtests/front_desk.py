@@ -1,0 +1,53 @@
+"""Desks for members of staff: one connection pool, one sign-on each, every answer timed."""
+
+import threading
+from collections import defaultdict
+from types import TracebackType
+
+import httpx
+
+from infra.local.login import TokenSource
+from loadtests.desk import Desk, Timing
+from shared.settings import Settings
+
+
+class FrontDesk:
+    """Where staff sit down. `timings` holds the seconds of every call by kind."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.http = httpx.Client(
+            base_url=settings.host_url,
+            timeout=60,
+            limits=httpx.Limits(max_connections=40, max_keepalive_connections=40),
+        )
+        self.timings: dict[str, list[float]] = defaultdict(list)
+        self._sources: dict[str, TokenSource] = {}
+        self._lock = threading.Lock()
+
+    def desk(self, staff_no: str, campus: str) -> Desk:
+        """The desk of a member of staff, signed on as `staff_no` (工号)."""
+        with self._lock:
+            source = self._sources.get(staff_no)
+            if source is None:
+                source = TokenSource(
+                    self.settings.keycloak_url, self.settings.keycloak_realm, staff_no, self.settings.demo_password
+                )
+                self._sources[staff_no] = source
+        return Desk(self.http, campus, source.access_token, self._watch)
+
+    def forget(self) -> None:
+        """Sign on anew: posts were assigned since."""
+        with self._lock:
+            self._sources.clear()
+
+    def _watch(self, timing: Timing) -> None:
+        self.timings[timing.name].append(timing.seconds)
+
+    def __enter__(self) -> "FrontDesk":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.http.close()
