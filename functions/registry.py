@@ -16,6 +16,7 @@ MODULES: tuple[str, ...] = (
     "payments/cashier",
     "payments/billing",
     "outpatient/registration",
+    "operations/maintenance",
 )
 """Function apps in building order: each calls only earlier ones."""
 

@@ -232,11 +232,28 @@ class Window:
             place["code"]: place["place_id"]
             for place in all_items(self._desk, f"{ORGANISATION}/places", kind="counter")
         }
-        shift = self._desk.post(
-            f"{CASHIER}/shifts", {"counter_id": counters[self._counter], "opening_float": str(FLOAT)}
-        )
+        opening = {"counter_id": counters[self._counter], "opening_float": str(FLOAT)}
+        try:
+            shift = self._desk.post(f"{CASHIER}/shifts", opening)
+        except Refused as refused:
+            if refused.code != "shift_already_open":
+                raise
+            self._finish_left_over()
+            shift = self._desk.post(f"{CASHIER}/shifts", opening)
         self._tally.shift_no = shift["shift_no"]
         return shift
+
+    def _finish_left_over(self) -> None:
+        """Close the shift of a demonstration that was cut off: its books are gone, so the drawer counts as its float."""
+        shift = self._desk.get(f"{CASHIER}/shifts/current")
+        path = f"{CASHIER}/shifts/{shift['shift_id']}"
+        if shift["state"] == "open":
+            shift = self._desk.post(f"{path}/start-count", {"version": shift["version"]})
+        if not shift["counts_given"]:
+            body = {"version": shift["version"], "denominations": denominations(FLOAT)}
+            shift = self._desk.post(f"{path}/count", body)
+        if shift["state"] == "counting":
+            self._desk.post(f"{path}/close", {"version": shift["version"], "difference_reason": "演示中断，重新开班"})
 
     def _serve(self, wish: VisitWish) -> None:
         try:
@@ -261,6 +278,8 @@ class Window:
         body: dict[str, Any] = {
             "document": {"type": "resident_id", "number": person.id_number, "read_by": "chip"},
             "name": person.name,
+            "sex": person.sex,
+            "birth_date": person.birth_date.isoformat(),
             "phone": person.phone or (guardian.phone if guardian else None),
             "ethnic_group": person.ethnic_group,
             "current_address": {
@@ -349,8 +368,9 @@ class Window:
         self._tally.difference = Decimal(shift["difference"])
         if self._tally.difference != -miscount:
             self._tally.failures.append(f"the hospital says {self._tally.difference}, the window {-miscount}")
-        reason = "点款差错，找零时多付一张十元" if miscount else None
-        self._desk.post(f"{path}/close", {"version": shift["version"], "difference_reason": reason})
+        if shift["state"] == "counting":
+            reason = "点款差错，找零时多付一张十元"
+            self._desk.post(f"{path}/close", {"version": shift["version"], "difference_reason": reason})
 
 
 def denominations(amount: Decimal) -> list[dict[str, Any]]:

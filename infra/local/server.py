@@ -16,7 +16,7 @@ class Server(abc.ABC):
     """One server of a state folder, listening on one port of the loopback interface."""
 
     name: ClassVar[str]
-    patience: ClassVar[float] = 60.0
+    patience: ClassVar[float] = 120.0
     drain: ClassVar[float] = 15.0
 
     def __init__(self, state_dir: Path, port: int) -> None:

@@ -90,7 +90,7 @@ def _steps(state: Path, ports: Mapping[str, int]) -> Iterator[Service | Job]:
             "HIS_POOL_SIZE": "16",
             "HIS_DRAIN_SECONDS": "0",
         },
-        needs=("migrations", "realm", "storage"),
+        needs=("migrations", "storage"),
         ready=lambda: probe.body(f"{url}/readyz") is not None,
         address=url,
     )
@@ -103,7 +103,7 @@ def _steps(state: Path, ports: Mapping[str, int]) -> Iterator[Service | Job]:
         ready=lambda: probe.body(f"http://127.0.0.1:{ports['worker']}/healthz") is not None,
         address=f"http://127.0.0.1:{ports['worker']}",
     )
-    yield _job(state, "demo data", "demo", "--only", "prepare", needs=("host", "worker"))
+    yield _job(state, "demo-data", "demo", "--only", "prepare", needs=("realm", "host", "worker"))
 
 
 def _job(state: Path, name: str, *command: str, needs: tuple[str, ...]) -> Job:

@@ -41,7 +41,7 @@ class Service:
     """What must be there first; does not wait for `needs`."""
     recipe: Callable[[], str] = lambda: ""
     """What it is started with, as a text; a running service with another recipe is started anew."""
-    patience: float = 60.0
+    patience: float = 120.0
     """Seconds until it must answer."""
     find: Callable[[], Process | None] | None = None
     """How to find it when its record was lost; by its tag when there is no better way."""

@@ -8,6 +8,7 @@ import atexit
 import logging
 import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -44,13 +45,21 @@ _PAPER_CSS = {
 _LANDSCAPE_CSS = {Paper.A5: "@page { size: A5 landscape; }", Paper.A4: "@page { size: A4 landscape; }"}
 
 
+_PRESS_ROOM = ThreadPoolExecutor(1, "press")
+"""One form at a time in a process: drawing is pure computation, and several at once only slow each other and the counter."""
+
+
 def render(layout: Layout, data: Mapping[str, Any], *, reprint: int = 0) -> bytes:
-    """The form as PDF, ready for the printer.
+    """The form as PDF, ready for the printer. Drawn in the press room, one form after the other.
 
     `reprint` is 0 for the first print and counts reprints (补打) from 1; the mark is put on every page by the press
     itself, so that no layout can leave it out. Raises PrintDataMissing or PrintDataInvalid for the data,
     LayoutBroken for the layout, PrintFontMissing when the machine has no Chinese font.
     """
+    return _PRESS_ROOM.submit(_draw, layout, data, reprint).result()
+
+
+def _draw(layout: Layout, data: Mapping[str, Any], reprint: int) -> bytes:
     from weasyprint import HTML
     from weasyprint.urls import FatalURLFetchingError
 

@@ -18,7 +18,7 @@ def tables(hospital: Hospital) -> dict[str, dict]:
         SELECT c.oid, n.nspname || '.' || c.relname AS name, c.relrowsecurity AS enabled, c.relforcerowsecurity AS forced,
                pg_get_userbyid(c.relowner) AS owner,
                EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'campus_id'
-                       AND NOT a.attisdropped) AS campus_owned
+                       AND a.attnotnull AND NOT a.attisdropped) AS campus_owned
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE c.relkind IN ('r', 'p') AND {OURS}
         """

@@ -1,0 +1,1 @@
+"""Organisation: campuses, units, places, staff, posts and secondments (组织机构)."""

@@ -103,7 +103,8 @@ def _clinic(clinic: Clinic) -> ClinicView:
 
 
 def _session(session: Session, slots: int) -> SessionView:
-    return SessionView.model_validate({**session.__dict__, "slots": slots})
+    fields = {name: getattr(session, name) for name in SessionView.model_fields if name != "slots"}
+    return SessionView(**fields, slots=slots)
 
 
 def _available(item: Available) -> AvailabilityView:

@@ -1,0 +1,225 @@
+"""Events of the payments area: charges, settlements, refunds, receipts, debts; shifts of the cashiers."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from events.envelope import Event
+
+
+class Part(BaseModel):
+    """A part of an event: ids, codes and amounts only."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class PostedLine(Part):
+    """A priced line. Amount in yuan = unit price x quantity, rounded half up to the cent."""
+
+    charge_id: UUID
+    source_line: str
+    item_code: str
+    fee_class: str
+    quantity: Decimal
+    unit_price: Decimal
+    amount: Decimal
+    price_version_id: UUID
+    ordering_unit_id: UUID | None
+    executing_unit_id: UUID | None
+
+
+class SettledLine(Part):
+    """A line that is paid, or owed with the hospital's consent: its executing module may begin."""
+
+    charge_id: UUID
+    source_module: str
+    source_id: str
+    source_line: str
+    item_code: str
+    quantity: Decimal
+    amount: Decimal
+
+
+class RefundedLine(Part):
+    """So much of a line was given back; `remaining` is the quantity that stays paid."""
+
+    charge_id: UUID
+    source_module: str
+    source_id: str
+    source_line: str
+    quantity: Decimal
+    amount: Decimal
+    remaining: Decimal
+
+
+class Payment(Part):
+    """One means of payment and its amount in yuan."""
+
+    method: str
+    amount: Decimal
+
+
+class MethodFigures(Part):
+    """What one means of payment brought and took in a shift."""
+
+    method: str
+    in_count: int
+    in_amount: Decimal
+    out_count: int
+    out_amount: Decimal
+
+
+class ChargesPosted(Event, type="payments.billing.charges_posted", subject="source_id"):
+    """Priced lines were put on a patient's account (记费). Price monitoring and the patient's bill follow it."""
+
+    source_module: str
+    source_id: str
+    patient_id: UUID
+    encounter_id: UUID | None
+    lines: list[PostedLine]
+
+
+class ChargesVoided(Event, type="payments.billing.charges_voided", subject="source_id"):
+    """Unpaid lines were withdrawn by the module that posted them."""
+
+    source_module: str
+    source_id: str
+    patient_id: UUID
+    charge_ids: list[UUID]
+    reason: str
+
+
+class ChargesSettled(Event, type="payments.billing.charges_settled", subject="settlement_id"):
+    """A settlement is complete (结算完成): pharmacy, medtech, treatment may execute its lines; finance books it.
+
+    `owed` is the part the hospital has agreed to wait for.
+    """
+
+    settlement_id: UUID
+    settlement_no: str
+    patient_id: UUID
+    encounter_id: UUID | None
+    shift_id: UUID
+    business_day: date
+    total: Decimal
+    owed: Decimal
+    payments: list[Payment]
+    lines: list[SettledLine]
+    settled_at: datetime
+
+
+class RefundRequested(Event, type="payments.billing.refund_requested", subject="settlement_id"):
+    """A refund waits for somebody's approval: `level` is cashier, lead (收费组长) or finance."""
+
+    refund_id: UUID
+    settlement_id: UUID
+    amount: Decimal
+    level: str
+    reason_code: str
+
+
+class ChargesRefunded(Event, type="payments.billing.charges_refunded", subject="settlement_id"):
+    """Lines or parts of lines were given back (退费完成): executing modules must not do what was refunded."""
+
+    refund_id: UUID
+    refund_no: str
+    settlement_id: UUID
+    patient_id: UUID
+    encounter_id: UUID | None
+    shift_id: UUID
+    business_day: date
+    amount: Decimal
+    payments: list[Payment]
+    lines: list[RefundedLine]
+    reason_code: str
+    refunded_at: datetime
+
+
+class ReceiptIssued(Event, type="payments.billing.receipt_issued", subject="settlement_id"):
+    """A receipt (医疗收费票据) was issued for what a settlement is worth now."""
+
+    receipt_id: UUID
+    receipt_no: str
+    settlement_id: UUID
+    amount: Decimal
+    replaces_id: UUID | None
+
+
+class ReceiptReversed(Event, type="payments.billing.receipt_reversed", subject="settlement_id"):
+    """A receipt was reversed (红冲)."""
+
+    receipt_id: UUID
+    receipt_no: str
+    settlement_id: UUID
+    amount: Decimal
+    reason: str
+
+
+class DebtOpened(Event, type="payments.billing.debt_opened", subject="settlement_id"):
+    """The hospital agreed to wait for a part of a settlement (欠费登记)."""
+
+    debt_id: UUID
+    settlement_id: UUID
+    patient_id: UUID
+    amount: Decimal
+
+
+class DebtSettled(Event, type="payments.billing.debt_settled", subject="settlement_id"):
+    """Nothing of a debt is outstanding any more: paid, given back with its lines, or written off."""
+
+    debt_id: UUID
+    settlement_id: UUID
+    patient_id: UUID
+    amount: Decimal
+    paid: Decimal
+
+
+class ShiftOpened(Event, type="payments.cashier.shift_opened", subject="shift_id"):
+    """A cashier signed in at a counter (签到)."""
+
+    shift_id: UUID
+    shift_no: str
+    counter_id: UUID | None
+    cashier_staff_id: UUID | None
+    business_day: date
+    opening_float: Decimal
+
+
+class ShiftClosed(Event, type="payments.cashier.shift_closed", subject="shift_id"):
+    """A shift was counted and closed (日结): its figures are final. Reconciliation and reports take them."""
+
+    shift_id: UUID
+    shift_no: str
+    kind: str
+    channel: str
+    cashier_staff_id: UUID | None
+    business_day: date
+    opening_float: Decimal
+    cash_in: Decimal
+    cash_out: Decimal
+    handed_in: Decimal
+    counted: Decimal | None
+    difference: Decimal | None
+    methods: list[MethodFigures]
+    closed_at: datetime
+
+
+class ShiftReceived(Event, type="payments.cashier.shift_received", subject="shift_id"):
+    """Finance confirmed the cash of a shift by its bank slip (收款确认)."""
+
+    shift_id: UUID
+    shift_no: str
+    amount: Decimal
+    bank_slip_no: str
+    received_at: datetime
+
+
+class CashDifferenceFound(Event, type="payments.cashier.cash_difference_found", subject="shift_id"):
+    """The drawer held more (positive) or less (negative) than it should (长短款)."""
+
+    shift_id: UUID
+    shift_no: str
+    cashier_staff_id: UUID | None
+    difference: Decimal

@@ -1,0 +1,433 @@
+"""Staff, their units, posts and secondments."""
+
+from datetime import date
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Text, and_, bindparam, func, null, or_, select, union, update
+
+from functions.organisation.structure.models import (
+    PostAssignment,
+    Secondment,
+    SecondmentApproval,
+    StaffContact,
+    StaffMember,
+    StaffUnit,
+    UnitVersion,
+)
+from functions.organisation.structure.queries.structure import Rows, in_force
+from functions.organisation.structure.rules import TITLES, title_rank
+from shared.database.query import Query, among, constant, one_of
+from shared.tables import DeniedSubject
+
+_AT = bindparam("at", type_=PostAssignment.valid_from.type)
+_DAY = bindparam("day", type_=StaffUnit.valid_from.type)
+
+
+class StaffInfo(NamedTuple):
+    """A person as other modules see them."""
+
+    staff_id: UUID
+    staff_no: str
+    name: str
+    campus_id: str
+    category: str
+    title_code: str | None
+    office_phone: str | None
+    status: str
+
+    @property
+    def title(self) -> str:
+        """Professional title in words, empty without one."""
+        return TITLES[self.title_code].name if self.title_code is not None and self.title_code in TITLES else ""
+
+    @property
+    def title_rank(self) -> str:
+        """senior, associate_senior, intermediate, junior, assistant or none."""
+        return title_rank(self.title_code)
+
+
+_INFO = select(
+    StaffMember.staff_id,
+    StaffMember.staff_no,
+    StaffMember.name,
+    StaffMember.campus_id,
+    StaffMember.category,
+    StaffMember.title_code,
+    StaffMember.office_phone,
+    StaffMember.status,
+)
+STAFF_INFO = Query(StaffInfo, _INFO.where(StaffMember.staff_id == bindparam("staff_id")))
+STAFF_INFOS = Query(StaffInfo, _INFO.where(among(StaffMember.staff_id, "staff_ids")))
+STAFF_BY_NO = Query(StaffInfo, _INFO.where(StaffMember.sign_on_name == bindparam("staff_no")))
+
+STAFF = Query(StaffMember, select(StaffMember).where(StaffMember.staff_id == bindparam("staff_id")))
+ALL_STAFF = Query(StaffMember, select(StaffMember).order_by(StaffMember.staff_id))
+LOCK_STAFF = Query(
+    StaffMember, select(StaffMember).where(StaffMember.staff_id == bindparam("staff_id")).with_for_update()
+)
+"""Held while a person's posts change; only the home campus can take it."""
+CONTACT = Query(StaffContact, select(StaffContact).where(StaffContact.staff_id == bindparam("staff_id")))
+STAFF_OF_CAMPUS = Query(
+    StaffMember,
+    select(StaffMember)
+    .where(
+        StaffMember.campus_id == bindparam("campus"),
+        StaffMember.staff_no > bindparam("after"),
+        StaffMember.status != constant("left"),
+    )
+    .order_by(StaffMember.staff_no)
+    .limit(bindparam("limit")),
+)
+LEAVERS_DUE = Query(
+    StaffMember,
+    select(StaffMember)
+    .where(
+        StaffMember.campus_id == bindparam("campus"),
+        StaffMember.leaves_at <= bindparam("now"),
+        StaffMember.status != constant("left"),
+    )
+    .order_by(StaffMember.staff_id)
+    .with_for_update(),
+)
+
+CHANGE_STAFF = Query(
+    int,
+    update(StaffMember)
+    .where(StaffMember.staff_id == bindparam("id_"), StaffMember.version == bindparam("seen"))
+    .values(
+        name=bindparam("name_"),
+        initials=bindparam("initials_"),
+        category=bindparam("category_"),
+        title_code=bindparam("title_code_"),
+        employment=bindparam("employment_"),
+        office_phone=bindparam("office_phone_"),
+        version=StaffMember.version + 1,
+    )
+    .returning(StaffMember.version),
+)
+CHANGE_CONTACT = Query(
+    UUID,
+    update(StaffContact)
+    .where(StaffContact.staff_id == bindparam("id_"))
+    .values(mobile=bindparam("mobile_"))
+    .returning(StaffContact.staff_id),
+)
+SET_STATUS = Query(
+    int,
+    update(StaffMember)
+    .where(
+        StaffMember.staff_id == bindparam("id_"),
+        StaffMember.version == bindparam("seen"),
+        StaffMember.status == bindparam("from_"),
+    )
+    .values(
+        status=bindparam("to"),
+        leaves_at=func.coalesce(bindparam("leaves", type_=StaffMember.leaves_at.type), StaffMember.leaves_at),
+        version=StaffMember.version + 1,
+    )
+    .returning(StaffMember.version),
+)
+BUMP_STAFF = Query(
+    int,
+    update(StaffMember)
+    .where(StaffMember.staff_id == bindparam("id_"), StaffMember.version == bindparam("seen"))
+    .values(version=StaffMember.version + 1)
+    .returning(StaffMember.version),
+)
+LIFT_SUSPENSION = Query(
+    UUID,
+    update(DeniedSubject)
+    .where(
+        DeniedSubject.subject == bindparam("subject_"),
+        DeniedSubject.reason == bindparam("reason_"),
+        DeniedSubject.expires_at > bindparam("now"),
+    )
+    .values(expires_at=bindparam("now"))
+    .returning(DeniedSubject.denial_id),
+)
+
+
+class Found(NamedTuple):
+    """A line of the directory. The mobile number is there only for readers of the home campus: the wall sees to it."""
+
+    staff_id: UUID
+    staff_no: str
+    name: str
+    campus_id: str
+    title_code: str | None
+    office_phone: str | None
+    unit_name: str | None
+    mobile: str | None
+
+
+def _directory() -> Rows:
+    def beginning(column: Any) -> Rows:
+        return select(StaffMember.staff_id).where(
+            column >= bindparam("prefix", type_=Text), column < bindparam("beyond", type_=Text)
+        )
+
+    matched = union(
+        beginning(StaffMember.initials), beginning(StaffMember.name), beginning(StaffMember.sign_on_name)
+    ).subquery()
+    lines: Rows = (
+        select(
+            StaffMember.staff_id,
+            StaffMember.staff_no,
+            StaffMember.name,
+            StaffMember.campus_id,
+            StaffMember.title_code,
+            StaffMember.office_phone,
+            UnitVersion.name,
+            StaffContact.mobile,
+        )
+        .join_from(matched, StaffMember, StaffMember.staff_id == matched.c.staff_id)
+        .outerjoin(
+            StaffUnit,
+            and_(StaffUnit.staff_id == StaffMember.staff_id, StaffUnit.is_primary, in_force(StaffUnit, _DAY)),
+        )
+        .outerjoin(UnitVersion, and_(UnitVersion.unit_id == StaffUnit.unit_id, in_force(UnitVersion, _DAY)))
+        .outerjoin(StaffContact, StaffContact.staff_id == StaffMember.staff_id)
+        .where(StaffMember.status != constant("left"))
+        .order_by(StaffMember.staff_no)
+        .limit(bindparam("limit"))
+    )
+    return lines
+
+
+DIRECTORY = Query(Found, _directory())
+"""People whose pinyin initials, name or staff number begin with a text. `beyond` is the end of that range."""
+
+
+# -- units of people
+
+
+class Member(NamedTuple):
+    """A person in a unit."""
+
+    staff_id: UUID
+    staff_no: str
+    name: str
+    title_code: str | None
+    unit_id: UUID
+    is_primary: bool
+    valid_from: date
+    valid_to: date | None
+
+
+STAFF_OF_UNIT = Query(
+    Member,
+    select(
+        StaffMember.staff_id,
+        StaffMember.staff_no,
+        StaffMember.name,
+        StaffMember.title_code,
+        StaffUnit.unit_id,
+        StaffUnit.is_primary,
+        StaffUnit.valid_from,
+        StaffUnit.valid_to,
+    )
+    .join_from(StaffUnit, StaffMember, StaffMember.staff_id == StaffUnit.staff_id)
+    .where(
+        StaffUnit.unit_id == bindparam("unit_id"),
+        in_force(StaffUnit, _DAY),
+        StaffMember.staff_no > bindparam("after"),
+    )
+    .order_by(StaffMember.staff_no)
+    .limit(bindparam("limit")),
+)
+UNITS_OF_STAFF = Query(
+    StaffUnit,
+    select(StaffUnit)
+    .where(StaffUnit.staff_id == bindparam("staff_id"), StaffUnit.superseded_at.is_(null()))
+    .order_by(StaffUnit.valid_from),
+)
+UNIT_STILL_STAFFED = Query(
+    UUID,
+    select(StaffUnit.staff_id)
+    .where(
+        StaffUnit.unit_id == bindparam("unit_id"),
+        StaffUnit.superseded_at.is_(null()),
+        or_(StaffUnit.valid_to.is_(null()), StaffUnit.valid_to > bindparam("day")),
+    )
+    .limit(1),
+)
+POST_STILL_HELD = Query(
+    UUID,
+    select(PostAssignment.staff_id)
+    .where(
+        PostAssignment.unit_id == bindparam("unit_id"),
+        or_(PostAssignment.valid_to.is_(null()), PostAssignment.valid_to > bindparam("at")),
+    )
+    .limit(1),
+)
+CAMPUS_STILL_STAFFED = Query(
+    UUID,
+    select(StaffMember.staff_id)
+    .where(StaffMember.campus_id == bindparam("campus"), StaffMember.status != constant("left"))
+    .limit(1),
+)
+SHORTEN_MEMBERSHIP = Query(
+    UUID,
+    update(StaffUnit)
+    .where(StaffUnit.row_id == bindparam("row"))
+    .values(valid_to=bindparam("until"))
+    .returning(StaffUnit.row_id),
+)
+SUPERSEDE_MEMBERSHIP = Query(
+    UUID,
+    update(StaffUnit)
+    .where(StaffUnit.row_id == bindparam("row"))
+    .values(superseded_at=bindparam("now"))
+    .returning(StaffUnit.row_id),
+)
+
+
+# -- posts
+
+_LASTS = or_(PostAssignment.valid_to.is_(null()), PostAssignment.valid_to > _AT)
+
+ASSIGNMENT = Query(
+    PostAssignment, select(PostAssignment).where(PostAssignment.assignment_id == bindparam("assignment_id"))
+)
+ASSIGNMENTS_SINCE = Query(
+    PostAssignment,
+    select(PostAssignment)
+    .where(PostAssignment.staff_id == bindparam("staff_id"), _LASTS)
+    .order_by(PostAssignment.valid_from, PostAssignment.assignment_id),
+)
+"""What a person holds at a moment or will hold after it."""
+ASSIGNMENTS_AT = Query(
+    PostAssignment,
+    select(PostAssignment)
+    .where(
+        PostAssignment.campus_id == bindparam("campus"),
+        PostAssignment.post == bindparam("post"),
+        PostAssignment.valid_from <= _AT,
+        _LASTS,
+    )
+    .order_by(PostAssignment.assignment_id),
+)
+ALL_ASSIGNMENTS_AT = Query(PostAssignment, select(PostAssignment).where(PostAssignment.valid_from <= _AT, _LASTS))
+ENDING_POSTS = Query(
+    PostAssignment,
+    select(PostAssignment)
+    .where(
+        PostAssignment.valid_to > bindparam("now"),
+        PostAssignment.valid_to <= bindparam("until"),
+        PostAssignment.campus_id == bindparam("campus"),
+    )
+    .order_by(PostAssignment.valid_to, PostAssignment.assignment_id)
+    .limit(200),
+)
+END_POST = Query(
+    PostAssignment,
+    update(PostAssignment)
+    .where(
+        PostAssignment.assignment_id == bindparam("id_"),
+        or_(PostAssignment.valid_to.is_(null()), PostAssignment.valid_to > bindparam("until")),
+    )
+    .values(
+        valid_to=func.greatest(PostAssignment.valid_from, bindparam("until")),
+        ended_at=bindparam("now"),
+        ended_by=bindparam("by"),
+        end_reason=bindparam("why"),
+    )
+    .returning(PostAssignment),
+)
+END_POSTS_OF_STAFF = Query(
+    PostAssignment,
+    update(PostAssignment)
+    .where(
+        PostAssignment.staff_id == bindparam("id_"),
+        PostAssignment.campus_id == bindparam("campus"),
+        or_(PostAssignment.valid_to.is_(null()), PostAssignment.valid_to > bindparam("until")),
+    )
+    .values(
+        valid_to=func.greatest(PostAssignment.valid_from, bindparam("until")),
+        ended_at=bindparam("now"),
+        ended_by=bindparam("by"),
+        end_reason=bindparam("why"),
+    )
+    .returning(PostAssignment),
+)
+
+
+# -- secondments
+
+IN_FORCE = ("approved", "active", "ended")
+"""States whose period counts; whether it holds a moment, the period itself says."""
+
+SECONDMENT = Query(Secondment, select(Secondment).where(Secondment.secondment_id == bindparam("secondment_id")))
+LOCK_SECONDMENT = Query(
+    Secondment,
+    select(Secondment).where(Secondment.secondment_id == bindparam("secondment_id")).with_for_update(),
+)
+LOCK_SECONDMENTS_OF = Query(
+    Secondment,
+    select(Secondment)
+    .where(Secondment.staff_id == bindparam("staff_id"), one_of(Secondment.status, "proposed", *IN_FORCE))
+    .order_by(Secondment.secondment_id)
+    .with_for_update(),
+)
+"""Held while a person's posts change at any campus."""
+SECONDMENTS_OF = Query(
+    Secondment,
+    select(Secondment)
+    .where(Secondment.staff_id == bindparam("staff_id"), one_of(Secondment.status, *IN_FORCE))
+    .order_by(Secondment.secondment_id),
+)
+_IN_FORCE_AT = and_(one_of(Secondment.status, *IN_FORCE), Secondment.valid_from <= _AT, Secondment.valid_to > _AT)
+ALL_SECONDMENTS_AT = Query(Secondment, select(Secondment).where(_IN_FORCE_AT))
+SECONDMENTS_TO_AT = Query(
+    Secondment, select(Secondment).where(Secondment.receiving_campus == bindparam("campus"), _IN_FORCE_AT)
+)
+SECONDMENTS_OF_CAMPUS = Query(
+    Secondment,
+    select(Secondment)
+    .where(
+        or_(Secondment.receiving_campus == bindparam("campus"), Secondment.home_campus == bindparam("campus")),
+        Secondment.secondment_id < bindparam("before"),
+    )
+    .order_by(Secondment.secondment_id.desc())
+    .limit(bindparam("limit")),
+)
+APPROVALS = Query(
+    SecondmentApproval,
+    select(SecondmentApproval)
+    .where(among(SecondmentApproval.secondment_id, "secondment_ids"))
+    .order_by(SecondmentApproval.side),
+)
+STEP_SECONDMENT = Query(
+    Secondment,
+    update(Secondment)
+    .where(
+        Secondment.secondment_id == bindparam("id_"),
+        Secondment.version == bindparam("seen"),
+        Secondment.status == bindparam("from_"),
+    )
+    .values(
+        status=bindparam("to"),
+        practice_filed=or_(Secondment.practice_filed, bindparam("filed", type_=Secondment.practice_filed.type)),
+        valid_to=func.greatest(
+            Secondment.valid_from, func.least(Secondment.valid_to, bindparam("until", type_=Secondment.valid_to.type))
+        ),
+        version=Secondment.version + 1,
+    )
+    .returning(Secondment),
+)
+"""One step of a secondment's life; a null `until` leaves its end alone (LEAST ignores nulls)."""
+SECONDMENTS_TO_START = Query(
+    Secondment,
+    select(Secondment)
+    .where(Secondment.status == constant("approved"), Secondment.valid_from <= bindparam("now"))
+    .order_by(Secondment.secondment_id)
+    .with_for_update(skip_locked=True),
+)
+SECONDMENTS_TO_END = Query(
+    Secondment,
+    select(Secondment)
+    .where(Secondment.status == constant("active"), Secondment.valid_to <= bindparam("now"))
+    .order_by(Secondment.secondment_id)
+    .with_for_update(skip_locked=True),
+)

@@ -1,0 +1,48 @@
+"""What a person holds, locked while it changes."""
+
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from functions.organisation.structure import rules
+from functions.organisation.structure.models import Secondment, StaffMember
+from functions.organisation.structure.problems import StaffNotFound
+from functions.organisation.structure.queries import people as queries
+from shared.tx import Tx
+
+
+class Holdings(NamedTuple):
+    """A person with everything held from a moment on, locked against other appointments."""
+
+    person: StaffMember
+    secondments: list[Secondment]
+    holdings: list[rules.Holding]
+
+
+def lock_posts(tx: Tx, staff_id: UUID, since: datetime) -> Holdings:
+    """Lock what two appointments of one person at the same time must share, then read what the person holds.
+
+    At the home campus that is the person's row; elsewhere, where that row can't be taken, the secondments through
+    which alone the person may hold posts. Raises StaffNotFound.
+    """
+    tx.session.send(queries.LOCK_STAFF, staff_id=staff_id)
+    locked = tx.session.send(queries.LOCK_SECONDMENTS_OF, staff_id=staff_id)
+    person = tx.session.send(queries.STAFF, staff_id=staff_id)
+    assignments = tx.session.send(queries.ASSIGNMENTS_SINCE, staff_id=staff_id, at=since)
+    secondments = [row for row in locked.all() if row.status in queries.IN_FORCE]
+    found = person.first()
+    if found is None:
+        raise StaffNotFound("没有这位职工，请核对后重新选择。")
+    holdings = [rules.Holding(row.campus_id, row.post, row.valid_from, row.valid_to) for row in assignments.all()]
+    holdings += [
+        rules.Holding(row.receiving_campus, post, row.valid_from, row.valid_to)
+        for row in secondments
+        if row.valid_to > since
+        for post in row.posts
+    ]
+    return Holdings(found, secondments, holdings)
+
+
+def leaving_before(person: StaffMember, moment: datetime) -> bool:
+    """Whether a person has left, or will have, by a moment."""
+    return person.status == "left" or (person.leaves_at is not None and person.leaves_at <= moment)

@@ -1,0 +1,29 @@
+"""Tables of the patient index (schema `patients`)."""
+
+from functions.patients.index.models.access import BreakGlassOpening
+from functions.patients.index.models.matching import Dispute, MatchCandidate, MatchPoints, Merge
+from functions.patients.index.models.people import (
+    Consent,
+    Correction,
+    Identifier,
+    IdentityChange,
+    Patient,
+    Relation,
+)
+from functions.patients.index.models.safety import Alert, Allergy
+
+__all__ = [
+    "Alert",
+    "Allergy",
+    "BreakGlassOpening",
+    "Consent",
+    "Correction",
+    "Dispute",
+    "Identifier",
+    "IdentityChange",
+    "MatchCandidate",
+    "MatchPoints",
+    "Merge",
+    "Patient",
+    "Relation",
+]

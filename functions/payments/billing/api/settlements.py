@@ -1,0 +1,127 @@
+"""Routes of settlements."""
+
+from datetime import date
+from uuid import UUID
+
+from functions.patients.index import service as patients
+from functions.payments.billing import prints, service
+from functions.payments.billing.api.routing import LAST, Limit, router
+from functions.payments.billing.models import Settlement
+from functions.payments.billing.problems import SettlementUnknown
+from functions.payments.billing.queries import settlements as queries
+from functions.payments.billing.schemas import (
+    CancelSettlement,
+    CopyView,
+    Settle,
+    SettlementSummary,
+    SettlementView,
+    StartSettlement,
+    TenderInput,
+)
+from functions.payments.billing.views import settlement_summary, settlement_view, stored_settlement_view
+from functions.payments.cashier import service as cashier
+from shared.command import Document, command, query
+from shared.schemas import Code, Page
+from shared.tx import Tx
+
+
+@router.post("/settlements", status_code=201)
+@command("payments.billing.write")
+def settle(tx: Tx, body: Settle) -> SettlementView:
+    """Settle charges in one step (收费)."""
+    return settlement_view(tx, service.settle(tx, body))
+
+
+@router.post("/settlements/start", status_code=201)
+@command("payments.billing.write")
+def start_settlement(tx: Tx, body: StartSettlement) -> SettlementView:
+    """Lock charges for a settlement paid in several steps (开始结算)."""
+    return settlement_view(tx, service.start_settlement(tx, body))
+
+
+@router.post("/settlements/{settlement_id}/tenders", status_code=201)
+@command("payments.billing.write")
+def add_tender(tx: Tx, settlement_id: UUID, body: TenderInput) -> SettlementView:
+    """Add a means of payment; with the last cent the settlement completes."""
+    return settlement_view(tx, service.add_tender(tx, settlement_id, body))
+
+
+@router.post("/settlements/{settlement_id}/complete")
+@command("payments.billing.write")
+def complete_settlement(tx: Tx, settlement_id: UUID) -> SettlementView:
+    """Complete a settlement of which nothing is due (0.00 元)."""
+    return settlement_view(tx, service.complete_settlement(tx, settlement_id))
+
+
+@router.post("/settlements/{settlement_id}/cancel")
+@command("payments.billing.write")
+def cancel_settlement(tx: Tx, settlement_id: UUID, body: CancelSettlement) -> SettlementSummary:
+    """Give up a started settlement (取消结算)."""
+    return settlement_summary(tx, service.cancel_settlement(tx, settlement_id, body))
+
+
+@router.get("/settlements")
+@query("payments.billing.read")
+def list_settlements(
+    tx: Tx,
+    day: date | None = None,
+    patient_id: UUID | None = None,
+    number: Code | None = None,
+    limit: Limit = 50,
+    cursor: UUID | None = None,
+) -> Page[SettlementSummary]:
+    """Settlements of a day, of a patient, or by settlement or receipt number; newest first."""
+    before = cursor or LAST
+    if number is not None:
+        rows = tx.session.all(queries.BY_NUMBER, campus=tx.campus, number=number)
+    elif patient_id is not None:
+        ids = patients.group_ids(tx, patient_id)
+        rows = tx.session.all(queries.OF_PATIENT, patients=ids, before=before, limit=limit)
+    else:
+        rows = tx.session.all(queries.OF_DAY, campus=tx.campus, day=day or tx.today, before=before, limit=limit)
+    tx.audit("settlements.listed", "campus", tx.campus, patient_id=patient_id, count=len(rows))
+    return Page[SettlementSummary](
+        items=[settlement_summary(tx, row) for row in rows],
+        next=str(rows[-1].settlement_id) if number is None and len(rows) == limit else None,
+    )
+
+
+@router.get("/settlements/unfinished")
+@query("payments.billing.read")
+def unfinished_settlements(tx: Tx, limit: Limit = 100) -> list[SettlementSummary]:
+    """Settlements somebody started and nobody finished, the oldest first (未完成结算)."""
+    rows = tx.session.all(queries.UNFINISHED, campus=tx.campus, limit=limit)
+    tx.audit("settlements.listed", "campus", tx.campus, count=len(rows))
+    return [settlement_summary(tx, row) for row in rows]
+
+
+@router.get("/settlements/{settlement_id}")
+@query("payments.billing.read")
+def read_settlement(tx: Tx, settlement_id: UUID) -> SettlementView:
+    """One settlement with lines, tenders and receipt."""
+    settlement = _find(tx, settlement_id)
+    tx.audit("settlement.read", "settlement", settlement_id, patient_id=settlement.patient_id)
+    return stored_settlement_view(tx, settlement)
+
+
+@router.post("/settlements/{settlement_id}/slips", status_code=201)
+@command("payments.billing.write")
+def print_slip(tx: Tx, settlement_id: UUID) -> CopyView:
+    """Record a print of the payment slip (打印收费凭证); the PDF is fetched next."""
+    _find(tx, settlement_id)
+    copy_number = cashier.count_copy(tx, prints.PAYMENT_SLIP, settlement_id)
+    return CopyView(form=prints.PAYMENT_SLIP, subject_id=settlement_id, copy_number=copy_number)
+
+
+@router.get("/settlements/{settlement_id}/slip.pdf")
+@query("payments.billing.read")
+def slip_pdf(tx: Tx, settlement_id: UUID) -> Document:
+    """The payment slip as PDF, 80 mm (收费凭证告知单)."""
+    return prints.payment_slip(tx, _find(tx, settlement_id))
+
+
+def _find(tx: Tx, settlement_id: UUID) -> Settlement:
+    settlement = tx.session.first(queries.SETTLEMENT, settlement_id=settlement_id)
+    if settlement is None:
+        raise SettlementUnknown("没有这张结算单，请核对结算单号。")
+    return settlement

@@ -1,0 +1,109 @@
+"""Charges: what patients are to pay for."""
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Index, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.database.model import QUANTITY, UNIT_PRICE, CampusOwned, Model
+
+PAYMENTS = "payments"
+UNSETTLED = "status IN ('open', 'locked', 'owed')"
+
+
+class Charge(CampusOwned, Model):
+    """A charge (费用): one priced line of what was ordered, done or given.
+
+    Status: open, locked (in a started settlement), paid, owed, refunding (a refund waits), refunded, voided.
+    Execution stands beside it: none, executing, executed, returned. Quantities tell how much was done or given back.
+    """
+
+    __tablename__ = "charges"
+    __table_args__ = (
+        UniqueConstraint("source_module", "source_id", "source_line"),
+        Index("ix_charges_unsettled", "patient_id", "charge_id", postgresql_where=text(UNSETTLED)),
+        Index("ix_charges_ordering_unsettled", "ordering_unit_id", postgresql_where=text(UNSETTLED)),
+        Index("ix_charges_executing_unsettled", "executing_unit_id", postgresql_where=text(UNSETTLED)),
+        Index("ix_charges_open_item", "item_code", postgresql_where=text("status = 'open'")),
+        Index(None, "patient_id", "charge_id"),
+        Index(None, "encounter_id"),
+        Index(None, "settlement_id"),
+        CheckConstraint(
+            "status IN ('open', 'locked', 'paid', 'owed', 'refunding', 'refunded', 'voided')", name="status"
+        ),
+        CheckConstraint("execution IN ('none', 'executing', 'executed', 'returned')", name="execution"),
+        CheckConstraint("quantity > 0 AND unit_price >= 0 AND amount >= 0", name="amounts"),
+        CheckConstraint(
+            "executed_quantity >= 0 AND refunding_quantity >= 0 AND refunded_quantity >= 0"
+            " AND executed_quantity + refunding_quantity + refunded_quantity <= quantity",
+            name="quantities",
+        ),
+        CheckConstraint(
+            "refunded_amount >= 0 AND refunded_amount <= amount"
+            " AND (refunded_quantity > 0 OR refunded_amount = 0)"
+            " AND (refunded_quantity < quantity OR refunded_amount = amount)",
+            name="refunded_amount",
+        ),
+        CheckConstraint("(status = 'refunded') = (refunded_quantity = quantity)", name="refunded"),
+        CheckConstraint("(status = 'refunding') = (refunding_quantity > 0)", name="refunding"),
+        CheckConstraint(
+            "(status IN ('open', 'voided')) = (settlement_id IS NULL) AND (status <> 'voided' OR voided_at IS NOT NULL)"
+            " AND (status <> 'voided' OR executed_quantity = 0)",
+            name="settlement",
+        ),
+        {"schema": PAYMENTS},
+    )
+
+    charge_id: Mapped[UUID] = mapped_column(primary_key=True)
+    patient_id: Mapped[UUID]
+    encounter_id: Mapped[UUID | None]
+    encounter_no: Mapped[str | None] = mapped_column(Text)
+    """Number of the visit or stay as people read it."""
+    source_module: Mapped[str] = mapped_column(Text)
+    source_id: Mapped[str] = mapped_column(Text)
+    source_line: Mapped[str] = mapped_column(Text)
+    item_id: Mapped[UUID]
+    item_code: Mapped[str] = mapped_column(Text)
+    national_code: Mapped[str | None] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(Text)
+    unit: Mapped[str] = mapped_column(Text)
+    """计价单位 of the quantity."""
+    item_kind: Mapped[str] = mapped_column(Text)
+    fee_class: Mapped[str] = mapped_column(Text)
+    """Receipt fee class 01-14 (财政票据类别)."""
+    price_version_id: Mapped[UUID]
+    unit_price: Mapped[Decimal] = mapped_column(UNIT_PRICE)
+    quantity: Mapped[Decimal] = mapped_column(QUANTITY)
+    amount: Mapped[Decimal]
+    repriced_at: Mapped[datetime | None]
+    """已调价: a new price version took effect before the line was settled."""
+    ordering_unit_id: Mapped[UUID | None]
+    executing_unit_id: Mapped[UUID | None]
+    doctor_id: Mapped[UUID | None]
+    payable_until: Mapped[datetime | None]
+    """After this the line leaves the pending list (an expired prescription)."""
+    direct_entry: Mapped[bool]
+    """Entered at the cashier's (划价) instead of by the ordering module."""
+    status: Mapped[str] = mapped_column(Text)
+    execution: Mapped[str] = mapped_column(Text)
+    executed_quantity: Mapped[Decimal] = mapped_column(QUANTITY)
+    """Done or handed out and not brought back: can't be refunded."""
+    executed_at: Mapped[datetime | None]
+    executed_by_name: Mapped[str | None] = mapped_column(Text)
+    refunding_quantity: Mapped[Decimal] = mapped_column(QUANTITY)
+    refunded_quantity: Mapped[Decimal] = mapped_column(QUANTITY)
+    refunded_amount: Mapped[Decimal]
+    settlement_id: Mapped[UUID | None]
+    posted_at: Mapped[datetime]
+    posted_by: Mapped[str] = mapped_column(Text)
+    voided_at: Mapped[datetime | None] = mapped_column(default=None)
+    voided_by: Mapped[str | None] = mapped_column(Text, default=None)
+    void_reason: Mapped[str | None] = mapped_column(Text, default=None)
+    version: Mapped[int] = mapped_column(default=1)
+
+    @property
+    def refundable_quantity(self) -> Decimal:
+        """Paid less executed less refunded, and less what another refund already asks for (spec 01)."""
+        return self.quantity - self.executed_quantity - self.refunded_quantity - self.refunding_quantity

@@ -1,0 +1,148 @@
+"""Refunds from request to execution, and debts."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from functions.payments.billing.models.settlements import METHODS, PAYMENTS
+from shared.database.model import QUANTITY, CampusOwned, Model
+
+
+class Refund(CampusOwned, Model):
+    """A refund (退费) from its request to its execution.
+
+    State: requested, approved, rejected, withdrawn, executed. Level says who may approve: cashier (nobody else needed),
+    lead (收费组长), finance.
+    """
+
+    __tablename__ = "refunds"
+    __table_args__ = (
+        UniqueConstraint("campus_id", "refund_no"),
+        Index(None, "settlement_id"),
+        Index(None, "campus_id", "business_day", "refund_id"),
+        Index(None, "shift_id"),
+        Index(
+            "ix_refunds_waiting",
+            "campus_id",
+            "requested_at",
+            postgresql_where=text("state IN ('requested', 'approved')"),
+        ),
+        CheckConstraint("state IN ('requested', 'approved', 'rejected', 'withdrawn', 'executed')", name="state"),
+        CheckConstraint("level IN ('cashier', 'lead', 'finance')", name="level"),
+        CheckConstraint("amount >= 0", name="amount"),
+        CheckConstraint(
+            "(state = 'executed') = (executed_at IS NOT NULL) AND (executed_at IS NULL) = (refund_no IS NULL)"
+            " AND (executed_at IS NULL) = (shift_id IS NULL) AND (executed_at IS NULL) = (business_day IS NULL)"
+            " AND (executed_at IS NULL) = (executor IS NULL)",
+            name="executed",
+        ),
+        CheckConstraint(
+            "approver IS NULL OR (approver <> applicant AND (executor IS NULL OR executor <> approver)"
+            " AND (executor IS NULL OR executor <> applicant))",
+            name="separated",
+        ),
+        CheckConstraint("state <> 'executed' OR level = 'cashier' OR approver IS NOT NULL", name="approved"),
+        {"schema": PAYMENTS},
+    )
+
+    refund_id: Mapped[UUID] = mapped_column(primary_key=True)
+    refund_no: Mapped[str | None] = mapped_column(Text)
+    settlement_id: Mapped[UUID] = mapped_column(ForeignKey("payments.settlements.settlement_id"))
+    patient_id: Mapped[UUID]
+    state: Mapped[str] = mapped_column(Text)
+    level: Mapped[str] = mapped_column(Text)
+    amount: Mapped[Decimal]
+    reason_code: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text)
+    cash_instead: Mapped[bool]
+    """Cash asked for what was paid electronically (现金退电子支付): finance decides."""
+    applicant: Mapped[str] = mapped_column(Text)
+    applicant_name: Mapped[str] = mapped_column(Text)
+    requested_at: Mapped[datetime]
+    approver: Mapped[str | None] = mapped_column(Text)
+    approver_name: Mapped[str | None] = mapped_column(Text)
+    decided_at: Mapped[datetime | None]
+    decision_note: Mapped[str | None] = mapped_column(Text)
+    executor: Mapped[str | None] = mapped_column(Text)
+    executor_name: Mapped[str | None] = mapped_column(Text)
+    executed_at: Mapped[datetime | None]
+    business_day: Mapped[date | None]
+    shift_id: Mapped[UUID | None] = mapped_column(ForeignKey("payments.shifts.shift_id"))
+    version: Mapped[int] = mapped_column(default=1)
+
+
+class RefundLine(CampusOwned, Model):
+    """So much of a charge in a refund. Its amount telescopes: all parts of a line give exactly what was paid."""
+
+    __tablename__ = "refund_lines"
+    __table_args__ = (
+        Index(None, "charge_id"),
+        CheckConstraint("quantity > 0 AND amount >= 0", name="amounts"),
+        {"schema": PAYMENTS},
+    )
+
+    refund_id: Mapped[UUID] = mapped_column(ForeignKey("payments.refunds.refund_id"), primary_key=True)
+    charge_id: Mapped[UUID] = mapped_column(ForeignKey("payments.charges.charge_id"), primary_key=True)
+    fee_class: Mapped[str] = mapped_column(Text)
+    item_kind: Mapped[str] = mapped_column(Text)
+    quantity: Mapped[Decimal] = mapped_column(QUANTITY)
+    amount: Mapped[Decimal]
+
+
+class RefundPart(CampusOwned, Model):
+    """What of a refund went back on one tender (原路退回)."""
+
+    __tablename__ = "refund_parts"
+    __table_args__ = (
+        Index(None, "refund_id"),
+        Index(None, "tender_id"),
+        CheckConstraint(f"method IN ({METHODS})", name="method"),
+        CheckConstraint("amount > 0", name="amount"),
+        {"schema": PAYMENTS},
+    )
+
+    part_id: Mapped[UUID] = mapped_column(primary_key=True)
+    refund_id: Mapped[UUID] = mapped_column(ForeignKey("payments.refunds.refund_id"))
+    tender_id: Mapped[UUID] = mapped_column(ForeignKey("payments.tenders.tender_id"))
+    method: Mapped[str] = mapped_column(Text)
+    """Means by which it went back: the tender's own, or cash where finance allowed it."""
+    amount: Mapped[Decimal]
+
+
+class Debt(CampusOwned, Model):
+    """A debt (欠费): what the hospital agreed to wait for. `outstanding` equals what is left of its tender."""
+
+    __tablename__ = "debts"
+    __table_args__ = (
+        UniqueConstraint("tender_id"),
+        Index(None, "settlement_id"),
+        Index("ix_debts_open", "campus_id", "debt_id", postgresql_where=text("state = 'open'")),
+        Index("ix_debts_patient_open", "patient_id", postgresql_where=text("state = 'open'")),
+        CheckConstraint("state IN ('open', 'settled', 'written_off')", name="state"),
+        CheckConstraint("amount > 0 AND outstanding >= 0 AND paid >= 0 AND reduced >= 0", name="amounts"),
+        CheckConstraint("outstanding = amount - paid - reduced", name="balance"),
+        CheckConstraint("(state = 'open') = (outstanding > 0)", name="open"),
+        {"schema": PAYMENTS},
+    )
+
+    debt_id: Mapped[UUID] = mapped_column(primary_key=True)
+    settlement_id: Mapped[UUID] = mapped_column(ForeignKey("payments.settlements.settlement_id"))
+    tender_id: Mapped[UUID] = mapped_column(ForeignKey("payments.tenders.tender_id"))
+    patient_id: Mapped[UUID]
+    encounter_id: Mapped[UUID | None]
+    amount: Mapped[Decimal]
+    paid: Mapped[Decimal]
+    reduced: Mapped[Decimal]
+    """Fell away because its lines were refunded."""
+    outstanding: Mapped[Decimal]
+    reason: Mapped[str] = mapped_column(Text)
+    approved_by: Mapped[UUID]
+    """Staff member who answers for the debt (green channel: the doctor)."""
+    state: Mapped[str] = mapped_column(Text)
+    opened_at: Mapped[datetime]
+    opened_by: Mapped[str] = mapped_column(Text)
+    settled_at: Mapped[datetime | None] = mapped_column(default=None)
+    version: Mapped[int] = mapped_column(default=1)

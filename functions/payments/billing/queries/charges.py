@@ -1,0 +1,274 @@
+"""Charges: pending lists, locks, guarded changes of state, quantity and price."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Boolean, DateTime, Integer, Uuid, and_, bindparam, case, func, or_, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from functions.payments.billing.models import Charge, RefundLine, Settlement
+from shared.database.model import MONEY, QUANTITY, UNIT_PRICE
+from shared.database.query import Query, among, one_of
+
+
+class Holding(NamedTuple):
+    """A charge and who settles it."""
+
+    charge_id: UUID
+    name: str
+    status: str
+    payable_until: datetime | None
+    settlement_id: UUID | None
+    holder: str | None
+    holder_name: str | None
+    channel: str | None
+    started_at: datetime | None
+
+
+class Quantities(NamedTuple):
+    """State and quantities of a line."""
+
+    charge_id: UUID
+    source_line: str
+    name: str
+    status: str
+    execution: str
+    quantity: Decimal
+    executed_quantity: Decimal
+    refunding_quantity: Decimal
+    refunded_quantity: Decimal
+
+
+_OF_SOURCE = and_(Charge.source_module == bindparam("source_module"), Charge.source_id == bindparam("source_id_"))
+_OWN = Charge.campus_id == bindparam("campus")
+
+CHARGES = Query(Charge, select(Charge).where(among(Charge.charge_id, "ids")).order_by(Charge.charge_id))
+CHARGE = Query(Charge, select(Charge).where(Charge.charge_id == bindparam("charge_id")))
+
+LOCK_CHARGES = Query(
+    Charge,
+    select(Charge).where(among(Charge.charge_id, "ids"), _OWN).order_by(Charge.charge_id).with_for_update(),
+)
+LOCK_SOURCE = Query(Charge, select(Charge).where(_OF_SOURCE, _OWN).order_by(Charge.charge_id).with_for_update())
+SOURCE = Query(Charge, select(Charge).where(_OF_SOURCE).order_by(Charge.charge_id))
+
+_picked = (
+    select(Charge.charge_id)
+    .where(among(Charge.charge_id, "ids"), _OWN)
+    .order_by(Charge.charge_id)
+    .with_for_update()
+    .cte("picked")
+)
+CLAIM = Query(
+    Charge,
+    update(Charge)
+    .where(
+        Charge.charge_id == _picked.c.charge_id,
+        one_of(Charge.status, "open"),
+        or_(Charge.payable_until.is_(None), Charge.payable_until > bindparam("now", type_=DateTime(timezone=True))),
+    )
+    .values(status=bindparam("to"), settlement_id=bindparam("settlement"), version=Charge.version + 1)
+    .returning(Charge),
+)
+"""Take open charges into a settlement, locking them in the order of their ids.
+
+Fewer rows than asked: somebody has the others. Of a window, a phone and a machine that ask for one charge at once,
+one gets its row.
+"""
+
+HOLDINGS = Query(
+    Holding,
+    select(
+        Charge.charge_id,
+        Charge.name,
+        Charge.status,
+        Charge.payable_until,
+        Charge.settlement_id,
+        Settlement.holder,
+        Settlement.holder_name,
+        Settlement.channel,
+        Settlement.started_at,
+    )
+    .join(Settlement, Settlement.settlement_id == Charge.settlement_id, isouter=True)
+    .where(among(Charge.charge_id, "ids"))
+    .order_by(Charge.charge_id),
+)
+
+PENDING = Query(
+    Charge,
+    select(Charge)
+    .where(
+        among(Charge.patient_id, "patients"),
+        _OWN,
+        one_of(Charge.status, "open", "locked", "owed"),
+        or_(Charge.payable_until.is_(None), Charge.payable_until > bindparam("now", type_=DateTime(timezone=True))),
+    )
+    .order_by(Charge.charge_id)
+    .limit(500),
+)
+"""What a patient has still to pay here, oldest first."""
+
+OF_PATIENT = Query(
+    Charge,
+    select(Charge)
+    .where(among(Charge.patient_id, "patients"), Charge.charge_id < bindparam("before"))
+    .order_by(Charge.charge_id.desc())
+    .limit(bindparam("limit", type_=Integer)),
+)
+OF_ENCOUNTER = Query(
+    Charge,
+    select(Charge)
+    .where(Charge.encounter_id == bindparam("encounter_id"), Charge.charge_id < bindparam("before"))
+    .order_by(Charge.charge_id.desc())
+    .limit(bindparam("limit", type_=Integer)),
+)
+OF_SETTLEMENT = Query(
+    Charge,
+    select(Charge).where(Charge.settlement_id == bindparam("settlement_id")).order_by(Charge.charge_id),
+)
+
+SETTLE = Query(
+    Charge,
+    update(Charge)
+    .where(Charge.settlement_id == bindparam("settlement"), one_of(Charge.status, "locked"))
+    .values(status=bindparam("to"), version=Charge.version + 1)
+    .returning(Charge),
+)
+RELEASE = Query(
+    Charge,
+    update(Charge)
+    .where(Charge.settlement_id == bindparam("settlement"), one_of(Charge.status, "locked"))
+    .values(status="open", settlement_id=None, version=Charge.version + 1)
+    .returning(Charge),
+)
+DEBT_PAID = Query(
+    object,
+    update(Charge)
+    .where(Charge.settlement_id == bindparam("settlement"), one_of(Charge.status, "owed"))
+    .values(status="paid", version=Charge.version + 1),
+)
+
+VOID = Query(
+    Charge,
+    update(Charge)
+    .where(
+        among(Charge.charge_id, "ids"),
+        one_of(Charge.status, "open"),
+        Charge.executed_quantity == 0,
+        Charge.execution != "executing",
+    )
+    .values(
+        status="voided",
+        voided_at=bindparam("at"),
+        voided_by=bindparam("who"),
+        void_reason=bindparam("why"),
+        version=Charge.version + 1,
+    )
+    .returning(Charge),
+)
+
+REPRICE = Query(
+    Charge,
+    update(Charge)
+    .where(Charge.charge_id == bindparam("id_"), Charge.settlement_id == bindparam("settlement"))
+    .values(
+        unit_price=bindparam("price", type_=UNIT_PRICE),
+        amount=bindparam("worth", type_=MONEY),
+        price_version_id=bindparam("price_version"),
+        repriced_at=bindparam("at"),
+    )
+    .returning(Charge),
+)
+"""Put the price in force on a line just claimed, before it is settled (已调价)."""
+
+# -- refunds
+
+
+def _refund_step(*conditions: Any, **values: Any) -> Query[Charge]:
+    return Query(
+        Charge,
+        update(Charge)
+        .where(Charge.charge_id == bindparam("id_"), *conditions)
+        .values(**values, version=Charge.version + 1)
+        .returning(Charge),
+    )
+
+
+ASK_REFUND = _refund_step(
+    one_of(Charge.status, "paid", "owed"),
+    status="refunding",
+    refunding_quantity=bindparam("part", type_=QUANTITY),
+)
+DROP_REFUND = Query(
+    object,
+    update(Charge)
+    .where(
+        Charge.charge_id.in_(select(RefundLine.charge_id).where(RefundLine.refund_id == bindparam("refund_id"))),
+        one_of(Charge.status, "refunding"),
+    )
+    .values(status=bindparam("to"), refunding_quantity=0, version=Charge.version + 1),
+)
+REFUND = _refund_step(
+    one_of(Charge.status, "paid", "owed", "refunding"),
+    status=case(
+        (Charge.refunded_quantity + bindparam("part", type_=QUANTITY) == Charge.quantity, "refunded"),
+        else_=bindparam("to"),
+    ),
+    refunding_quantity=0,
+    refunded_quantity=Charge.refunded_quantity + bindparam("part", type_=QUANTITY),
+    refunded_amount=Charge.refunded_amount + bindparam("worth"),
+)
+
+# -- execution
+
+
+def _execution_step(*conditions: Any, **values: Any) -> Query[Charge]:
+    return Query(
+        Charge,
+        update(Charge)
+        .where(_OF_SOURCE, _OWN, Charge.source_line == bindparam("line"), *conditions)
+        .values(**values, version=Charge.version + 1)
+        .returning(Charge),
+    )
+
+
+_ALIVE = and_(Charge.status != "voided", Charge.status != "refunded")
+_PART = bindparam("part", type_=QUANTITY)
+BEGIN = _execution_step(_ALIVE, Charge.execution == "none", Charge.refunding_quantity == 0, execution="executing")
+UNDO_BEGIN = _execution_step(Charge.execution == "executing", execution="none")
+EXECUTE = _execution_step(
+    _ALIVE,
+    Charge.executed_quantity + Charge.refunded_quantity + Charge.refunding_quantity + _PART <= Charge.quantity,
+    execution="executed",
+    executed_quantity=Charge.executed_quantity + _PART,
+    executed_at=bindparam("at"),
+    executed_by_name=bindparam("name"),
+)
+RETURN = _execution_step(
+    Charge.executed_quantity >= _PART,
+    execution="returned",
+    executed_quantity=Charge.executed_quantity - _PART,
+)
+
+# -- gates
+
+BEING_SETTLED = Query(
+    bool,
+    select(func.payments.being_settled(bindparam("patients", type_=ARRAY(Uuid())), type_=Boolean)),
+)
+"""Whether a bill of one of these patients is being settled at any campus; it says no more than that."""
+
+UNSETTLED_OF_UNIT = Query(
+    UUID,
+    select(Charge.charge_id)
+    .where(
+        or_(
+            Charge.ordering_unit_id == bindparam("unit_id", type_=Uuid()),
+            Charge.executing_unit_id == bindparam("unit_id", type_=Uuid()),
+        ),
+        one_of(Charge.status, "open", "locked", "owed"),
+    )
+    .limit(1),
+)

@@ -1,0 +1,114 @@
+"""Refunds: reads, locks and guarded changes of state."""
+
+from typing import Any
+
+from sqlalchemy import Date, Integer, bindparam, select, update
+
+from functions.payments.billing.models import Charge, Refund, RefundLine, RefundPart, Settlement
+from shared.database.query import Query, among, one_of
+
+_OF_REFUND = select(Refund.settlement_id).where(Refund.refund_id == bindparam("refund_id")).scalar_subquery()
+
+REFUND = Query(Refund, select(Refund).where(Refund.refund_id == bindparam("refund_id")))
+LOCK_REFUND = Query(
+    Refund,
+    select(Refund)
+    .where(Refund.refund_id == bindparam("refund_id"), Refund.campus_id == bindparam("campus"))
+    .with_for_update(),
+)
+LOCK_SETTLEMENT_OF_REFUND = Query(
+    Settlement,
+    select(Settlement)
+    .where(Settlement.settlement_id == _OF_REFUND, Settlement.campus_id == bindparam("campus"))
+    .with_for_update(),
+)
+LOCK_CHARGES_OF_REFUND = Query(
+    Charge,
+    select(Charge)
+    .where(
+        Charge.charge_id.in_(select(RefundLine.charge_id).where(RefundLine.refund_id == bindparam("refund_id"))),
+        Charge.campus_id == bindparam("campus"),
+    )
+    .order_by(Charge.charge_id)
+    .with_for_update(),
+)
+LINES = Query(
+    RefundLine,
+    select(RefundLine).where(RefundLine.refund_id == bindparam("refund_id")).order_by(RefundLine.charge_id),
+)
+PARTS = Query(
+    RefundPart, select(RefundPart).where(RefundPart.refund_id == bindparam("refund_id")).order_by(RefundPart.part_id)
+)
+APPROVED_OF_SETTLEMENTS = Query(
+    Refund,
+    select(Refund)
+    .where(among(Refund.settlement_id, "settlements"), one_of(Refund.state, "approved"))
+    .order_by(Refund.refund_id),
+)
+LINES_OF_REFUNDS = Query(
+    RefundLine,
+    select(RefundLine).where(among(RefundLine.refund_id, "refunds")).order_by(RefundLine.refund_id),
+)
+
+
+def _step(*conditions: Any, **values: Any) -> Query[Refund]:
+    return Query(
+        Refund,
+        update(Refund)
+        .where(Refund.refund_id == bindparam("id_"), *conditions)
+        .values(**values, version=Refund.version + 1)
+        .returning(Refund),
+    )
+
+
+DECIDE = _step(
+    Refund.version == bindparam("seen"),
+    one_of(Refund.state, "requested"),
+    state=bindparam("to"),
+    approver=bindparam("who"),
+    approver_name=bindparam("name"),
+    decided_at=bindparam("at"),
+    decision_note=bindparam("note"),
+)
+WITHDRAW = _step(Refund.version == bindparam("seen"), one_of(Refund.state, "requested", "approved"), state="withdrawn")
+EXECUTE = _step(
+    one_of(Refund.state, "approved"),
+    state="executed",
+    refund_no=bindparam("number"),
+    executor=bindparam("who"),
+    executor_name=bindparam("name"),
+    executed_at=bindparam("at"),
+    business_day=bindparam("day", type_=Date()),
+    shift_id=bindparam("shift"),
+)
+
+WAITING = Query(
+    Refund,
+    select(Refund)
+    .where(
+        Refund.campus_id == bindparam("campus"),
+        one_of(Refund.state, "requested", "approved"),
+        Refund.refund_id < bindparam("before"),
+    )
+    .order_by(Refund.refund_id.desc())
+    .limit(bindparam("limit", type_=Integer)),
+)
+OF_DAY = Query(
+    Refund,
+    select(Refund)
+    .where(
+        Refund.campus_id == bindparam("campus"),
+        Refund.business_day == bindparam("day"),
+        Refund.refund_id < bindparam("before"),
+    )
+    .order_by(Refund.refund_id.desc())
+    .limit(bindparam("limit", type_=Integer)),
+)
+OF_SETTLEMENT = Query(
+    Refund,
+    select(Refund).where(Refund.settlement_id == bindparam("settlement_id")).order_by(Refund.refund_id),
+)
+BY_NUMBER = Query(
+    Refund,
+    select(Refund).where(Refund.campus_id == bindparam("campus"), Refund.refund_no == bindparam("number")),
+)

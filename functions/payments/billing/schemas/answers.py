@@ -1,0 +1,340 @@
+"""Answers of billing."""
+
+from datetime import date
+from decimal import Decimal
+from uuid import UUID
+
+from shared.money import Money
+from shared.schemas import Moment, View
+
+
+class ChargeView(View):
+    """A charge as screens show it. `holder_name` and `held_since` tell who settles a locked one."""
+
+    charge_id: UUID
+    patient_id: UUID
+    encounter_id: UUID | None
+    encounter_no: str | None
+    source_module: str
+    source_id: str
+    source_line: str
+    item_code: str
+    national_code: str | None
+    name: str
+    unit: str
+    fee_class: str
+    fee_class_name: str
+    unit_price: Decimal
+    quantity: Decimal
+    amount: Money
+    repriced_at: Moment | None
+    ordering_unit_id: UUID | None
+    executing_unit_id: UUID | None
+    doctor_id: UUID | None
+    payable_until: Moment | None
+    status: str
+    execution: str
+    executed_quantity: Decimal
+    refunded_quantity: Decimal
+    refunded_amount: Money
+    refundable_quantity: Decimal
+    settlement_id: UUID | None
+    posted_at: Moment
+    version: int
+
+
+class FeeClassSum(View):
+    """Sum of a fee class."""
+
+    code: str
+    name: str
+    amount: Money
+
+
+class PendingGroup(View):
+    """Charges of one prescription, request or visit."""
+
+    source_module: str
+    source_id: str
+    amount: Money
+    charges: list[ChargeView]
+
+
+class HeldView(View):
+    """A charge somebody is settling just now."""
+
+    charge_id: UUID
+    name: str
+    amount: Money
+    settlement_id: UUID | None
+    holder_name: str | None
+    channel: str | None
+    held_since: Moment | None
+
+
+class PendingView(View):
+    """What a patient has still to pay: open lines by source, lines held by others, lines owed."""
+
+    patient_id: UUID
+    groups: list[PendingGroup]
+    held: list[HeldView]
+    owed: list[ChargeView]
+    total: Money
+
+
+class PreviewView(View):
+    """What charges cost now. Give `total` and `fingerprint` back when settling."""
+
+    patient_id: UUID
+    charges: list[ChargeView]
+    fee_classes: list[FeeClassSum]
+    total: Money
+    due: Money
+    fingerprint: str
+    repriced: list[UUID]
+
+
+class TenderView(View):
+    """A means of payment of a settlement."""
+
+    tender_id: UUID
+    method: str
+    method_name: str
+    amount: Money
+    returned: Money
+    state: str
+    reference: str | None
+
+
+class SettlementLineView(View):
+    """A line of a settlement."""
+
+    charge_id: UUID
+    item_code: str
+    name: str
+    unit: str
+    fee_class: str
+    unit_price: Decimal
+    quantity: Decimal
+    amount: Money
+    status: str
+    execution: str
+    refunded_quantity: Decimal
+    refunded_amount: Money
+    refundable_quantity: Decimal
+
+
+class SettlementSummary(View):
+    """A settlement in a list."""
+
+    settlement_id: UUID
+    campus_id: str
+    settlement_no: str | None
+    patient_id: UUID
+    encounter_id: UUID | None
+    encounter_no: str | None
+    state: str
+    channel: str
+    total: Money
+    tendered: Money
+    refunded: Money
+    holder_name: str
+    counter_name: str | None
+    started_at: Moment
+    completed_at: Moment | None
+    business_day: date | None
+    stale: bool
+    version: int
+
+
+class SettlementView(SettlementSummary):
+    """A settlement with its lines, tenders and receipt."""
+
+    due: Money
+    cash_received: Money | None
+    change: Money | None
+    owed: Money
+    receipt_no: str | None
+    lines: list[SettlementLineView]
+    tenders: list[TenderView]
+    notices: list[dict[str, str]]
+
+
+class RefundLineView(View):
+    """A refunded line."""
+
+    charge_id: UUID
+    name: str
+    unit: str
+    fee_class: str
+    quantity: Decimal
+    amount: Money
+
+
+class RefundPartView(View):
+    """What went back by which means."""
+
+    method: str
+    method_name: str
+    amount: Money
+
+
+class RefundView(View):
+    """A refund from its request to its execution."""
+
+    refund_id: UUID
+    campus_id: str
+    refund_no: str | None
+    settlement_id: UUID
+    patient_id: UUID
+    state: str
+    level: str
+    amount: Money
+    reason_code: str
+    reason: str
+    cash_instead: bool
+    applicant_name: str
+    requested_at: Moment
+    approver_name: str | None
+    decided_at: Moment | None
+    decision_note: str | None
+    executor_name: str | None
+    executed_at: Moment | None
+    business_day: date | None
+    version: int
+
+
+class RefundDetail(RefundView):
+    """A refund with its lines and the ways its money went."""
+
+    lines: list[RefundLineView]
+    parts: list[RefundPartView]
+    reversed_receipt_no: str | None
+    new_receipt_no: str | None
+
+
+class DebtView(View):
+    """A debt."""
+
+    debt_id: UUID
+    campus_id: str
+    settlement_id: UUID
+    patient_id: UUID
+    encounter_id: UUID | None
+    amount: Money
+    paid: Money
+    reduced: Money
+    outstanding: Money
+    reason: str
+    approved_by: UUID
+    state: str
+    opened_at: Moment
+    settled_at: Moment | None
+    version: int
+
+
+class DebtPaidView(DebtView):
+    """A debt just paid, wholly or in part."""
+
+    received: Money
+    change: Money
+    receipt_no: str | None
+
+
+class CopyView(View):
+    """A print was recorded; `copy_number` above 1 prints 补打."""
+
+    form: str
+    subject_id: UUID
+    copy_number: int
+
+
+class MethodFigures(View):
+    """What one means of payment brought and took."""
+
+    method: str
+    name: str
+    in_count: int
+    in_amount: Money
+    out_count: int
+    out_amount: Money
+    net: Money
+
+
+class ClassFigures(View):
+    """What was charged and refunded of one fee class."""
+
+    code: str
+    name: str
+    charged: Money
+    refunded: Money
+    net: Money
+
+
+class DayReport(View):
+    """The campus's takings of a day (门诊收费日报): by means of payment and by fee class; both nets are equal."""
+
+    campus_id: str
+    day: date
+    settlements: int
+    refunds: int
+    visits: int
+    visits_cancelled: int
+    methods: list[MethodFigures]
+    fee_classes: list[ClassFigures]
+    net_by_method: Money
+    net_by_class: Money
+    debts_open: Money
+
+
+class CashFigures(View):
+    """The drawer at the end of a shift."""
+
+    opening_float: Money
+    received: Money
+    paid_out: Money
+    handed_in: Money
+    due: Money
+    counted: Money | None
+    difference: Money | None
+    reason: str | None
+
+
+class NumberRange(View):
+    """First and last number given in a shift."""
+
+    kind: str
+    first: str
+    last: str
+    count: int
+
+
+class VoidedNumber(View):
+    """A number that no longer counts, and why."""
+
+    number: str
+    reason: str
+
+
+class ShiftReport(View):
+    """A cashier's report (交款日报表). `cash` is null until the drawer is counted."""
+
+    shift_id: UUID
+    shift_no: str
+    state: str
+    counter_name: str
+    cashier_no: str
+    cashier_name: str
+    opened_at: Moment
+    closed_at: Moment | None
+    settlements: int
+    refunds: int
+    visits: int
+    visits_cancelled: int
+    methods: list[MethodFigures]
+    fee_classes: list[ClassFigures]
+    net_by_method: Money | None
+    net_by_class: Money | None
+    cash: CashFigures | None
+    number_ranges: list[NumberRange]
+    voided_numbers: list[VoidedNumber]

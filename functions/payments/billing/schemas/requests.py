@@ -1,0 +1,147 @@
+"""Requests to billing."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from functions.payments.billing.rules import Method
+from shared.money import MoneyAmount, PositiveMoney, Quantity
+from shared.schemas import Code, Input, LongText, Text
+
+Version = Annotated[int, Field(ge=1, description="所见版本")]
+ChargeIds = Annotated[list[UUID], Field(min_length=1, max_length=200)]
+Confirmed = Annotated[tuple[Text, ...], Field(max_length=20, description="已确认的提醒代码")]
+Reason = Literal[
+    "patient",
+    "mistake",
+    "not_done",
+    "doctor_cancelled",
+    "doctor_absent",
+    "session_stopped",
+    "out_of_stock",
+    "adverse_reaction",
+    "returned",
+    "duplicate",
+]
+
+
+class DirectLine(Input):
+    """One item entered at the cashier's."""
+
+    item_code: Code
+    quantity: Quantity
+    executing_unit_id: UUID | None = None
+
+
+class EnterCharges(Input):
+    """Enter charges at the cashier's (划价): only items the price list allows there."""
+
+    patient_id: UUID
+    encounter_id: UUID | None = None
+    encounter_no: Code | None = None
+    lines: Annotated[list[DirectLine], Field(min_length=1, max_length=100)]
+
+
+class VoidCharge(Input):
+    """Withdraw an unpaid charge entered at the cashier's."""
+
+    version: Version
+    reason: LongText
+
+
+class TenderInput(Input):
+    """One means of payment.
+
+    cash: `received` is what the patient handed over, for the change. contract: `reference` is the contract unit.
+    relief: `reference` is the approval number. debt: `approved_by` is the member of staff who answers for it, `note`
+    why.
+    """
+
+    method: Method
+    amount: PositiveMoney
+    received: PositiveMoney | None = None
+    reference: Text | None = None
+    note: LongText | None = None
+    approved_by: UUID | None = None
+
+
+class Preview(Input):
+    """Ask what chosen charges cost now (预结算)."""
+
+    charge_ids: ChargeIds
+
+
+class Settle(Input):
+    """Settle charges in one step (收费): everything is paid now.
+
+    `expected_total` is what the patient was told; `fingerprint` that of the preview. Tenders must add up to the total.
+    `confirmed` holds codes of warnings the cashier accepted.
+    """
+
+    charge_ids: ChargeIds
+    expected_total: MoneyAmount
+    fingerprint: Code | None = None
+    tenders: Annotated[tuple[TenderInput, ...], Field(max_length=10)] = ()
+    confirmed: Confirmed = ()
+
+
+class StartSettlement(Input):
+    """Lock charges for a settlement whose payment takes several steps."""
+
+    charge_ids: ChargeIds
+    expected_total: MoneyAmount
+    fingerprint: Code | None = None
+    confirmed: Confirmed = ()
+
+
+class CancelSettlement(Input):
+    """Give up a started settlement; its charges are open again."""
+
+    version: Version
+    reason: Text
+
+
+class RefundQuantity(Input):
+    """So much of a charge."""
+
+    charge_id: UUID
+    quantity: Quantity
+
+
+class RequestRefund(Input):
+    """Ask for a refund (退费申请). Small ones of the cashier's own shift are executed at once."""
+
+    settlement_id: UUID
+    lines: Annotated[list[RefundQuantity], Field(min_length=1, max_length=200)]
+    reason_code: Reason
+    reason: LongText
+    cash_instead: bool = False
+
+
+class DecideRefund(Input):
+    """Approve or reject a refund."""
+
+    version: Version
+    note: LongText | None = None
+
+
+class ChangeRefund(Input):
+    """A step of a refund that needs nothing but the version the user saw."""
+
+    version: Version
+
+
+class PayDebt(Input):
+    """Pay a debt, all or part of it (欠费补缴)."""
+
+    amount: PositiveMoney
+    received: PositiveMoney | None = None
+
+
+class TakePrepayment(Input):
+    """Take a course prepayment (疗程预交); `course` names the purpose."""
+
+    patient_id: UUID
+    course: Code | None = None
+    amount: PositiveMoney

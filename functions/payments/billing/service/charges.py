@@ -1,0 +1,245 @@
+"""Charges: posted at the price in force, entered at the window, withdrawn while unpaid, looked up by source."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from uuid import UUID
+
+from events.payments import ChargesPosted, ChargesVoided, PostedLine
+from functions.catalogue.prices import service as prices
+from functions.patients.index import service as patients
+from functions.payments.billing import rules
+from functions.payments.billing.models import Charge
+from functions.payments.billing.problems import (
+    ChargeHeld,
+    ChargeNotVoidable,
+    ChargeRepeated,
+    ChargeUnknown,
+    NotDirectEntry,
+    NothingToCharge,
+    QuantityTooLarge,
+)
+from functions.payments.billing.queries import charges as queries
+from functions.payments.billing.schemas import EnterCharges, VoidCharge
+from functions.payments.billing.service.orders import ChargeInfo, ChargeLine, ChargeOrder, charge_info
+from shared.ids import new_id
+from shared.money import ZERO, Money, line_amount
+from shared.problems import Invalid
+from shared.schemas import SHANGHAI
+from shared.tx import Tx
+
+DIRECT = "payments/billing"
+"""Source module of what was entered at the window."""
+
+
+def post_charges(tx: Tx, order: ChargeOrder) -> list[ChargeInfo]:
+    """Put lines on a patient's account at the price in force now (记费), in one round trip.
+
+    Refuses an item that is stopped or has no price (catalogue/prices), and a line charged before (ChargeRepeated).
+    """
+    return [charge_info(charge) for charge in _post(tx, order, direct_entry=False)]
+
+
+def enter_charges(tx: Tx, command: EnterCharges) -> list[Charge]:
+    """Enter charges at the cashier's (划价): only items the price list allows there (NotDirectEntry)."""
+    patient = patients.access_patient(tx, command.patient_id)
+    order = ChargeOrder(
+        patient_id=patient.patient_id,
+        encounter_id=command.encounter_id,
+        encounter_no=command.encounter_no,
+        source_module=DIRECT,
+        source_id=str(new_id()),
+        lines=[
+            ChargeLine(str(number), line.item_code, line.quantity, None, line.executing_unit_id)
+            for number, line in enumerate(command.lines, 1)
+        ],
+    )
+    return _post(tx, order, direct_entry=True)
+
+
+def void_source(tx: Tx, source_module: str, source_id: str, reason: str) -> list[ChargeInfo]:
+    """Withdraw the unpaid lines of a source; paid ones are left to a refund. Returns what was withdrawn.
+
+    Only the module that posted them calls this. ChargeHeld while somebody settles one of them, ChargeNotVoidable when
+    one was carried out.
+    """
+    found = [charge for charge in _of_source(tx, source_module, source_id) if charge.campus_id == tx.campus]
+    if any(charge.status == "locked" for charge in found):
+        raise held(tx, [charge.charge_id for charge in found if charge.status == "locked"])
+    unpaid = [charge for charge in found if charge.status == "open"]
+    return [charge_info(charge) for charge in _void(tx, unpaid, reason)] if unpaid else []
+
+
+def void_charge(tx: Tx, charge_id: UUID, command: VoidCharge) -> Charge:
+    """Withdraw an unpaid line that was entered at the window."""
+    found = tx.session.all(queries.LOCK_CHARGES, ids=[charge_id], campus=tx.campus)
+    if not found:
+        raise ChargeUnknown("本院区没有这笔费用，请刷新后核对。")
+    charge = found[0]
+    tx.check_version(charge.version, command.version)
+    if not charge.direct_entry:
+        raise ChargeNotVoidable("该费用由开单科室记账，请通知开单科室撤销。")
+    if charge.status == "locked":
+        raise held(tx, [charge_id])
+    if charge.status != "open":
+        raise ChargeNotVoidable("该费用已缴费或已作废，不能作废；已缴费的请办理退费。")
+    return _void(tx, [charge], command.reason)[0]
+
+
+def source_state(tx: Tx, source_module: str, source_id: str) -> str:
+    """State of a source's lines together: none, open, locked, paid, owed, refunding, refunded, voided or mixed."""
+    return rules.source_state(charge.status for charge in _of_source(tx, source_module, source_id))
+
+
+def source_charges(tx: Tx, source_module: str, source_id: str) -> list[ChargeInfo]:
+    """The lines of a source."""
+    return [charge_info(charge) for charge in _of_source(tx, source_module, source_id)]
+
+
+def source_amount(tx: Tx, source_module: str, source_id: str) -> Money:
+    """What a source costs: its lines that were not withdrawn, less what was refunded of them."""
+    return sum(
+        (
+            charge.amount - charge.refunded_amount
+            for charge in _of_source(tx, source_module, source_id)
+            if charge.status != "voided"
+        ),
+        ZERO,
+    )
+
+
+def held(tx: Tx, charge_ids: list[UUID]) -> ChargeHeld:
+    """The refusal that says who is settling a charge, where and since when."""
+    holding = tx.session.all(queries.HOLDINGS, ids=charge_ids)[0]
+    since = holding.started_at.astimezone(SHANGHAI) if holding.started_at else None
+    place = {"miniprogram": "手机", "kiosk": "自助机"}.get(holding.channel or "", "收费窗口")
+    return ChargeHeld(
+        f"“{holding.name}”正在{place}由{holding.holder_name}办理结算（{since:%H:%M} 开始），请等其完成或取消后再办理。",
+        charge_id=str(holding.charge_id),
+        settlement_id=str(holding.settlement_id),
+        holder_name=holding.holder_name,
+        channel=holding.channel,
+        held_since=since.isoformat() if since else None,
+    )
+
+
+def _of_source(tx: Tx, source_module: str, source_id: str) -> list[Charge]:
+    return tx.session.all(queries.SOURCE, source_module=source_module, source_id_=source_id)
+
+
+def _post(tx: Tx, order: ChargeOrder, *, direct_entry: bool) -> list[Charge]:
+    if not order.lines:
+        raise NothingToCharge("没有可记费的项目，请先录入项目。")
+    if len({line.source_line for line in order.lines}) != len(order.lines):
+        raise ChargeRepeated("同一来源行不能重复记费，请核对录入的项目。")
+    priced = prices.prices_at(tx, [line.item_code for line in order.lines])
+    charges = []
+    for line in order.lines:
+        item = priced[line.item_code]
+        if direct_entry and not item.direct_entry:
+            raise NotDirectEntry(f"“{item.name}”须由科室开单，收费处不能直接录入；请患者到开单科室办理。")
+        quantity = _quantity(line)
+        if item.max_quantity is not None and quantity > item.max_quantity:
+            raise QuantityTooLarge(
+                f"“{item.name}”一次最多 {item.max_quantity.normalize():f}{item.unit}，请核对数量。",
+                item_code=item.code,
+                max_quantity=str(item.max_quantity),
+            )
+        charges.append(
+            Charge(
+                charge_id=new_id(),
+                campus_id=tx.campus,
+                patient_id=order.patient_id,
+                encounter_id=order.encounter_id,
+                encounter_no=order.encounter_no,
+                source_module=order.source_module,
+                source_id=order.source_id,
+                source_line=line.source_line,
+                item_id=item.item_id,
+                item_code=item.code,
+                national_code=item.national_code,
+                name=item.name,
+                unit=item.unit,
+                item_kind=item.kind,
+                fee_class=item.fee_class,
+                price_version_id=item.version_id,
+                unit_price=item.unit_price,
+                quantity=quantity,
+                amount=line_amount(item.unit_price, quantity),
+                repriced_at=None,
+                ordering_unit_id=line.ordering_unit_id,
+                executing_unit_id=line.executing_unit_id,
+                doctor_id=line.doctor_id,
+                payable_until=line.payable_until,
+                direct_entry=direct_entry,
+                status="open",
+                execution="none",
+                executed_quantity=ZERO,
+                executed_at=None,
+                executed_by_name=None,
+                refunding_quantity=ZERO,
+                refunded_quantity=ZERO,
+                refunded_amount=ZERO,
+                settlement_id=None,
+                posted_at=tx.now,
+                posted_by=tx.actor.subject,
+            )
+        )
+    tx.session.add(*charges)
+    _tell_posted(tx, order, charges)
+    return charges
+
+
+def _quantity(line: ChargeLine) -> Decimal:
+    quantity = Decimal(line.quantity)
+    if quantity <= 0 or quantity != quantity.quantize(Decimal("0.0001")):
+        raise Invalid("数量须大于零，且最多四位小数，请核对后重新录入。")
+    return quantity
+
+
+def _tell_posted(tx: Tx, order: ChargeOrder, charges: Iterable[Charge]) -> None:
+    tx.emit(
+        ChargesPosted(
+            source_module=order.source_module,
+            source_id=order.source_id,
+            patient_id=order.patient_id,
+            encounter_id=order.encounter_id,
+            lines=[
+                PostedLine(
+                    charge_id=charge.charge_id,
+                    source_line=charge.source_line,
+                    item_code=charge.item_code,
+                    fee_class=charge.fee_class,
+                    quantity=charge.quantity,
+                    unit_price=charge.unit_price,
+                    amount=charge.amount,
+                    price_version_id=charge.price_version_id,
+                    ordering_unit_id=charge.ordering_unit_id,
+                    executing_unit_id=charge.executing_unit_id,
+                )
+                for charge in charges
+            ],
+        )
+    )
+    tx.audit(
+        "charges.posted", "source", order.source_id, patient_id=order.patient_id, source_module=order.source_module
+    )
+
+
+def _void(tx: Tx, charges: list[Charge], reason: str) -> list[Charge]:
+    voided = tx.session.all(
+        queries.VOID, ids=[charge.charge_id for charge in charges], at=tx.now, who=tx.actor.subject, why=reason
+    )
+    if len(voided) != len(charges):
+        raise ChargeNotVoidable("费用刚被收费，或对应的项目已执行，不能作废；请刷新后核对，已执行的先由执行科室撤销。")
+    first = charges[0]
+    tx.emit(
+        ChargesVoided(
+            source_module=first.source_module,
+            source_id=first.source_id,
+            patient_id=first.patient_id,
+            charge_ids=[charge.charge_id for charge in voided],
+            reason=reason,
+        )
+    )
+    tx.audit("charges.voided", "source", first.source_id, patient_id=first.patient_id, count=len(voided))
+    return voided

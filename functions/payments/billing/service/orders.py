@@ -1,0 +1,90 @@
+"""What other modules hand to billing and get back."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from functions.payments.billing.models import Charge
+from shared.money import Money
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeLine:
+    """One line to be charged: an item of the price list and a quantity in its 计价单位.
+
+    `source_line` names the line within its source; (module, source, line) is charged once. `payable_until` takes an
+    expired line off the pending list.
+    """
+
+    source_line: str
+    item_code: str
+    quantity: Decimal | int
+    ordering_unit_id: UUID | None = None
+    executing_unit_id: UUID | None = None
+    doctor_id: UUID | None = None
+    payable_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeOrder:
+    """Lines of one source (a visit, a prescription, a request) for a patient.
+
+    `encounter_no` is the number of the visit or stay as people read it; slips show it.
+    """
+
+    patient_id: UUID
+    encounter_id: UUID | None
+    source_module: str
+    source_id: str
+    lines: list[ChargeLine]
+    encounter_no: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeInfo:
+    """A charge as other modules see it. Status and execution as in spec 01 "States and rules"."""
+
+    charge_id: UUID
+    source_line: str
+    item_code: str
+    name: str
+    unit: str
+    fee_class: str
+    quantity: Decimal
+    unit_price: Decimal
+    amount: Money
+    status: str
+    execution: str
+    executed_quantity: Decimal
+    refunded_quantity: Decimal
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class RefundInfo:
+    """Refunds of one source. `amount` is their sum; `executed` whether the money is on its way back already."""
+
+    amount: Money
+    executed: bool
+    refunds: tuple[UUID, ...] = field(default=())
+
+
+def charge_info(charge: Charge) -> ChargeInfo:
+    """A charge as other modules see it."""
+    return ChargeInfo(
+        charge_id=charge.charge_id,
+        source_line=charge.source_line,
+        item_code=charge.item_code,
+        name=charge.name,
+        unit=charge.unit,
+        fee_class=charge.fee_class,
+        quantity=charge.quantity,
+        unit_price=charge.unit_price,
+        amount=charge.amount,
+        status=charge.status,
+        execution=charge.execution,
+        executed_quantity=charge.executed_quantity,
+        refunded_quantity=charge.refunded_quantity,
+        version=charge.version,
+    )

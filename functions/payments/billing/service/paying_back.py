@@ -1,0 +1,206 @@
+"""Paying a refund back: original route, journal, lines, debt and receipt in one transaction.
+
+The entries booked here add up to the amount of the refund, as the entries of its settlement added up to the total.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from events.payments import ChargesRefunded, DebtSettled, Payment, RefundedLine
+from functions.payments.billing import rules
+from functions.payments.billing.models import Charge, Debt, Receipt, Refund, RefundLine, RefundPart, Settlement, Tender
+from functions.payments.billing.problems import TenderNotConnected
+from functions.payments.billing.queries import charges, refunds, settlements
+from functions.payments.billing.rules import Route, Source
+from functions.payments.billing.service import receipts
+from functions.payments.cashier import service as cashier
+from functions.payments.cashier.service import ShiftInfo
+from shared.ids import new_id
+from shared.money import ZERO, Money
+from shared.tx import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class PaidBack:
+    """Where the money of a refund went, and the receipts it changed."""
+
+    parts: Sequence[RefundPart]
+    reversed_receipt: Receipt | None
+    new_receipt: Receipt | None
+
+
+def pay_back(
+    tx: Tx,
+    refund: Refund,
+    settlement: Settlement,
+    lines: Sequence[RefundLine],
+    affected: Sequence[Charge],
+    tenders: Sequence[Tender],
+    shift: ShiftInfo,
+) -> tuple[Refund, PaidBack]:
+    """Execute a refund over locked rows in an open shift."""
+    sources = [Source(tender.tender_id, tender.method, tender.amount - tender.returned) for tender in tenders]
+    routes = rules.refund_routes(sources, refund.amount, cash_instead=refund.cash_instead)
+    for route in routes:
+        if route.method in rules.ELECTRONIC:
+            raise TenderNotConnected(
+                f"{rules.METHOD_NAMES[route.method]}退款尚未接通，请由财务审批后退现金。", method=route.method
+            )
+    sent_receipt = tx.session.send(settlements.VALID_RECEIPT, settlement_id=settlement.settlement_id)
+    debt = tx.session.first(settlements.DEBT_OF_SETTLEMENT, settlement_id=settlement.settlement_id)
+    receipt = sent_receipt.first()
+
+    parts = [_part(tx, refund, route) for route in routes]
+    _move_money(tx, settlement, parts, shift)
+    forgiven = sum((route.amount for route in routes if route.method == "debt"), ZERO)
+    owed = (debt.outstanding if debt else ZERO) - forgiven
+    left = settlement.total - settlement.refunded - refund.amount
+    debt_ends = debt is not None and owed == ZERO
+    renewed = left > ZERO and owed == ZERO and (receipt is not None or debt_ends)
+
+    taken = receipts.take_numbers(tx, receipts.REFUNDS, *([receipts.RECEIPTS] if renewed else []))
+    number = rules.refund_number(shift.letter, tx.today, taken[receipts.REFUNDS])
+    executed = _mark_executed(tx, refund, number, shift)
+    _keep(tx, settlement, lines, affected, routes, refund, "owed" if owed else "paid")
+    tx.session.add(*parts)
+    if debt is not None and forgiven:
+        _lower_debt(tx, debt, forgiven, owed)
+    reason = f"退费 {number}"
+    if receipt is not None:
+        receipts.reverse(tx, shift, receipt, reason)
+    new_receipt = (
+        receipts.issue(tx, shift, settlement.settlement_id, left, taken[receipts.RECEIPTS], receipt)
+        if renewed
+        else None
+    )
+    _tell(tx, executed, settlement, lines, affected, parts, shift)
+    return executed, PaidBack(parts, receipt, new_receipt)
+
+
+def _part(tx: Tx, refund: Refund, route: Route) -> RefundPart:
+    return RefundPart(
+        part_id=new_id(),
+        campus_id=tx.campus,
+        refund_id=refund.refund_id,
+        tender_id=route.tender_id,
+        method=route.method,
+        amount=route.amount,
+    )
+
+
+def _move_money(tx: Tx, settlement: Settlement, parts: Sequence[RefundPart], shift: ShiftInfo) -> None:
+    for part in parts:
+        if part.method == "cash":
+            cashier.record_money(
+                tx,
+                shift.shift_id,
+                "out",
+                "cash",
+                part.amount,
+                kind="refund",
+                subject_id=settlement.settlement_id,
+                ref_id=part.part_id,
+            )
+        else:
+            cashier.book(
+                tx,
+                shift,
+                "out",
+                part.method,
+                part.amount,
+                kind="refund",
+                subject_id=settlement.settlement_id,
+                ref_id=part.part_id,
+            )
+
+
+def _mark_executed(tx: Tx, refund: Refund, number: str, shift: ShiftInfo) -> Refund:
+    return tx.session.one(
+        refunds.EXECUTE,
+        id_=refund.refund_id,
+        number=number,
+        who=tx.actor.subject,
+        name=tx.actor.name,
+        at=tx.now,
+        day=tx.today,
+        shift=shift.shift_id,
+    )
+
+
+def _keep(
+    tx: Tx,
+    settlement: Settlement,
+    lines: Sequence[RefundLine],
+    affected: Sequence[Charge],
+    routes: Sequence[Route],
+    refund: Refund,
+    status: str,
+) -> None:
+    for line in lines:
+        tx.session.execute(charges.REFUND, id_=line.charge_id, part=line.quantity, worth=line.amount, to=status)
+    for route in routes:
+        tx.session.execute(settlements.RETURN_ON_TENDER, id_=route.tender_id, went=route.amount)
+    tx.session.execute(settlements.ADD_REFUND, id_=settlement.settlement_id, went=refund.amount)
+
+
+def _lower_debt(tx: Tx, debt: Debt, forgiven: Money, owed: Money) -> None:
+    tx.session.execute(settlements.LOWER_DEBT, id_=debt.debt_id, fell=forgiven, came=ZERO, at=tx.now)
+    if owed == ZERO:
+        tx.session.execute(charges.DEBT_PAID, settlement=debt.settlement_id)
+        tx.emit(
+            DebtSettled(
+                debt_id=debt.debt_id,
+                settlement_id=debt.settlement_id,
+                patient_id=debt.patient_id,
+                amount=debt.amount,
+                paid=debt.paid,
+            )
+        )
+
+
+def _tell(
+    tx: Tx,
+    refund: Refund,
+    settlement: Settlement,
+    lines: Sequence[RefundLine],
+    affected: Sequence[Charge],
+    parts: Sequence[RefundPart],
+    shift: ShiftInfo,
+) -> None:
+    by_id = {charge.charge_id: charge for charge in affected}
+    tx.emit(
+        ChargesRefunded(
+            refund_id=refund.refund_id,
+            refund_no=refund.refund_no or "",
+            settlement_id=settlement.settlement_id,
+            patient_id=settlement.patient_id,
+            encounter_id=settlement.encounter_id,
+            shift_id=shift.shift_id,
+            business_day=tx.today,
+            amount=refund.amount,
+            payments=[Payment(method=part.method, amount=part.amount) for part in parts],
+            lines=[_refunded(by_id[line.charge_id], line) for line in lines],
+            reason_code=refund.reason_code,
+            refunded_at=tx.now,
+        )
+    )
+    tx.audit(
+        "refund.executed",
+        "refund",
+        refund.refund_id,
+        patient_id=settlement.patient_id,
+        amount=str(refund.amount),
+        number=refund.refund_no,
+    )
+
+
+def _refunded(charge: Charge, line: RefundLine) -> RefundedLine:
+    return RefundedLine(
+        charge_id=charge.charge_id,
+        source_module=charge.source_module,
+        source_id=charge.source_id,
+        source_line=charge.source_line,
+        quantity=line.quantity,
+        amount=line.amount,
+        remaining=charge.quantity - charge.refunded_quantity - line.quantity,
+    )

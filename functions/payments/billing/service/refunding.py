@@ -1,0 +1,314 @@
+"""Refunds: asked for, decided by the post the rule names, executed by the original route.
+
+Whoever asks, whoever approves and whoever pays out are different persons when approval is needed (职责分离).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from events.payments import RefundRequested
+from functions.payments.billing import rules
+from functions.payments.billing.models import Charge, Refund, RefundLine, Settlement, Tender
+from functions.payments.billing.problems import (
+    FinanceDecides,
+    LineBeingRefunded,
+    LineExecuted,
+    NotRefundable,
+    RefundNotWaiting,
+    RefundUnknown,
+    SettlementUnknown,
+)
+from functions.payments.billing.queries import charges, refunds, settlements
+from functions.payments.billing.rules import RefundCase
+from functions.payments.billing.schemas import ChangeRefund, DecideRefund, RequestRefund
+from functions.payments.billing.service.paying_back import PaidBack, pay_back
+from functions.payments.cashier import service as cashier
+from functions.payments.cashier.service import ShiftInfo
+from shared.ids import new_id
+from shared.money import ZERO
+from shared.problems import Stale
+from shared.schemas import SHANGHAI
+from shared.tx import Tx
+
+LEVEL_NAMES = {"cashier": "收费员", "lead": "收费组长", "finance": "财务"}
+HOSPITAL_RULE = "rule:hospital"
+"""Approver of refunds the hospital itself causes (a stopped session): the rule, not a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """So much of a charge to be refunded."""
+
+    charge: Charge
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A refund about to be recorded: lines of one settlement, all locked."""
+
+    settlement: Settlement
+    tenders: Sequence[Tender]
+    lines: Sequence[Wanted]
+    reason_code: str
+    reason: str
+    cash_instead: bool
+
+
+def request_refund(tx: Tx, command: RequestRefund) -> tuple[Refund, PaidBack | None]:
+    """Ask for a refund (退费申请). One of the cashier's own shift, up to 200 yuan and untouched, is paid at once.
+
+    Refuses what was executed (LineExecuted), what another refund already asks for (LineBeingRefunded), more than was
+    paid (NotRefundable).
+    """
+    till = cashier.open_till(tx)
+    locked = tx.session.send(settlements.LOCK_SETTLEMENT, settlement_id=command.settlement_id, campus=tx.campus)
+    ids = sorted({line.charge_id for line in command.lines})
+    found = tx.session.send(charges.LOCK_CHARGES, ids=ids, campus=tx.campus)
+    tenders = tx.session.all(settlements.LOCK_TENDERS, settlement_id=command.settlement_id)
+    settlement = locked.first()
+    if settlement is None:
+        raise SettlementUnknown("本院区没有这张结算单，请核对结算单号。")
+    if len(ids) != len(command.lines):
+        raise NotRefundable("同一项目请合并为一行后提交。")
+    by_id = {charge.charge_id: charge for charge in found.all()}
+    lines = [Wanted(by_id[line.charge_id], line.quantity) for line in command.lines if line.charge_id in by_id]
+    if len(lines) != len(command.lines):
+        raise NotRefundable("所选项目不在该结算单中，请刷新后重新选择。")
+    request = Request(settlement, tenders, lines, command.reason_code, command.reason, command.cash_instead)
+    return record(tx, request, till.held())
+
+
+def record(tx: Tx, request: Request, shift: ShiftInfo | None) -> tuple[Refund, PaidBack | None]:
+    """Check and record a refund over locked rows; pay it back at once when nobody needs to approve."""
+    for line in request.lines:
+        _require_refundable(request.settlement, line)
+    level = level_of(tx, request, shift)
+    at_once = level == "cashier" and shift is not None
+    by_rule = tx.actor.kind == "system"
+    refund = Refund(
+        refund_id=new_id(),
+        campus_id=tx.campus,
+        refund_no=None,
+        settlement_id=request.settlement.settlement_id,
+        patient_id=request.settlement.patient_id,
+        state="approved" if at_once or by_rule else "requested",
+        level=level,
+        amount=amount_of(request),
+        reason_code=request.reason_code,
+        reason=request.reason,
+        cash_instead=request.cash_instead,
+        applicant=tx.actor.subject,
+        applicant_name=tx.actor.name,
+        requested_at=tx.now,
+        approver=HOSPITAL_RULE if by_rule else None,
+        approver_name="医院原因退费，免审批" if by_rule else None,
+        decided_at=tx.now if by_rule else None,
+        decision_note=None,
+        executor=None,
+        executor_name=None,
+        executed_at=None,
+        business_day=None,
+        shift_id=None,
+    )
+    lines = refund_lines(tx, refund, request.lines)
+    tx.session.add(refund, *lines)
+    tx.audit("refund.requested", "refund", refund.refund_id, patient_id=refund.patient_id, amount=str(refund.amount))
+    if at_once and shift is not None:
+        affected = [line.charge for line in request.lines]
+        return pay_back(tx, refund, request.settlement, lines, affected, request.tenders, shift)
+    for line in request.lines:
+        tx.session.execute(charges.ASK_REFUND, id_=line.charge.charge_id, part=line.quantity)
+    tx.emit(
+        RefundRequested(
+            refund_id=refund.refund_id,
+            settlement_id=refund.settlement_id,
+            amount=refund.amount,
+            level=level,
+            reason_code=refund.reason_code,
+        )
+    )
+    return refund, None
+
+
+def approve_refund(tx: Tx, refund_id: UUID, command: DecideRefund, *, as_finance: bool) -> Refund:
+    """Approve a refund: the lead up to its limits, finance any. Not by who asked; the password is asked again."""
+    refund = _waiting(tx, refund_id, command.version)
+    _require_decider(tx, refund, as_finance=as_finance)
+    return _decide(tx, refund, command, "approved")
+
+
+def reject_refund(tx: Tx, refund_id: UUID, command: DecideRefund, *, as_finance: bool) -> Refund:
+    """Reject a refund: its lines are paid as before."""
+    refund = _waiting(tx, refund_id, command.version)
+    _require_decider(tx, refund, as_finance=as_finance)
+    rejected = _decide(tx, refund, command, "rejected")
+    _drop(tx, refund)
+    return rejected
+
+
+def withdraw_refund(tx: Tx, refund_id: UUID, command: ChangeRefund) -> Refund:
+    """The applicant takes a refund back before it is paid."""
+    refund = _find(tx, refund_id)
+    if refund.applicant != tx.actor.subject:
+        raise RefundNotWaiting("只有申请人可以撤回退费申请。")
+    withdrawn = tx.session.first(refunds.WITHDRAW, id_=refund_id, seen=command.version)
+    if withdrawn is None:
+        raise _stale(refund)
+    _drop(tx, refund)
+    tx.audit("refund.withdrawn", "refund", refund_id, patient_id=refund.patient_id)
+    return withdrawn
+
+
+def execute_refund(tx: Tx, refund_id: UUID, command: ChangeRefund) -> tuple[Refund, PaidBack]:
+    """Pay an approved refund back (执行退费) in one's own open shift; never by who asked or who approved.
+
+    A refund of a closed shift's settlement is booked here, in the shift that pays it: what is closed stays as it is.
+    """
+    till = cashier.open_till(tx)
+    locked_refund = tx.session.send(refunds.LOCK_REFUND, refund_id=refund_id, campus=tx.campus)
+    locked = tx.session.send(refunds.LOCK_SETTLEMENT_OF_REFUND, refund_id=refund_id, campus=tx.campus)
+    affected = tx.session.send(refunds.LOCK_CHARGES_OF_REFUND, refund_id=refund_id, campus=tx.campus)
+    sent_lines = tx.session.send(refunds.LINES, refund_id=refund_id)
+    refund = locked_refund.first()
+    if refund is None:
+        raise RefundUnknown("本院区没有这张退费单，请核对。")
+    tx.check_version(refund.version, command.version)
+    if refund.state != "approved":
+        raise RefundNotWaiting("退费单不在待执行状态，请刷新后核对。", state=refund.state)
+    tx.assert_distinct([refund.applicant, refund.approver], "退费的申请、审批、执行须由不同人员办理。")
+    settlement = locked.one()
+    tenders = tx.session.all(settlements.LOCK_TENDERS, settlement_id=settlement.settlement_id)
+    return pay_back(tx, refund, settlement, sent_lines.all(), affected.all(), tenders, till.shift())
+
+
+def level_of(tx: Tx, request: Request, shift: ShiftInfo | None) -> str:
+    """Who has to approve. Earlier refunds of the settlement count, so that none is split to stay below a limit."""
+    settlement = request.settlement
+    pending = sum((_worth(line) for line in request.lines), ZERO)
+    electronic = any(
+        tender.method in rules.ELECTRONIC and tender.amount > tender.returned for tender in request.tenders
+    )
+    case = RefundCase(
+        amount=settlement.refunded + pending,
+        own_shift=shift is not None and settlement.shift_id == shift.shift_id and shift.kind == "counter",
+        untouched=all(line.charge.execution == "none" for line in request.lines),
+        settled_at=settlement.completed_at or tx.now,
+        cash_instead=request.cash_instead and electronic,
+    )
+    return rules.refund_level(case, tx.now)
+
+
+def amount_of(request: Request) -> Decimal:
+    """Sum of the lines of a refund."""
+    return sum((_worth(line) for line in request.lines), ZERO)
+
+
+def refund_lines(tx: Tx, refund: Refund, lines: Sequence[Wanted]) -> list[RefundLine]:
+    """The lines of a refund, each worth exactly its share of what was paid."""
+    return [
+        RefundLine(
+            campus_id=tx.campus,
+            refund_id=refund.refund_id,
+            charge_id=line.charge.charge_id,
+            fee_class=line.charge.fee_class,
+            item_kind=line.charge.item_kind,
+            quantity=line.quantity,
+            amount=_worth(line),
+        )
+        for line in lines
+    ]
+
+
+def _worth(line: Wanted) -> Decimal:
+    charge = line.charge
+    return rules.part_amount(charge.amount, charge.quantity, charge.refunded_quantity, line.quantity)
+
+
+def _require_refundable(settlement: Settlement, line: Wanted) -> None:
+    charge = line.charge
+    if settlement.state != "completed" or charge.settlement_id != settlement.settlement_id:
+        raise NotRefundable(f"“{charge.name}”不在已完成的结算单中，请核对结算单号。")
+    if charge.status == "refunding":
+        raise LineBeingRefunded(
+            f"“{charge.name}”已有退费申请待办，请先完成或撤回该申请。", charge_id=str(charge.charge_id)
+        )
+    if charge.status not in ("paid", "owed"):
+        raise NotRefundable(f"“{charge.name}”不在已缴费状态，不能退费。", charge_id=str(charge.charge_id))
+    if charge.execution == "executing":
+        raise LineExecuted(
+            f"“{charge.name}”正在执行，不能退费；确未执行的请由执行科室取消执行。", charge_id=str(charge.charge_id)
+        )
+    if line.quantity <= charge.refundable_quantity:
+        return
+    if charge.executed_quantity:
+        when = charge.executed_at.astimezone(SHANGHAI) if charge.executed_at else None
+        raise LineExecuted(
+            f"“{charge.name}”已由{charge.executed_by_name}于 {when:%m-%d %H:%M} 执行"
+            f" {charge.executed_quantity.normalize():f}{charge.unit}，"
+            f"可退 {charge.refundable_quantity.normalize():f}{charge.unit}；"
+            "药品、材料请先退回发放部门，未做的检查请执行科室取消执行。",
+            charge_id=str(charge.charge_id),
+            executed_by=charge.executed_by_name,
+            executed_at=when.isoformat() if when else None,
+            refundable=str(charge.refundable_quantity),
+        )
+    raise NotRefundable(
+        f"“{charge.name}”可退 {charge.refundable_quantity.normalize():f}{charge.unit}，"
+        f"申请 {line.quantity.normalize():f}，请核对数量。",
+        charge_id=str(charge.charge_id),
+        refundable=str(charge.refundable_quantity),
+    )
+
+
+def _find(tx: Tx, refund_id: UUID) -> Refund:
+    refund = tx.session.first(refunds.LOCK_REFUND, refund_id=refund_id, campus=tx.campus)
+    if refund is None:
+        raise RefundUnknown("本院区没有这张退费单，请核对。")
+    return refund
+
+
+def _waiting(tx: Tx, refund_id: UUID, version: int) -> Refund:
+    refund = _find(tx, refund_id)
+    tx.check_version(refund.version, version)
+    if refund.state != "requested":
+        raise RefundNotWaiting("退费单不在待审批状态，请刷新后核对。", state=refund.state)
+    return refund
+
+
+def _require_decider(tx: Tx, refund: Refund, *, as_finance: bool) -> None:
+    tx.actor.require_fresh_sign_on(tx.now)
+    tx.assert_distinct([refund.applicant], "退费的申请与审批须由不同人员办理。")
+    if refund.level == "finance" and not as_finance:
+        raise FinanceDecides(
+            f"超过 {rules.LEAD_LIMIT} 元、超过 {rules.LEAD_DAYS} 天或电子支付退现金的退费由财务审批。",
+            level=refund.level,
+        )
+
+
+def _decide(tx: Tx, refund: Refund, command: DecideRefund, to: str) -> Refund:
+    decided = tx.session.first(
+        refunds.DECIDE,
+        id_=refund.refund_id,
+        seen=command.version,
+        to=to,
+        who=tx.actor.subject,
+        name=tx.actor.name,
+        at=tx.now,
+        note=command.note,
+    )
+    if decided is None:
+        raise _stale(refund)
+    tx.audit(f"refund.{to}", "refund", refund.refund_id, patient_id=refund.patient_id, amount=str(refund.amount))
+    return decided
+
+
+def _drop(tx: Tx, refund: Refund) -> None:
+    owing = tx.session.first(settlements.DEBT_OF_SETTLEMENT, settlement_id=refund.settlement_id)
+    tx.session.execute(charges.DROP_REFUND, refund_id=refund.refund_id, to="owed" if owing else "paid")
+
+
+def _stale(refund: Refund) -> Stale:
+    return Stale("退费单已被他人办理，请刷新后核对。", current_version=refund.version)

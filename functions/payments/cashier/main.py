@@ -1,0 +1,12 @@
+"""Cashier (收费窗口与班次), module 1."""
+
+from functions.payments.cashier import api
+from shared.function import FunctionApp, Scaling
+
+app = FunctionApp(
+    "payments/cashier",
+    module=1,
+    title="收费班次",
+    router=api.router,
+    scaling=Scaling(warm=1, peak=5, concurrency=5),
+)

@@ -1,0 +1,54 @@
+"""Rules of the drawer: denominations, what is due, what a count means. No I/O."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+
+from functions.payments.cashier.problems import DenominationUnknown
+from shared.money import ZERO, Money, round_money
+
+FACES = tuple(
+    Decimal(face) for face in ("100", "50", "20", "10", "5", "2", "1", "0.5", "0.2", "0.1", "0.05", "0.02", "0.01")
+)
+"""Notes and coins of the renminbi that are legal tender, in yuan."""
+
+CHANNELS = {"window": "收费窗口", "kiosk": "自助机", "miniprogram": "微信小程序", "system": "系统自动"}
+"""Where money comes in. All but the window work in a virtual shift of a day and take no cash (spec 01)."""
+
+COUNTS_ALLOWED = 2
+"""One blind count and one recount; more would let a cashier search for the figure (hospital rule)."""
+
+STATES = {"open": "收款中", "counting": "点款中", "closed": "已日结", "received": "财务已收款"}
+
+
+def denomination_sum(denominations: Mapping[str, int]) -> Money:
+    """The value of counted notes and coins. Raises DenominationUnknown for a face that does not exist."""
+    total = ZERO
+    for face, pieces in denominations.items():
+        if Decimal(face) not in FACES:
+            raise DenominationUnknown(f"没有面值 {face} 元的人民币，请核对后重新填写。")
+        total += Decimal(face) * pieces
+    return round_money(total)
+
+
+def denominations_by_face(lines: Sequence[tuple[Decimal, int]]) -> dict[str, int]:
+    """Pieces by face value, the largest first; lines of one face are added, empty ones left out."""
+    pieces: dict[Decimal, int] = {}
+    for face, count in lines:
+        pieces[face.normalize()] = pieces.get(face.normalize(), 0) + count
+    return {format(face, "f"): count for face, count in sorted(pieces.items(), reverse=True) if count}
+
+
+def shift_number(letter: str, day: date, number: int) -> str:
+    """Number of a counter's shift: campus letter, B (班次), yyMMdd, three digits."""
+    return f"{letter}B{day:%y%m%d}{number:03d}"
+
+
+def channel_shift_number(letter: str, day: date, channel: str) -> str:
+    """Number of the one shift a channel has on a day."""
+    return f"{letter}B{day:%y%m%d}-{channel}"
+
+
+def hand_in_number(letter: str, day: date, number: int) -> str:
+    """Number of a hand-in slip (缴款单): campus letter, J (缴款), yyMMdd, five digits."""
+    return f"{letter}J{day:%y%m%d}{number:05d}"

@@ -1,0 +1,1 @@
+"""The lab cluster: this checkout's functions on a real Knative on one machine."""

@@ -1,0 +1,57 @@
+"""`python -m infra.cluster deploy | test | measure | settings | down`."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+
+from infra.cluster import data, deploy
+from infra.cluster.kubernetes import ClusterError, node_address
+from infra.image.debian import PackageError
+from infra.image.push import PushError
+from infra.local.supervisor import StackError
+
+
+def main() -> int:
+    """Run one command; exit code 1 when the cluster is not what it should be."""
+    parser = argparse.ArgumentParser(prog="python -m infra.cluster", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    put = commands.add_parser("deploy", help="image, data services, schema, realm, functions")
+    put.add_argument("--overlay", choices=deploy.OVERLAYS, default="lab")
+    test = commands.add_parser("test", help="requests, events, patients, through the gateway")
+    test.add_argument("--patients", type=int, default=40)
+    measure = commands.add_parser("measure", help="cold starts, scaling, memory")
+    measure.add_argument("--starts", type=int, default=10)
+    commands.add_parser("settings", help='settings for a shell: eval "$(python -m infra.cluster settings)"')
+    commands.add_parser("down", help="end the data services; the data and the cluster stay")
+    given = parser.parse_args()
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    try:
+        match given.command:
+            case "deploy":
+                deploy.deploy(given.overlay, say)
+            case "test":
+                from infra.cluster.check import check
+
+                return check(given.patients, say)
+            case "measure":
+                from infra.cluster.measure import measure as figures
+
+                print(figures(given.starts, say))
+            case "settings":
+                for name, value in data.settings(node_address(), deploy.gateway()).items():
+                    print(f"export {name}={shlex.quote(value)}")
+            case "down":
+                data.down(node_address(), lambda line: say(f"{line.name}: {line.state}"))
+    except (ClusterError, StackError, PackageError, PushError) as error:
+        say(str(error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""Kubernetes and Knative manifests, made from the functions' own declarations.
+
+    infra/k8s/base              what every installation has: worker, gateway, jobs, broker, policies
+    infra/k8s/base/functions    one Knative Service per function, its Triggers
+    infra/k8s/base/groups       one Knative Service per group of groups.toml, its Triggers
+    infra/k8s/base/monitoring   what the Prometheus operator reads
+    infra/k8s/overlays/*/envoy.yaml  the gateway's routes for the services that overlay runs
+
+An overlay takes the base, either the functions or the groups, and adds where the data services are.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from infra.his.manifests import eventing, gateway, monitoring, network, platform, services
+from infra.his.manifests.document import Manifest, kustomization, text
+from infra.his.manifests.groups import Group, groups, single
+from infra.his.manifests.overlays import overlays
+from shared.settings import REPOSITORY
+
+HOME = Path("infra") / "k8s"
+GENERATED = (HOME / "base",)
+"""Folders that hold generated files only."""
+
+
+def files() -> dict[Path, str]:
+    """Path in the repository -> content, for every generated manifest. A pure function of the code and two tables."""
+    from functions.registry import all_apps
+
+    apps = all_apps()
+    each, together = single(apps), groups(apps)
+    base = HOME / "base"
+    common: dict[str, list[Manifest]] = {
+        "namespace.yaml": platform.namespace(),
+        "accounts.yaml": platform.accounts(),
+        "jobs.yaml": platform.jobs(),
+        "worker.yaml": platform.worker(),
+        "gateway.yaml": platform.gateway(),
+        "broker.yaml": eventing.broker(),
+        "network.yaml": network.policies(),
+    }
+    found = {base / name: text(documents) for name, documents in common.items()}
+    found[base / "kustomization.yaml"] = kustomization(sorted(common))
+    found |= _running(base / "functions", each)
+    found |= _running(base / "groups", together)
+    found[base / "monitoring" / "monitors.yaml"] = text(monitoring.monitors())
+    found[base / "monitoring" / "kustomization.yaml"] = kustomization(["monitors.yaml"])
+    for overlay in overlays():
+        running = each if overlay.services == "functions" else together
+        folder = HOME / "overlays" / overlay.name
+        found[folder / "envoy.yaml"] = gateway.configuration(running, overlay)
+        found[folder / "certificate.yaml"] = gateway.certificate()
+    return dict(sorted(found.items()))
+
+
+def leftover(root: Path = REPOSITORY) -> list[Path]:
+    """Files in generated folders that nothing declares any more: a function or group that is gone."""
+    known = files()
+    present = (path for folder in GENERATED for path in (root / folder).rglob("*.yaml"))
+    return sorted(path.relative_to(root) for path in present if path.relative_to(root) not in known)
+
+
+def _running(folder: Path, running: list[Group]) -> dict[Path, str]:
+    found = {
+        folder / f"{group.name}.yaml": text(
+            [*services.service(group), *services.availability(group), *eventing.triggers(group)]
+        )
+        for group in running
+    }
+    names = sorted(path.name for path in found)
+    # Names of generated settings get a suffix of their content; kustomize must know where services name them.
+    found[folder / "references.yaml"] = text([services.NAME_REFERENCES])
+    found[folder / "kustomization.yaml"] = kustomization(names, configurations=["references.yaml"])
+    return found

@@ -1,0 +1,33 @@
+"""How manifests are written: the same dictionary gives the same text on every machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+Manifest = dict[str, Any]
+
+HEADER = "# Written by `his generate`; do not edit.\n"
+
+
+def text(documents: Iterable[Manifest]) -> str:
+    """One YAML file of these documents."""
+    import yaml
+
+    class Plain(yaml.SafeDumper):
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+        def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+            super().increase_indent(flow, False)
+
+    bodies = (
+        yaml.dump(document, Dumper=Plain, sort_keys=False, allow_unicode=True, width=120) for document in documents
+    )
+    return HEADER + "---\n".join(bodies)
+
+
+def kustomization(resources: Sequence[str], **more: Any) -> str:
+    """A kustomization of these resources."""
+    head = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
+    return text([{**head, "resources": list(resources), **more}])

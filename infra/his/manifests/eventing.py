@@ -1,0 +1,67 @@
+"""The Broker and a Trigger per subscription."""
+
+from __future__ import annotations
+
+from events.envelope import PREFIX
+from infra.his.manifests.document import Manifest
+from infra.his.manifests.groups import Group
+from infra.his.manifests.names import FUNCTION, NAMESPACE, metadata, short
+
+BROKER = "default"
+DEAD_LETTERS = "dead-letters"
+
+DELIVERY = {
+    # The relay sends again for days with growing pauses, so the Broker only bridges a restart.
+    "retry": 4,
+    "backoffPolicy": "exponential",
+    "backoffDelay": "PT0.5S",
+    "timeout": "PT30S",
+    "deadLetterSink": {"ref": {"apiVersion": "v1", "kind": "Service", "name": DEAD_LETTERS}, "uri": "/dead-letters"},
+}
+
+
+def broker() -> list[Manifest]:
+    """The Broker; an overlay may give it another class (Kafka in production)."""
+    return [
+        {
+            "apiVersion": "eventing.knative.dev/v1",
+            "kind": "Broker",
+            "metadata": metadata(
+                BROKER, annotations={"eventing.knative.dev/broker.class": "MTChannelBasedBroker"}
+            ),
+            "spec": {
+                "delivery": {
+                    **DELIVERY,
+                    "deadLetterSink": {
+                        "ref": {**DELIVERY["deadLetterSink"]["ref"], "namespace": NAMESPACE},  # type: ignore[index, dict-item]
+                        "uri": "/dead-letters",
+                    },
+                }
+            },
+        }
+    ]
+
+
+def triggers(group: Group) -> list[Manifest]:
+    """Each function of the group gets each type it handles at its own address, so that its inbox is its own."""
+    found: list[Manifest] = []
+    for app in group.apps:
+        for kind in sorted(app.handlers):
+            fact = kind.removeprefix(PREFIX).replace(".", "-").replace("_", "-")
+            found.append(
+                {
+                    "apiVersion": "eventing.knative.dev/v1",
+                    "kind": "Trigger",
+                    "metadata": metadata(short(f"{app.service_name}-on-{fact}"), FUNCTION),
+                    "spec": {
+                        "broker": BROKER,
+                        "filter": {"attributes": {"type": kind}},
+                        "subscriber": {
+                            "ref": {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": group.name},
+                            "uri": f"/events/{app.name}",
+                        },
+                        "delivery": DELIVERY,
+                    },
+                }
+            )
+    return found

@@ -1,0 +1,136 @@
+"""A consortium of two campuses for the organisation's tests, made through the module itself."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from functions import registry
+from functions.organisation.structure import service
+from functions.organisation.structure.queries import structure as queries
+from shared.database.query import Query
+from shared.schemas import SHANGHAI
+from shared.tx import Tx
+from tests.support.hospital import Caller, Hospital, cloned_hospital
+
+BASE = "/api/organisation/structure"
+
+
+class Consortium:
+    """Two campuses, hq and mch, with the officers who change them."""
+
+    def __init__(self, hospital: Hospital) -> None:
+        self.hospital = hospital
+        self.opener = hospital.caller("consortium_admin", campus="hq")
+        self.admin = hospital.caller("campus_admin", campus="hq")
+        self.mch_admin = hospital.caller("campus_admin", campus="mch")
+        self.personnel = hospital.caller("personnel", campus="hq")
+        self.mch_personnel = hospital.caller("personnel", campus="mch")
+
+    def today(self, days: int = 0) -> str:
+        day = self.hospital.clock().astimezone(SHANGHAI).date() + timedelta(days=days)
+        return day.isoformat()
+
+    def moment(self, **later: float) -> str:
+        return (self.hospital.clock() + timedelta(**later)).astimezone(SHANGHAI).isoformat()
+
+    def tree(self, campus: str = "hq", **params: Any) -> dict[str, dict[str, Any]]:
+        """Units of a campus by code."""
+        answer = self.admin.get(f"{BASE}/units", campus=campus, **params)
+        assert answer.status_code == 200, answer.text
+        return {unit["code"]: unit for unit in answer.json()}
+
+    def unit(self, caller: Caller | None = None, **fields: Any) -> dict[str, Any]:
+        body = {"code": f"u{uuid4().hex[:10]}", "name": "心血管内科", "kind": "clinical", **fields}
+        answer = (caller or self.admin).post(f"{BASE}/units", body)
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json())
+
+    def engage(self, caller: Caller | None = None, *, unit_id: str | None = None, **fields: Any) -> dict[str, Any]:
+        acting = caller or self.personnel
+        body = {
+            "staff_no": f"T{uuid4().hex[:10]}",
+            "name": "覃小兰",
+            "category": "management",
+            "unit_id": unit_id or self.tree(acting.campus)["root"]["unit_id"],
+            **fields,
+        }
+        answer = acting.post(f"{BASE}/staff", body)
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json())
+
+    def assign(self, staff_id: str, post: str, caller: Caller | None = None, **fields: Any) -> Any:
+        return (caller or self.personnel).post(
+            f"{BASE}/post-assignments", {"staff_id": staff_id, "post": post, **fields}
+        )
+
+    def accounts(self) -> dict[UUID, service.Account]:
+        with self.hospital.tx("hq") as tx:
+            return {account.staff_id: account for account in service.staff_accounts(tx)}
+
+
+def plan(tx: Tx, query: Query[Any], **params: Any) -> str:
+    """EXPLAIN of a query as the application sees it: behind row-level security."""
+    rows = tx.session._connection.execute("EXPLAIN " + query.compiled(), query.bind(params)).fetchall()
+    return "\n".join(row[0] for row in rows)
+
+
+@pytest.fixture(scope="module")
+def hospital() -> Iterator[Hospital]:
+    """The organisation stands below every other module and is tested without them."""
+    with cloned_hospital([registry.app("organisation/structure")]) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def consortium(hospital: Hospital) -> Consortium:
+    with hospital.tx("hq") as tx:
+        service.bootstrap(
+            tx,
+            service.OpenCampus(
+                code="hq",
+                letter="H",
+                name="县人民医院",
+                short_name="总院",
+                price_level="tertiary",
+                address="健康路1号",
+                insurance_code="H45022300001",
+                founders=[
+                    service.Founder(
+                        staff_no="10001",
+                        name="韦建国",
+                        category=service.StaffCategory.MANAGEMENT,
+                        posts=["consortium_admin", "personnel"],
+                    )
+                ],
+            ),
+        )
+    with hospital.tx("hq") as tx:
+        service.open_campus(
+            tx,
+            service.OpenCampus(
+                code="mch",
+                letter="M",
+                name="县妇幼保健院",
+                short_name="妇幼分院",
+                price_level="secondary",
+                address="幸福路18号",
+                founders=[
+                    service.Founder(
+                        staff_no="20001",
+                        name="黄秀英",
+                        category=service.StaffCategory.MANAGEMENT,
+                        posts=["personnel", "campus_admin"],
+                    )
+                ],
+            ),
+        )
+    assert [campus.code for campus in _campuses(hospital)] == ["hq", "mch"]
+    return Consortium(hospital)
+
+
+def _campuses(hospital: Hospital) -> list[queries.CampusInfo]:
+    with hospital.tx("hq") as tx:
+        return service.open_campuses(tx)
