@@ -147,7 +147,12 @@ class Host:
         self._api: FastAPI | None = None
         self.runtime: Runtime | None = None
 
+    def load(self) -> None:
+        """Import the function apps now: one that does not import ends the process before it listens."""
+        load_apps(self.settings.functions)
+
     def api(self) -> FastAPI:
+        """The application; its runtime is made at the first request."""
         with self._lock:
             if self._api is None:
                 telemetry.configure(self.settings.functions, self.settings.log_level)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 
 from events.envelope import Event
 
@@ -76,12 +76,14 @@ class FunctionApp:
     def routes(self) -> list[DeclaredRoute]:
         """Its routes with their permissions, in the order of declaration."""
         found = []
-        for route in self.router.routes:
+        for context in iter_route_contexts(self.router.routes):
+            route = context.original_route
             if isinstance(route, APIRoute):
                 edge: Any = route.endpoint.edge  # type: ignore[attr-defined]
+                summary = (route.endpoint.__doc__ or "").strip().split("\n")[0]
                 for method in sorted(route.methods or ()):
-                    summary = (route.endpoint.__doc__ or "").strip().split("\n")[0]
-                    found.append(DeclaredRoute(method, self.prefix + route.path, edge.permission, edge.kind, summary))
+                    path = self.prefix + (context.path or "")
+                    found.append(DeclaredRoute(method, path, edge.permission, edge.kind, summary))
         return found
 
     def permissions(self) -> set[str]:

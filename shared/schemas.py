@@ -23,11 +23,11 @@ def _aware(value: datetime) -> datetime:
     return value
 
 
-Text = Annotated[str, BeforeValidator(_no_nul), StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), BeforeValidator(_no_nul)]
 """A short line a person typed: trimmed, not empty."""
 
 LongText = Annotated[
-    str, BeforeValidator(_no_nul), StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000), BeforeValidator(_no_nul)
 ]
 
 Code = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9_.\-]{1,40}$")]

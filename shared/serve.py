@@ -29,14 +29,17 @@ class DrainingServer(uvicorn.Server):
         self._delay = delay
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        draining = HOST.runtime is not None and HOST.runtime.draining
-        if sig != signal.SIGTERM or draining or HOST.runtime is None or self._delay <= 0:
-            super().handle_exit(sig, frame)
+        runtime = HOST.runtime
+        if sig != signal.SIGTERM or runtime is None or runtime.draining or self._delay <= 0:
+            self.should_exit = True
             return
-        HOST.runtime.draining = True
-        stop = threading.Timer(self._delay, super().handle_exit, (sig, frame))
+        runtime.draining = True
+        stop = threading.Timer(self._delay, self._stop_listening)
         stop.daemon = True
         stop.start()
+
+    def _stop_listening(self) -> None:
+        self.should_exit = True
 
 
 def main() -> None:
@@ -56,6 +59,7 @@ def main() -> None:
         delay=configuration.drain_seconds,
     )
     try:
+        HOST.load()
         server.run()
     finally:
         HOST.close()

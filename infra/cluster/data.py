@@ -1,7 +1,7 @@
 """Data services of the lab: the local stack's own PostgreSQL, S3 server and Keycloak, on the node beside the cluster.
 
 They listen on the loopback as on a laptop; a forwarder each lets pods reach them at the node's address. So the cluster
-holds no state: it may be thrown away and stood up again under the same data, as with database machines in a machine room.
+holds no state: it may be thrown away and stood up again under the same data, as with a machine for the database.
 """
 
 from __future__ import annotations

@@ -163,7 +163,8 @@ def _first(document: dict[str, Any]) -> bool:
 
 def _documents(rendered: str) -> list[dict[str, Any]]:
     """kubectl prints one document after another."""
-    decoder, found, at = json.JSONDecoder(), [], 0
+    decoder, at = json.JSONDecoder(), 0
+    found: list[dict[str, Any]] = []
     while at < len(rendered):
         document, at = decoder.raw_decode(rendered, at)
         found += document["items"] if document["kind"] == "List" else [document]

@@ -63,7 +63,9 @@ def check(root: Path) -> list[str]:
         said.append(interpreter.run(root, "-c", _FORMS, path=path, FONTCONFIG_FILE=str(configuration)).strip())
     interpreter.run(root, "-c", _COMMAND, path=path, TYPER_USE_RICH="0")
     said.append("the command line answers")
-    unfinished = [str(one.relative_to(root)) for one in sorted((root / source.HOME).rglob("*.py")) if not _compiled(one)]
+    unfinished = [
+        str(one.relative_to(root)) for one in sorted((root / source.HOME).rglob("*.py")) if not _compiled(one)
+    ]
     if unfinished:
         raise RuntimeError(f"without bytecode: {', '.join(unfinished)}")
     return said

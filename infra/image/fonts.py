@@ -1,6 +1,7 @@
 """The Chinese font of the image: the simplified Chinese sans of Noto CJK in two weights.
 
-Debian's package holds five languages, sans and serif, in 93 MB. Forms are set in one of these faces, so two files remain.
+Debian's package holds five languages, sans and serif, in 93 MB; forms use one of these faces, so two files
+remain.
 Every Chinese character of the font stays, rare ones too, because patients' names have them; Korean syllables go.
 """
 

@@ -89,4 +89,4 @@ def missing_libraries(root: Path) -> list[str]:
 
 def _dynamic(path: Path) -> bool:
     with path.open("rb") as file:
-        return file.read(4) == b"\x7fELF" and ".so" in path.name or path.name == f"python{VERSION}"
+        return (file.read(4) == b"\x7fELF" and ".so" in path.name) or path.name == f"python{VERSION}"

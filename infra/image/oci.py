@@ -35,7 +35,7 @@ class Layer:
 
 
 def layer(tree: Path, target: Path, title: str) -> Layer:
-    """Write a folder as a layer: sorted, owned by root, without times; only the sticky bit and x survive of the modes."""
+    """Write a folder as a layer: sorted, owned by root, without times."""
     with tarfile.open(target, "w", format=tarfile.GNU_FORMAT) as archive:
         for path in _walk(tree):
             _add(archive, path, path.relative_to(tree).as_posix())

@@ -57,7 +57,12 @@ class _Client:
             self.ask("PUT", where, (201,), body=content, headers=sized)
 
     def ask(
-        self, method: str, path: str, expected: tuple[int, ...], body: object = None, headers: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        expected: tuple[int, ...],
+        body: object = None,
+        headers: dict[str, str] | None = None,
     ) -> tuple[int, http.client.HTTPMessage]:
         connection: http.client.HTTPConnection = (
             http.client.HTTPConnection(self._registry, timeout=300)

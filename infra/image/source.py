@@ -28,7 +28,8 @@ def files() -> Iterator[Path]:
     for tree in TREES:
         for path in sorted((REPOSITORY / tree).rglob("*")):
             inside = path.relative_to(REPOSITORY)
-            if path.is_file() and path.suffix in SUFFIXES and not any(part.startswith((".", "__pyc")) for part in inside.parts):
+            hidden = any(part.startswith((".", "__pyc")) for part in inside.parts)
+            if path.is_file() and path.suffix in SUFFIXES and not hidden:
                 yield inside
     yield from map(Path, FILES)
 

@@ -11,7 +11,8 @@ CREATE FUNCTION patients.group_of(of_patient uuid) RETURNS uuid[] LANGUAGE sql S
 $$
 """
 
-# A grant for one record of a person holds for the records it is merged with, as long as it is.
+# A grant for one record of a person holds for the records it is merged with, as long as it is. The moment is that of
+# the statement, so that a grant holds in the transaction that gives it.
 MAY_READ_RECORD = """
 CREATE OR REPLACE FUNCTION kernel.may_read_record(patient uuid) RETURNS boolean LANGUAGE sql STABLE AS $$
     SELECT EXISTS (
@@ -19,7 +20,7 @@ CREATE OR REPLACE FUNCTION kernel.may_read_record(patient uuid) RETURNS boolean 
         WHERE granted.patient_id = ANY (patients.group_of(patient))
           AND granted.reader_campus_id = current_setting('his.campus', true)
           AND (granted.reader_subject IS NULL OR granted.reader_subject = current_setting('his.subject', true))
-          AND granted.valid_from <= now() AND granted.valid_to > now()
+          AND granted.valid_from <= statement_timestamp() AND granted.valid_to > statement_timestamp()
     )
 $$
 """
@@ -32,9 +33,30 @@ CREATE FUNCTION patients.visible_here(confidentiality text, of_patient uuid) RET
 $$
 """
 
+# As rules.one_character_apart, for names of which one is known to share a key with the other.
+ONE_CHARACTER_APART = """
+CREATE FUNCTION patients.one_character_apart(one text, other text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE char_length(one) - char_length(other)
+        WHEN 0 THEN (
+            SELECT count(*) = 1 FROM generate_series(1, char_length(one)) AS place (n)
+            WHERE substr(one, n, 1) <> substr(other, n, 1)
+        )
+        WHEN 1 THEN EXISTS (
+            SELECT FROM generate_series(1, char_length(one)) AS place (n)
+            WHERE overlay(one PLACING '' FROM n FOR 1) = other
+        )
+        WHEN -1 THEN EXISTS (
+            SELECT FROM generate_series(1, char_length(other)) AS place (n)
+            WHERE overlay(other PLACING '' FROM n FOR 1) = one
+        )
+        ELSE false
+    END
+$$
+"""
+
 SEARCH_BY_NAME = """
 CREATE FUNCTION patients.search_by_name(wanted text, pinyin text, keys text[], born date, of_sex text)
-RETURNS TABLE (found_id uuid, closeness int, found_name text)
+RETURNS TABLE (found_id uuid, closeness int)
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 50
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
@@ -49,24 +71,25 @@ BEGIN
     END IF;
     IF born IS NOT NULL THEN
         RETURN QUERY
-        SELECT s.patient_id, alike.distance, alike.name
+        SELECT s.patient_id, alike.distance
         FROM (
-            (SELECT p.survivor_id, 0 AS distance, p.name FROM patients.patients AS p
+            (SELECT p.survivor_id, 0 AS distance FROM patients.patients AS p
              WHERE p.name = wanted AND p.birth_date = born LIMIT enough)
             UNION ALL
-            (SELECT p.survivor_id, 1, p.name FROM patients.patients AS p
+            (SELECT p.survivor_id, 1 FROM patients.patients AS p
              WHERE p.name_pinyin = pinyin AND p.birth_date = born AND p.name <> wanted LIMIT enough)
             UNION ALL
-            (SELECT p.survivor_id, 2, p.name
+            (SELECT p.survivor_id, 2
              FROM (SELECT d.* FROM patients.patients AS d WHERE d.birth_date = born LIMIT 2000) AS p
-             WHERE p.name_keys && keys AND p.name <> wanted AND p.name_pinyin <> pinyin LIMIT 200)
+             WHERE p.name_keys && keys AND p.name_pinyin <> pinyin
+               AND patients.one_character_apart(p.name, wanted) LIMIT enough)
         ) AS alike
         JOIN patients.patients AS s ON s.patient_id = alike.survivor_id
         WHERE (of_sex IS NULL OR s.sex = of_sex) AND patients.visible_here(s.confidentiality, s.patient_id);
         RETURN;
     END IF;
     RETURN QUERY
-    SELECT s.patient_id, 0, p.name
+    SELECT s.patient_id, 0
     FROM patients.patients AS p JOIN patients.patients AS s ON s.patient_id = p.survivor_id
     WHERE p.name = wanted AND (of_sex IS NULL OR p.sex = of_sex)
       AND patients.visible_here(s.confidentiality, s.patient_id)
@@ -77,27 +100,29 @@ BEGIN
         RETURN;
     END IF;
     RETURN QUERY
-    SELECT s.patient_id, 1, p.name
+    SELECT s.patient_id, 1
     FROM patients.patients AS p JOIN patients.patients AS s ON s.patient_id = p.survivor_id
     WHERE p.name_pinyin = pinyin AND p.name <> wanted AND (of_sex IS NULL OR p.sex = of_sex)
       AND patients.visible_here(s.confidentiality, s.patient_id)
     ORDER BY p.birth_date LIMIT missing;
     GET DIAGNOSTICS added = ROW_COUNT;
-    IF missing - added <= 0 THEN
+    missing := missing - added;
+    IF missing <= 0 THEN
         RETURN;
     END IF;
     RETURN QUERY
-    SELECT s.patient_id, 2, p.name
-    FROM patients.patients AS p JOIN patients.patients AS s ON s.patient_id = p.survivor_id
-    WHERE p.name_keys && keys AND p.name <> wanted AND p.name_pinyin <> pinyin
-      AND (of_sex IS NULL OR p.sex = of_sex) AND patients.visible_here(s.confidentiality, s.patient_id)
-    LIMIT 200;
+    SELECT s.patient_id, 2
+    FROM (SELECT d.* FROM patients.patients AS d WHERE d.name_keys && keys AND d.name <> wanted LIMIT 500) AS p
+    JOIN patients.patients AS s ON s.patient_id = p.survivor_id
+    WHERE p.name_pinyin <> pinyin AND (of_sex IS NULL OR p.sex = of_sex)
+      AND patients.one_character_apart(p.name, wanted) AND patients.visible_here(s.confidentiality, s.patient_id)
+    LIMIT missing;
 END $$
 """
 
 SEARCH_BY_PINYIN = """
 CREATE FUNCTION patients.search_by_pinyin(typed text, born date, of_sex text)
-RETURNS TABLE (found_id uuid, closeness int, found_name text)
+RETURNS TABLE (found_id uuid, closeness int)
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 50
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
@@ -108,15 +133,15 @@ BEGIN
     END IF;
     IF born IS NOT NULL THEN
         RETURN QUERY
-        SELECT alike.survivor_id, alike.distance, alike.name
+        SELECT alike.survivor_id, alike.distance
         FROM (
-            (SELECT s.patient_id AS survivor_id, 1 AS distance, p.name
+            (SELECT s.patient_id AS survivor_id, 1 AS distance
              FROM patients.patients AS p JOIN patients.patients AS s ON s.patient_id = p.survivor_id
              WHERE p.name_pinyin = typed AND p.birth_date = born AND (of_sex IS NULL OR p.sex = of_sex)
                AND patients.visible_here(s.confidentiality, s.patient_id)
              ORDER BY p.birth_date LIMIT 51)
             UNION ALL
-            (SELECT s.patient_id AS survivor_id, 2 AS distance, p.name
+            (SELECT s.patient_id AS survivor_id, 2 AS distance
              FROM patients.patients AS p JOIN patients.patients AS s ON s.patient_id = p.survivor_id
              WHERE p.name_initials = typed AND p.birth_date = born AND (of_sex IS NULL OR p.sex = of_sex)
                AND patients.visible_here(s.confidentiality, s.patient_id)
@@ -124,15 +149,15 @@ BEGIN
         ) AS alike;
     ELSE
         RETURN QUERY
-        SELECT alike.survivor_id, alike.distance, alike.name
+        SELECT alike.survivor_id, alike.distance
         FROM (
-            (SELECT s.patient_id AS survivor_id, 1 AS distance, p.name
+            (SELECT s.patient_id AS survivor_id, 1 AS distance
              FROM patients.patients AS p JOIN patients.patients AS s ON s.patient_id = p.survivor_id
              WHERE p.name_pinyin = typed AND (of_sex IS NULL OR p.sex = of_sex)
                AND patients.visible_here(s.confidentiality, s.patient_id)
              ORDER BY p.birth_date LIMIT 51)
             UNION ALL
-            (SELECT s.patient_id AS survivor_id, 2 AS distance, p.name
+            (SELECT s.patient_id AS survivor_id, 2 AS distance
              FROM patients.patients AS p JOIN patients.patients AS s ON s.patient_id = p.survivor_id
              WHERE p.name_initials = typed AND (of_sex IS NULL OR p.sex = of_sex)
                AND patients.visible_here(s.confidentiality, s.patient_id)
@@ -144,7 +169,7 @@ END $$
 
 SEARCH_BY_PHONE = """
 CREATE FUNCTION patients.search_by_phone(dialled text)
-RETURNS TABLE (found_id uuid, closeness int, found_name text)
+RETURNS TABLE (found_id uuid, closeness int)
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 50
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
@@ -154,7 +179,7 @@ BEGIN
         RETURN;
     END IF;
     RETURN QUERY
-    SELECT s.patient_id, 0, p.name
+    SELECT s.patient_id, 0
     FROM patients.patients AS p JOIN patients.patients AS s ON s.patient_id = p.survivor_id
     WHERE p.phone = dialled AND patients.visible_here(s.confidentiality, s.patient_id)
     LIMIT 51;
@@ -163,7 +188,7 @@ END $$
 
 SEARCH_BY_TAIL = """
 CREATE FUNCTION patients.search_by_tail(backwards text)
-RETURNS TABLE (found_id uuid, closeness int, found_name text)
+RETURNS TABLE (found_id uuid, closeness int)
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 50
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
@@ -173,15 +198,15 @@ BEGIN
         RETURN;
     END IF;
     RETURN QUERY
-    SELECT alike.survivor_id, 0, alike.name
+    SELECT alike.survivor_id, 0
     FROM (
-        (SELECT s.patient_id AS survivor_id, p.name
+        (SELECT s.patient_id AS survivor_id
          FROM patients.patients AS p JOIN patients.patients AS s ON s.patient_id = p.survivor_id
          WHERE p.phone_reversed >= backwards AND p.phone_reversed < backwards || chr(1114111)
            AND patients.visible_here(s.confidentiality, s.patient_id)
          LIMIT 51)
         UNION ALL
-        (SELECT s.patient_id, p.name
+        (SELECT s.patient_id
          FROM patients.identifiers AS i
          JOIN patients.patients AS p ON p.patient_id = i.patient_id
          JOIN patients.patients AS s ON s.patient_id = p.survivor_id

@@ -103,14 +103,16 @@ class Database:
         statement that took too long or a lost connection as Busy, a deadlock as Retry.
         """
         try:
-            with self._pool.connection() as connection, connection.pipeline() as pipeline:
-                session = Session(connection, pipeline)
-                connection.execute(_CONTEXT, scope.parameters(timeouts))
+            with self._pool.connection() as connection:
                 try:
-                    yield session
-                    session.send_gathered()
-                    connection.commit()
+                    with connection.pipeline() as pipeline:
+                        session = Session(connection, pipeline)
+                        connection.execute(_CONTEXT, scope.parameters(timeouts))
+                        yield session
+                        session.send_gathered()
+                        connection.commit()
                 except BaseException:
+                    # Outside the pipeline: an aborted one refuses even the roll-back and would hide what broke it.
                     if not connection.closed:
                         connection.rollback()
                     raise

@@ -35,6 +35,7 @@ PERMISSIONS: Mapping[str, str] = MappingProxyType(
         "patients.index.break_glass": "紧急调阅他院区病历",
         "patients.index.merge": "合并患者主索引",
         "patients.index.read": "查询患者",
+        "patients.index.record_safety": "登记过敏与警示",
         "patients.index.review_access": "审查病历调阅",
         "patients.index.self": "查看本人及家人信息",
         "patients.index.unmerge": "拆分患者主索引",
@@ -185,6 +186,7 @@ POSTS: Mapping[str, Post] = _by_code(
         "门诊医生",
         *_DESK_READS,
         "patients.index.break_glass",
+        "patients.index.record_safety",
         "payments.billing.read",
     ),
     _post(

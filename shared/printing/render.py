@@ -46,7 +46,7 @@ _LANDSCAPE_CSS = {Paper.A5: "@page { size: A5 landscape; }", Paper.A4: "@page { 
 
 
 _PRESS_ROOM = ThreadPoolExecutor(1, "press")
-"""One form at a time in a process: drawing is pure computation, and several at once only slow each other and the counter."""
+"""One form at a time in a process: drawing is computation, and several at once only slow each other and the counter."""
 
 
 def render(layout: Layout, data: Mapping[str, Any], *, reprint: int = 0) -> bytes:

@@ -15,7 +15,8 @@ ROLES = ("his_app", "his_worker", "his_auditor", "his_search", "his_owner")
 def tables(hospital: Hospital) -> dict[str, dict]:
     rows = hospital.rows(
         f"""
-        SELECT c.oid, n.nspname || '.' || c.relname AS name, c.relrowsecurity AS enabled, c.relforcerowsecurity AS forced,
+        SELECT c.oid, n.nspname || '.' || c.relname AS name, c.relrowsecurity AS enabled,
+               c.relforcerowsecurity AS forced,
                pg_get_userbyid(c.relowner) AS owner,
                EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'campus_id'
                        AND a.attnotnull AND NOT a.attisdropped) AS campus_owned

@@ -51,7 +51,9 @@ def test_a_list_with_bad_rows_waits_until_they_are_settled(catalogue: Catalogue)
     assert catalogue.hospital.census() == before
     assert catalogue.reader.get(f"{BASE}/items", text="L0001").json() == []
 
-    fixed = catalogue.officer.put(f"{path}/rows/18", {"version": 1, "row": row("L0017", price_tertiary="12", price_primary="1")})
+    fixed = catalogue.officer.put(
+        f"{path}/rows/18", {"version": 1, "row": row("L0017", price_tertiary="12", price_primary="1")}
+    )
     assert (fixed.status_code, fixed.json()["wrong"]) == (200, 2), fixed.text
     aside = catalogue.officer.post(f"{path}/set-aside", {"version": 2, "row_numbers": [501, 2000]})
     assert (aside.json()["wrong"], aside.json()["set_aside"], aside.json()["new"]) == (0, 2, 1998)

@@ -223,8 +223,8 @@ def test_two_checks_at_once_leave_one_price(catalogue: Catalogue, code: str) -> 
     at = hospital.clock() + timedelta(days=1)
     in_force = hospital.value(
         "SELECT count(*) FROM catalogue.price_versions v JOIN catalogue.charge_items i USING (item_id)"
-        " WHERE i.code = %s AND v.status = 'checked' AND v.valid_from <= %s AND (v.valid_to IS NULL OR v.valid_to > %s)",
-        [code, at, at],
+        " WHERE i.code = %s AND v.status = 'checked' AND tstzrange(v.valid_from, v.valid_to) @> %s::timestamptz",
+        [code, at],
     )
     assert in_force == 1
 

@@ -131,3 +131,14 @@ def test_the_list_of_letters_uses_its_index(operations: Operations) -> None:
         ).fetchall()
     text = "\n".join(row[0] for row in plan)
     assert "ix_dead_letters_died_at" in text, text
+
+
+def test_rows_of_all_campuses_are_for_those_who_read_all(
+    operations: Operations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operations.operator(lambda: [FAILED]).check()
+    whole = operations.admin.get(BASE).json()["items"][0]
+    monkeypatch.setattr("shared.identity.actor.consortium_wide_permissions", lambda posts: frozenset())
+    part = operations.admin.get(BASE).json()["items"][0]
+    assert len(whole["examples"]) == 2
+    assert part == {**whole, "examples": []}

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from functions.organisation.structure.queries import people, structure
+from functions.organisation.structure.queries import people, posts, structure
 from tests.organisation.conftest import Consortium, plan
 
 TABLES = ("staff", "staff_contacts", "staff_units", "unit_versions", "places", "post_assignments", "change_log")
@@ -111,16 +111,16 @@ def cases(consortium: Consortium) -> list[tuple[str, Any, dict[str, Any], str]]:
             {"prefix": "z77", "beyond": "z77\U0010ffff", "day": day, "limit": 20},
             "ix_staff_initials",
         ),
-        ("posts of one", people.ASSIGNMENTS_SINCE, {"staff_id": someone, "at": now}, "ex_post_assignments"),
+        ("posts of one", posts.ASSIGNMENTS_SINCE, {"staff_id": someone, "at": now}, "ex_post_assignments"),
         (
             "holders",
-            people.ASSIGNMENTS_AT,
+            posts.ASSIGNMENTS_AT,
             {"campus": "hq", "post": "post7", "at": now},
             "ix_post_assignments_campus_id_post",
         ),
         (
             "ending",
-            people.ENDING_POSTS,
+            posts.ENDING_POSTS,
             {"campus": "hq", "now": now - timedelta(days=2), "until": now},
             "ix_post_assignments_valid_to",
         ),

@@ -9,7 +9,7 @@ import pytest
 
 from functions.organisation.structure import service
 from functions.organisation.structure.problems import IncompatiblePosts
-from functions.organisation.structure.queries.people import ASSIGNMENTS_SINCE
+from functions.organisation.structure.queries.posts import ASSIGNMENTS_SINCE
 from shared.identity.posts import POSTS
 from tests.organisation.conftest import BASE, Consortium
 

@@ -19,6 +19,7 @@ from shared.application import build
 from shared.deliveries import handle
 from shared.function import FunctionApp
 from shared.identity.actor import Actor, system_actor
+from shared.identity.denied import InMemoryDenyList
 from shared.identity.tokens import TokenVerifier
 from shared.ids import new_id
 from shared.runtime import Runtime
@@ -96,9 +97,13 @@ class Hospital:
             owner_database_url=server.dsn("his_owner", database),
             pool_size=5,
         )
-        self.verifier = TokenVerifier(issuer=tokens.ISSUER, audience=tokens.AUDIENCE, fetch=lambda: tokens.jwks())
+        denied = InMemoryDenyList()
+        self.verifier = TokenVerifier(
+            issuer=tokens.ISSUER, audience=tokens.AUDIENCE, fetch=lambda: tokens.jwks(), denied=denied
+        )
         self.runtime = Runtime(self.settings, verifier=self.verifier, clock=self.clock)
-        self.apps = list(apps) if apps is not None else _ready_apps()
+        self.runtime.deny_list = denied
+        self.apps = list(apps) if apps is not None else registry.all_apps()
         self.api: FastAPI = build(self.apps, self.runtime)
         self.client = TestClient(self.api, raise_server_exceptions=False)
         self._owner = psycopg.connect(server.superuser_dsn(database), autocommit=True, row_factory=dict_row)
@@ -199,16 +204,6 @@ def delivery_of(row: Mapping[str, Any]) -> Delivery:
         data=row["data"],
         traceparent=row["traceparent"],
     )
-
-
-def _ready_apps() -> list[FunctionApp]:
-    apps = []
-    for name in registry.MODULES:
-        try:
-            apps.append(registry.app(name))
-        except ImportError:
-            continue
-    return apps
 
 
 @contextmanager

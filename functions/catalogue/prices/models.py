@@ -12,19 +12,30 @@ from sqlalchemy.orm import Mapped, mapped_column
 from shared.database.model import QUANTITY, UNIT_PRICE, Model
 
 CATALOGUE = "catalogue"
+BY_CODE_POINT = Text(collation="C")
+"""Texts searched by their beginning: a range of code points, in any locale of the database."""
+
+
+class ChargeUnit(Model):
+    """A unit of charge (计价单位) items may be priced by, such as 次, 日, 项."""
+
+    __tablename__ = "charge_units"
+    __table_args__ = ({"schema": CATALOGUE},)
+
+    unit: Mapped[str] = mapped_column(Text, primary_key=True)
 
 
 class ChargeItem(Model):
     """A charge item (收费项目). One list for the consortium; the campus's price level decides what it costs there.
 
-    Status: draft, published, suspended, withdrawn.
+    Status: draft, published, suspended, withdrawn. A suspended or withdrawn item can be charged until `stopped_from`.
     """
 
     __tablename__ = "charge_items"
     __table_args__ = (
         UniqueConstraint("code"),
-        Index("ix_charge_items_name", text('name COLLATE "C"')),
-        Index("ix_charge_items_initials", text('initials COLLATE "C"')),
+        Index(None, "name"),
+        Index(None, "initials"),
         {"schema": CATALOGUE},
     )
 
@@ -32,27 +43,34 @@ class ChargeItem(Model):
     code: Mapped[str] = mapped_column(Text)
     national_code: Mapped[str | None] = mapped_column(Text)
     """Nine digits of the 2001/2012 specification, or the insurance code."""
-    name: Mapped[str] = mapped_column(Text)
-    initials: Mapped[str] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(BY_CODE_POINT)
+    initials: Mapped[str] = mapped_column(BY_CODE_POINT)
     """Pinyin initials in lower case."""
     content: Mapped[str] = mapped_column(Text)
     """项目内涵."""
     excluded: Mapped[str] = mapped_column(Text)
     """除外内容."""
-    unit: Mapped[str] = mapped_column(Text)
+    unit: Mapped[str] = mapped_column(Text, ForeignKey("catalogue.charge_units.unit"))
     kind: Mapped[str] = mapped_column(Text)
     fee_class: Mapped[str] = mapped_column(Text)
     """Receipt fee class 01-14 (财政票据, med_chrgitm_type)."""
     direct_entry: Mapped[bool]
     """收费处可录."""
+    market_priced: Mapped[bool]
+    """市场调节价: a campus may set a price of its own."""
     max_quantity: Mapped[Decimal | None] = mapped_column(QUANTITY)
+    """Most of one charge line, in `unit`."""
+    max_per_day: Mapped[Decimal | None] = mapped_column(QUANTITY)
+    """Most for one patient in one day, in `unit`: 24 for an hourly item, 1 for a bed-day."""
+    quantity_step: Mapped[Decimal | None] = mapped_column(QUANTITY)
+    """Quantities are multiples of this; null admits any."""
     basis_document: Mapped[str] = mapped_column(Text)
     """依据文号."""
     status: Mapped[str] = mapped_column(Text)
-    stopped_from: Mapped[datetime | None] = mapped_column(default=None)
-    replacement_code: Mapped[str | None] = mapped_column(Text, default=None)
     created_at: Mapped[datetime]
     created_by: Mapped[str] = mapped_column(Text)
+    stopped_from: Mapped[datetime | None] = mapped_column(default=None)
+    replacement_code: Mapped[str | None] = mapped_column(Text, default=None)
     version: Mapped[int] = mapped_column(default=1)
 
 
@@ -60,7 +78,8 @@ class PriceVersion(Model):
     """A price of an item for a level, a payer class and a campus (null: all) during a period.
 
     Status: draft (made by one officer), checked (by another; in force by its period alone), cancelled. A checked
-    price is never edited; its successor ends its period.
+    price is never edited: a trigger lets its successor end its period, and gives the end back when the successor is
+    cancelled before it began.
     """
 
     __tablename__ = "price_versions"
@@ -77,6 +96,11 @@ class PriceVersion(Model):
         CheckConstraint("valid_to IS NULL OR valid_to > valid_from", name="period"),
         CheckConstraint("unit_price >= 0 AND (ceiling IS NULL OR unit_price <= ceiling)", name="price"),
         CheckConstraint("checker IS NULL OR checker <> maker", name="two_people"),
+        CheckConstraint("level IN ('tertiary', 'secondary', 'primary')", name="level"),
+        Index(
+            "ix_price_versions_checked", "item_id", "level", "valid_from", postgresql_where=text("status = 'checked'")
+        ),
+        Index("ix_price_versions_drafts", "version_id", postgresql_where=text("status = 'draft'")),
         Index(None, "item_id", "valid_from"),
         {"schema": CATALOGUE},
     )
@@ -84,18 +108,22 @@ class PriceVersion(Model):
     version_id: Mapped[UUID] = mapped_column(primary_key=True)
     item_id: Mapped[UUID] = mapped_column(ForeignKey("catalogue.charge_items.item_id"))
     level: Mapped[str] = mapped_column(Text)
+    valid_from: Mapped[datetime]
+    unit_price: Mapped[Decimal] = mapped_column(UNIT_PRICE)
+    basis_document: Mapped[str] = mapped_column(Text)
+    maker: Mapped[str] = mapped_column(Text)
+    made_at: Mapped[datetime]
     payer_class: Mapped[str] = mapped_column(Text, default="all")
     campus_id: Mapped[str | None] = mapped_column(Text, default=None)
-    valid_from: Mapped[datetime]
     valid_to: Mapped[datetime | None] = mapped_column(default=None)
-    unit_price: Mapped[Decimal] = mapped_column(UNIT_PRICE)
     ceiling: Mapped[Decimal | None] = mapped_column(UNIT_PRICE, default=None)
-    basis_document: Mapped[str] = mapped_column(Text)
     status: Mapped[str] = mapped_column(Text, default="draft")
-    maker: Mapped[str] = mapped_column(Text)
     checker: Mapped[str | None] = mapped_column(Text, default=None)
-    batch_id: Mapped[UUID | None] = mapped_column(default=None)
-    made_at: Mapped[datetime]
+    checked_at: Mapped[datetime | None] = mapped_column(default=None)
+    batch_id: Mapped[UUID | None] = mapped_column(ForeignKey("catalogue.import_batches.batch_id"), default=None)
+    succeeded_by: Mapped[UUID | None] = mapped_column(default=None)
+    """The version whose beginning ended this one; null for an end of its own."""
+    cancelled_by: Mapped[str | None] = mapped_column(Text, default=None)
 
 
 class ImportBatch(Model):
@@ -103,23 +131,24 @@ class ImportBatch(Model):
     officer publishes it whole. Status: open, published, discarded."""
 
     __tablename__ = "import_batches"
-    __table_args__ = (Index(None, "made_at"), {"schema": CATALOGUE})
+    __table_args__ = ({"schema": CATALOGUE},)
 
     batch_id: Mapped[UUID] = mapped_column(primary_key=True)
     title: Mapped[str] = mapped_column(Text)
     basis_document: Mapped[str] = mapped_column(Text)
     effective_at: Mapped[datetime | None]
     """Null: at publication."""
-    status: Mapped[str] = mapped_column(Text, default="open")
     maker: Mapped[str] = mapped_column(Text)
-    checker: Mapped[str | None] = mapped_column(Text, default=None)
     made_at: Mapped[datetime]
+    status: Mapped[str] = mapped_column(Text, default="open")
+    checker: Mapped[str | None] = mapped_column(Text, default=None)
     published_at: Mapped[datetime | None] = mapped_column(default=None)
     version: Mapped[int] = mapped_column(default=1)
 
 
 class ImportRow(Model):
-    """One row of a batch: as it came, what is wrong with it, and whether it was set aside."""
+    """One row of a batch: as it came, what it would do (new, changed, same), what is wrong with it, and whether it was
+    set aside."""
 
     __tablename__ = "import_rows"
     __table_args__ = (UniqueConstraint("batch_id", "row_no"), {"schema": CATALOGUE})
@@ -128,5 +157,7 @@ class ImportRow(Model):
     batch_id: Mapped[UUID] = mapped_column(ForeignKey("catalogue.import_batches.batch_id"))
     row_no: Mapped[int] = mapped_column(SmallInteger)
     content: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    change: Mapped[str] = mapped_column(Text)
+    """new item, changed price, same as now; empty for a row with faults."""
     faults: Mapped[list[str]]
     set_aside: Mapped[bool] = mapped_column(default=False)

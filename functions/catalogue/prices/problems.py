@@ -70,4 +70,34 @@ class BatchStateWrong(Problem):
 class CampusPriceNotAllowed(Problem):
     status = 403
     code = "campus_price_not_allowed"
-    title = "不能为其他院区定价"
+    title = "不能制定院区价格"
+
+
+class ConsortiumList(Problem):
+    status = 403
+    code = "consortium_price_list"
+    title = "统一价表由总院维护"
+
+
+class UnitUnknown(Problem):
+    status = 422
+    code = "charge_unit_unknown"
+    title = "没有这个计价单位"
+
+
+class ItemFixed(Problem):
+    status = 409
+    code = "charge_item_fixed"
+    title = "已发布项目的该内容不能更改"
+
+
+class QuantityNotAllowed(Problem):
+    status = 422
+    code = "quantity_not_allowed"
+    title = "数量不符合收费规定"
+
+
+class BatchTooLong(Problem):
+    status = 422
+    code = "price_batch_too_long"
+    title = "导入批次过大"

@@ -1,11 +1,19 @@
 """Rules of the charge catalogue: pure, no I/O (spec 40, "States and rules")."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from uuid import UUID
 
-from functions.catalogue.prices.problems import PriceAboveCeiling, PriceBackDated
+from functions.catalogue.prices.problems import (
+    PriceAboveCeiling,
+    PriceBackDated,
+    PricePeriodOverlaps,
+    QuantityNotAllowed,
+)
+from shared.schemas import SHANGHAI
 
 LEVELS = ("tertiary", "secondary", "primary")
 KINDS = ("registration", "service", "drug", "consumable", "bed", "package")
@@ -26,7 +34,24 @@ COLUMNS = {
 }
 """Columns of an imported list and what staff call them."""
 
+LONGEST = {"code": 40, "national_code": 30, "name": 200, "content": 2000, "excluded": 2000, "unit": 20}
+"""Most characters of a column; others hold few."""
+
 MOST = Decimal("9999999999.9999")
+CANCEL_UNTIL = timedelta(hours=1)
+"""A scheduled price may be cancelled until so long before it takes effect (spec 40, "States and rules")."""
+BATCH_ROWS = 20_000
+"""Rows of one batch, over all the calls that bring them."""
+
+
+def initials(name: str) -> str:
+    """First letters of the pinyin of a name, for typing; other letters and digits stand as they are."""
+    from pypinyin import Style, lazy_pinyin
+
+    return re.sub(r"[^a-z0-9]", "", "".join(lazy_pinyin(name, style=Style.FIRST_LETTER)).lower())
+
+
+# -- imported lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +70,28 @@ class ListedItem:
     prices: Mapping[str, Decimal]
 
 
+@dataclass(frozen=True, slots=True)
+class KnownItem:
+    """An item the catalogue already has, with its prices of now by level."""
+
+    name: str
+    unit: str
+    kind: str
+    fee_class: str
+    status: str
+    prices: Mapping[str, Decimal]
+    ceilings: Mapping[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of a row: `change` is new, changed or same, and empty when there are faults."""
+
+    item: ListedItem | None
+    change: str
+    faults: list[str]
+
+
 def price_of(text: str) -> Decimal:
     """A price from a cell: not negative, at most four decimals. Raises ValueError."""
     try:
@@ -53,34 +100,42 @@ def price_of(text: str) -> Decimal:
         raise ValueError("须为数字") from error
     if not price.is_finite() or price < 0 or price > MOST:
         raise ValueError("须为不小于零的数字")
-    if price != price.quantize(Decimal("0.0001")):
+    exact = price.quantize(Decimal("0.0001"))
+    if price != exact:
         raise ValueError("最多四位小数")
-    return price
+    return exact
 
 
-def read_row(row: Mapping[str, str | None]) -> tuple[ListedItem | None, list[str]]:
+def read_row(row: Mapping[str, str | None], units: Collection[str]) -> tuple[ListedItem | None, list[str]]:
     """A row as an item with prices, or what is wrong with it, in the words of the list."""
     cells = {name: (value or "").strip() for name, value in row.items()}
     faults = [f"没有“{name}”这一列" for name in cells if name not in COLUMNS]
     for name in ("code", "name", "unit", "kind", "fee_class"):
         if not cells.get(name):
             faults.append(f"{COLUMNS[name]}为空")
-    if any("\x00" in value for value in cells.values()):
+    if any("\ufffd" in value for value in cells.values()):
         faults.append("含有不可用的字符")
+    if cells.get("code") and not re.fullmatch(r"[A-Za-z0-9_.\-]{1,40}", cells["code"]):
+        faults.append(f"{COLUMNS['code']}只能有字母、数字和 . _ -，最多 40 位")
+    if cells.get("unit") and cells["unit"] not in units:
+        faults.append(f"{COLUMNS['unit']}“{cells['unit'][:20]}”不在单位表中")
     if cells.get("kind") and cells["kind"] not in KINDS:
-        faults.append(f"{COLUMNS['kind']}“{cells['kind']}”不在允许范围")
+        faults.append(f"{COLUMNS['kind']}“{cells['kind'][:20]}”不在允许范围")
     if cells.get("fee_class") and cells["fee_class"] not in FEE_CLASSES:
         faults.append(f"{COLUMNS['fee_class']}须为 01 至 14")
-    if len(cells.get("code", "")) > 40 or len(cells.get("name", "")) > 200:
-        faults.append("代码或名称过长")
-    prices = {}
+    faults += [
+        f"{COLUMNS[name]}过长" for name, most in LONGEST.items() if name != "code" and len(cells.get(name, "")) > most
+    ]
+    prices: dict[str, Decimal] = {}
+    tried = False
     for level in LEVELS:
         if text := cells.get(f"price_{level}", ""):
+            tried = True
             try:
                 prices[level] = price_of(text)
             except ValueError as error:
-                faults.append(f"{COLUMNS[f'price_{level}']}“{text}”{error}")
-    if not prices and not any("价格" in fault for fault in faults):
+                faults.append(f"{COLUMNS[f'price_{level}']}“{text[:20]}”{error}")
+    if not tried:
         faults.append("没有任何价格")
     if faults:
         return None, faults
@@ -99,19 +154,86 @@ def read_row(row: Mapping[str, str | None]) -> tuple[ListedItem | None, list[str
     return item, []
 
 
-def faults_of_list(rows: Sequence[Mapping[str, str | None]]) -> list[list[str]]:
-    """What is wrong with each row, repeated codes included."""
+def judge_rows(
+    rows: Sequence[tuple[int, Mapping[str, str | None]]], units: Collection[str], known: Mapping[str, KnownItem]
+) -> list[Verdict]:
+    """What becomes of each numbered row of a list; of two rows with one code the later is wrong."""
     first: dict[str, int] = {}
-    found = []
-    for number, row in enumerate(rows, 1):
-        _, faults = read_row(row)
+    verdicts = []
+    for number, row in rows:
+        item, faults = read_row(row, units)
         code = (row.get("code") or "").strip()
         if code and code in first:
             faults = [*faults, f"项目代码与第 {first[code]} 行重复"]
         elif code:
             first[code] = number
-        found.append(faults)
+        change = ""
+        if item is not None and not faults:
+            change, faults = _against(item, known.get(item.code))
+        verdicts.append(Verdict(None, "", faults) if faults else Verdict(item, change, []))
+    return verdicts
+
+
+def _against(item: ListedItem, known: KnownItem | None) -> tuple[str, list[str]]:
+    """A list changes prices; what an item is, it does not change behind anybody's back."""
+    if known is None:
+        return "new", []
+    faults = [
+        f"{COLUMNS[name]}与现有项目“{getattr(known, name)}”不一致"
+        for name in ("name", "unit", "kind", "fee_class")
+        if getattr(item, name) != getattr(known, name)
+    ]
+    if known.status in {"suspended", "withdrawn"}:
+        faults.append("该项目已停用，请先恢复")
+    faults += [
+        f"{COLUMNS[f'price_{level}']} {price} 超过最高限价 {known.ceilings[level]}"
+        for level, price in item.prices.items()
+        if level in known.ceilings and price > known.ceilings[level]
+    ]
+    same = known.status == "published" and all(known.prices.get(level) == price for level, price in item.prices.items())
+    return "same" if same else "changed", faults
+
+
+# -- periods
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A checked price over `[valid_from, valid_to)`."""
+
+    version_id: UUID
+    unit_price: Decimal
+    valid_from: datetime
+    valid_to: datetime | None
+
+
+def predecessor(existing: Sequence[Period], start: datetime, end: datetime | None) -> Period | None:
+    """The open-ended price that a new one over `[start, end)` succeeds, if there is one.
+
+    Everything else the new one would meet is an overlap: PricePeriodOverlaps shows both.
+    """
+    found: Period | None = None
+    for period in existing:
+        if (end is not None and period.valid_from >= end) or (period.valid_to is not None and period.valid_to <= start):
+            continue
+        if period.valid_to is None and period.valid_from < start:
+            found = period
+            continue
+        raise PricePeriodOverlaps(
+            f"与已复核的价格 {period.unit_price} 元（{_day(period.valid_from)} 起）时段重叠，"
+            "请调整生效时间或先取消原价格。",
+            existing={
+                "version_id": str(period.version_id),
+                "unit_price": str(period.unit_price),
+                "valid_from": period.valid_from.astimezone(SHANGHAI).isoformat(),
+                "valid_to": period.valid_to.astimezone(SHANGHAI).isoformat() if period.valid_to else None,
+            },
+        )
     return found
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
 
 
 def require_future(valid_from: datetime, now: datetime) -> None:
@@ -124,3 +246,31 @@ def require_ceiling(unit_price: Decimal, ceiling: Decimal | None) -> None:
     """A price is at most the government's ceiling."""
     if ceiling is not None and unit_price > ceiling:
         raise PriceAboveCeiling(f"定价 {unit_price} 元超过最高限价 {ceiling} 元，请核对依据文件。")
+
+
+# -- quantities
+
+
+def check_quantity(
+    name: str,
+    unit: str,
+    quantity: Decimal,
+    already_today: Decimal,
+    *,
+    most: Decimal | None,
+    most_per_day: Decimal | None,
+    step: Decimal | None,
+) -> None:
+    """Refuse a quantity that is no multiple of the step, or more than one line or one day may hold."""
+    if step is not None and quantity % step != 0:
+        raise QuantityNotAllowed(f"“{name}”的数量须为 {_plain(step)}{unit} 的整数倍，请核对数量。")
+    if most is not None and quantity > most:
+        raise QuantityNotAllowed(f"“{name}”一次最多 {_plain(most)}{unit}，请核对数量。")
+    if most_per_day is not None and already_today + quantity > most_per_day:
+        raise QuantityNotAllowed(
+            f"“{name}”每日最多 {_plain(most_per_day)}{unit}，今日已记 {_plain(already_today)}{unit}，请核对数量。"
+        )
+
+
+def _plain(value: Decimal) -> str:
+    return f"{value.normalize():f}"

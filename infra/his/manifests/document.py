@@ -12,9 +12,9 @@ HEADER = "# Written by `his generate`; do not edit.\n"
 
 def text(documents: Iterable[Manifest]) -> str:
     """One YAML file of these documents."""
-    import yaml
+    import yaml  # type: ignore[import-untyped]
 
-    class Plain(yaml.SafeDumper):
+    class Plain(yaml.SafeDumper):  # type: ignore[misc]
         def ignore_aliases(self, data: Any) -> bool:
             return True
 

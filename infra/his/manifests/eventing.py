@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from events.envelope import PREFIX
 from infra.his.manifests.document import Manifest
 from infra.his.manifests.groups import Group
@@ -10,13 +12,13 @@ from infra.his.manifests.names import FUNCTION, NAMESPACE, metadata, short
 BROKER = "default"
 DEAD_LETTERS = "dead-letters"
 
-DELIVERY = {
+_SINK = {"apiVersion": "v1", "kind": "Service", "name": DEAD_LETTERS}
+_PATIENCE: dict[str, Any] = {
     # The relay sends again for days with growing pauses, so the Broker only bridges a restart.
     "retry": 4,
     "backoffPolicy": "exponential",
     "backoffDelay": "PT0.5S",
     "timeout": "PT30S",
-    "deadLetterSink": {"ref": {"apiVersion": "v1", "kind": "Service", "name": DEAD_LETTERS}, "uri": "/dead-letters"},
 }
 
 
@@ -26,18 +28,8 @@ def broker() -> list[Manifest]:
         {
             "apiVersion": "eventing.knative.dev/v1",
             "kind": "Broker",
-            "metadata": metadata(
-                BROKER, annotations={"eventing.knative.dev/broker.class": "MTChannelBasedBroker"}
-            ),
-            "spec": {
-                "delivery": {
-                    **DELIVERY,
-                    "deadLetterSink": {
-                        "ref": {**DELIVERY["deadLetterSink"]["ref"], "namespace": NAMESPACE},  # type: ignore[index, dict-item]
-                        "uri": "/dead-letters",
-                    },
-                }
-            },
+            "metadata": metadata(BROKER, annotations={"eventing.knative.dev/broker.class": "MTChannelBasedBroker"}),
+            "spec": {"delivery": _delivery(namespace=NAMESPACE)},
         }
     ]
 
@@ -60,8 +52,12 @@ def triggers(group: Group) -> list[Manifest]:
                             "ref": {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": group.name},
                             "uri": f"/events/{app.name}",
                         },
-                        "delivery": DELIVERY,
+                        "delivery": _delivery(),
                     },
                 }
             )
     return found
+
+
+def _delivery(**where: str) -> dict[str, Any]:
+    return {**_PATIENCE, "deadLetterSink": {"ref": {**_SINK, **where}, "uri": f"/{DEAD_LETTERS}"}}

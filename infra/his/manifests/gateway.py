@@ -32,7 +32,9 @@ def configuration(groups: list[Group], overlay: Overlay) -> str:
                 {
                     "name": "envoy.resource_monitors.global_downstream_max_connections",
                     "typed_config": {
-                        **_type("envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"),
+                        **_type(
+                            "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
+                        ),
                         "max_active_downstream_connections": 20_000,
                     },
                 }
@@ -234,7 +236,10 @@ def _listener(name: str, port: int, manager: dict[str, Any], *, tls: bool = Fals
                     "alpn_protocols": ["h2", "http/1.1"],
                     "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
                     "tls_certificate_sds_secret_configs": [
-                        {"name": "gateway", "sds_config": {"path_config_source": {"path": "/etc/envoy/certificate.yaml"}}}
+                        {
+                            "name": "gateway",
+                            "sds_config": {"path_config_source": {"path": "/etc/envoy/certificate.yaml"}},
+                        }
                     ],
                 },
             },

@@ -27,7 +27,7 @@ class Group:
 
     name: str
     title: str
-    apps: "tuple[FunctionApp, ...]"
+    apps: tuple[FunctionApp, ...]
     warm: int
     peak: int
     concurrency: int
@@ -45,7 +45,7 @@ class Group:
         return self.peak * self.concurrency
 
 
-def single(apps: "Sequence[FunctionApp]") -> list[Group]:
+def single(apps: Sequence[FunctionApp]) -> list[Group]:
     """Every function by itself, as it declares."""
     return [
         Group(
@@ -61,7 +61,7 @@ def single(apps: "Sequence[FunctionApp]") -> list[Group]:
     ]
 
 
-def groups(apps: "Sequence[FunctionApp]", root: Path = REPOSITORY) -> list[Group]:
+def groups(apps: Sequence[FunctionApp], root: Path = REPOSITORY) -> list[Group]:
     """The groups of the table; an area the table does not name is a group of its own, so every function runs somewhere.
 
     Raises GroupError for a member that is no function and no area, or stands in two groups.
@@ -82,11 +82,11 @@ def groups(apps: "Sequence[FunctionApp]", root: Path = REPOSITORY) -> list[Group
     return [_group(name, table.get(name, {}), members[name]) for name in sorted(members)]
 
 
-def _area(app: "FunctionApp") -> str:
+def _area(app: FunctionApp) -> str:
     return app.name.split("/")[0]
 
 
-def _group(name: str, entry: dict[str, Any], apps: "list[FunctionApp]") -> Group:
+def _group(name: str, entry: dict[str, Any], apps: list[FunctionApp]) -> Group:
     """A group carries the sum of its functions' peaks; its instances answer more at once, so there are fewer."""
     concurrency = int(entry.get("concurrency", max(app.scaling.concurrency for app in apps)))
     demand = sum(app.scaling.peak * app.scaling.concurrency for app in apps)

@@ -15,14 +15,14 @@ def monitors() -> list[Manifest]:
     """
     return [
         _pods(FUNCTION, "user-port", "/metrics"),
-        {**_pods("function-queue", "http-usermetric", "/metrics", FUNCTION)},
+        _pods("function-queue", "http-usermetric", "/metrics", FUNCTION),
         _pods(WORKER, "metrics", "/metrics"),
         {
             "apiVersion": "monitoring.coreos.com/v1",
             "kind": "ServiceMonitor",
             "metadata": metadata(GATEWAY, GATEWAY),
             "spec": {
-                "selector": {"matchLabels": component(GATEWAY)},
+                "selector": {"matchLabels": {"app.kubernetes.io/name": "gateway-metrics"}},
                 "endpoints": [{"port": "metrics", "path": "/stats/prometheus", "interval": "15s"}],
             },
         },

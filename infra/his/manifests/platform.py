@@ -26,7 +26,7 @@ from infra.his.manifests.names import (
 
 CERTIFICATE = "gateway-tls"
 CONFIGURATION = "gateway"
-OPERATOR_SECRET, WORKER_SECRET = "his-operator", "his-worker"  # noqa: S105  names of them
+OPERATOR_SECRET, WORKER_SECRET = "his-operator", "his-worker"
 
 _POD_SECURITY = {
     "runAsNonRoot": True,

@@ -501,6 +501,7 @@ def upgrade() -> None:
         searches.GROUP_OF,
         searches.MAY_READ_RECORD,
         searches.VISIBLE_HERE,
+        searches.ONE_CHARACTER_APART,
         searches.SEARCH_BY_NAME,
         searches.SEARCH_BY_PINYIN,
         searches.SEARCH_BY_PHONE,

@@ -8,8 +8,6 @@ from sqlalchemy import Text, and_, bindparam, func, null, or_, select, union, up
 
 from functions.organisation.structure.models import (
     PostAssignment,
-    Secondment,
-    SecondmentApproval,
     StaffContact,
     StaffMember,
     StaffUnit,
@@ -17,7 +15,7 @@ from functions.organisation.structure.models import (
 )
 from functions.organisation.structure.queries.structure import Rows, in_force
 from functions.organisation.structure.rules import TITLES, title_rank
-from shared.database.query import Query, among, constant, one_of
+from shared.database.query import Query, among, constant
 from shared.tables import DeniedSubject
 
 _AT = bindparam("at", type_=PostAssignment.valid_from.type)
@@ -280,154 +278,4 @@ SUPERSEDE_MEMBERSHIP = Query(
     .where(StaffUnit.row_id == bindparam("row"))
     .values(superseded_at=bindparam("now"))
     .returning(StaffUnit.row_id),
-)
-
-
-# -- posts
-
-_LASTS = or_(PostAssignment.valid_to.is_(null()), PostAssignment.valid_to > _AT)
-
-ASSIGNMENT = Query(
-    PostAssignment, select(PostAssignment).where(PostAssignment.assignment_id == bindparam("assignment_id"))
-)
-ASSIGNMENTS_SINCE = Query(
-    PostAssignment,
-    select(PostAssignment)
-    .where(PostAssignment.staff_id == bindparam("staff_id"), _LASTS)
-    .order_by(PostAssignment.valid_from, PostAssignment.assignment_id),
-)
-"""What a person holds at a moment or will hold after it."""
-ASSIGNMENTS_AT = Query(
-    PostAssignment,
-    select(PostAssignment)
-    .where(
-        PostAssignment.campus_id == bindparam("campus"),
-        PostAssignment.post == bindparam("post"),
-        PostAssignment.valid_from <= _AT,
-        _LASTS,
-    )
-    .order_by(PostAssignment.assignment_id),
-)
-ALL_ASSIGNMENTS_AT = Query(PostAssignment, select(PostAssignment).where(PostAssignment.valid_from <= _AT, _LASTS))
-ENDING_POSTS = Query(
-    PostAssignment,
-    select(PostAssignment)
-    .where(
-        PostAssignment.valid_to > bindparam("now"),
-        PostAssignment.valid_to <= bindparam("until"),
-        PostAssignment.campus_id == bindparam("campus"),
-    )
-    .order_by(PostAssignment.valid_to, PostAssignment.assignment_id)
-    .limit(200),
-)
-END_POST = Query(
-    PostAssignment,
-    update(PostAssignment)
-    .where(
-        PostAssignment.assignment_id == bindparam("id_"),
-        or_(PostAssignment.valid_to.is_(null()), PostAssignment.valid_to > bindparam("until")),
-    )
-    .values(
-        valid_to=func.greatest(PostAssignment.valid_from, bindparam("until")),
-        ended_at=bindparam("now"),
-        ended_by=bindparam("by"),
-        end_reason=bindparam("why"),
-    )
-    .returning(PostAssignment),
-)
-END_POSTS_OF_STAFF = Query(
-    PostAssignment,
-    update(PostAssignment)
-    .where(
-        PostAssignment.staff_id == bindparam("id_"),
-        PostAssignment.campus_id == bindparam("campus"),
-        or_(PostAssignment.valid_to.is_(null()), PostAssignment.valid_to > bindparam("until")),
-    )
-    .values(
-        valid_to=func.greatest(PostAssignment.valid_from, bindparam("until")),
-        ended_at=bindparam("now"),
-        ended_by=bindparam("by"),
-        end_reason=bindparam("why"),
-    )
-    .returning(PostAssignment),
-)
-
-
-# -- secondments
-
-IN_FORCE = ("approved", "active", "ended")
-"""States whose period counts; whether it holds a moment, the period itself says."""
-
-SECONDMENT = Query(Secondment, select(Secondment).where(Secondment.secondment_id == bindparam("secondment_id")))
-LOCK_SECONDMENT = Query(
-    Secondment,
-    select(Secondment).where(Secondment.secondment_id == bindparam("secondment_id")).with_for_update(),
-)
-LOCK_SECONDMENTS_OF = Query(
-    Secondment,
-    select(Secondment)
-    .where(Secondment.staff_id == bindparam("staff_id"), one_of(Secondment.status, "proposed", *IN_FORCE))
-    .order_by(Secondment.secondment_id)
-    .with_for_update(),
-)
-"""Held while a person's posts change at any campus."""
-SECONDMENTS_OF = Query(
-    Secondment,
-    select(Secondment)
-    .where(Secondment.staff_id == bindparam("staff_id"), one_of(Secondment.status, *IN_FORCE))
-    .order_by(Secondment.secondment_id),
-)
-_IN_FORCE_AT = and_(one_of(Secondment.status, *IN_FORCE), Secondment.valid_from <= _AT, Secondment.valid_to > _AT)
-ALL_SECONDMENTS_AT = Query(Secondment, select(Secondment).where(_IN_FORCE_AT))
-SECONDMENTS_TO_AT = Query(
-    Secondment, select(Secondment).where(Secondment.receiving_campus == bindparam("campus"), _IN_FORCE_AT)
-)
-SECONDMENTS_OF_CAMPUS = Query(
-    Secondment,
-    select(Secondment)
-    .where(
-        or_(Secondment.receiving_campus == bindparam("campus"), Secondment.home_campus == bindparam("campus")),
-        Secondment.secondment_id < bindparam("before"),
-    )
-    .order_by(Secondment.secondment_id.desc())
-    .limit(bindparam("limit")),
-)
-APPROVALS = Query(
-    SecondmentApproval,
-    select(SecondmentApproval)
-    .where(among(SecondmentApproval.secondment_id, "secondment_ids"))
-    .order_by(SecondmentApproval.side),
-)
-STEP_SECONDMENT = Query(
-    Secondment,
-    update(Secondment)
-    .where(
-        Secondment.secondment_id == bindparam("id_"),
-        Secondment.version == bindparam("seen"),
-        Secondment.status == bindparam("from_"),
-    )
-    .values(
-        status=bindparam("to"),
-        practice_filed=or_(Secondment.practice_filed, bindparam("filed", type_=Secondment.practice_filed.type)),
-        valid_to=func.greatest(
-            Secondment.valid_from, func.least(Secondment.valid_to, bindparam("until", type_=Secondment.valid_to.type))
-        ),
-        version=Secondment.version + 1,
-    )
-    .returning(Secondment),
-)
-"""One step of a secondment's life; a null `until` leaves its end alone (LEAST ignores nulls)."""
-SECONDMENTS_TO_START = Query(
-    Secondment,
-    select(Secondment)
-    .where(Secondment.status == constant("approved"), Secondment.valid_from <= bindparam("now"))
-    .order_by(Secondment.secondment_id)
-    .with_for_update(skip_locked=True),
-)
-SECONDMENTS_TO_END = Query(
-    Secondment,
-    select(Secondment)
-    .where(Secondment.status == constant("active"), Secondment.valid_to <= bindparam("now"))
-    .order_by(Secondment.secondment_id)
-    .with_for_update(skip_locked=True),
 )

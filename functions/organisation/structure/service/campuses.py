@@ -75,7 +75,9 @@ def open_campus(tx: Tx, command: OpenCampus) -> CampusInfo:
         status="open",
         opened_on=opened_on,
     )
-    tx.session.add(row, _level(tx, command.code, command.price_level, midnight(opened_on)))
+    tx.session.add(row)
+    tx.session.flush()  # the verdict on code, letter and head before anything is built on them
+    tx.session.add(_level(tx, command.code, command.price_level, midnight(opened_on)))
     root = founding.plant_tree(tx, command.code, command.short_name, opened_on)
     for founder in command.founders:
         founding.engage_founder(tx, command.code, root, founder, opened_on)

@@ -7,7 +7,8 @@ from uuid import UUID
 from functions.organisation.structure import rules
 from functions.organisation.structure.models import Secondment, StaffMember
 from functions.organisation.structure.problems import StaffNotFound
-from functions.organisation.structure.queries import people as queries
+from functions.organisation.structure.queries import people
+from functions.organisation.structure.queries import posts as queries
 from shared.tx import Tx
 
 
@@ -25,9 +26,9 @@ def lock_posts(tx: Tx, staff_id: UUID, since: datetime) -> Holdings:
     At the home campus that is the person's row; elsewhere, where that row can't be taken, the secondments through
     which alone the person may hold posts. Raises StaffNotFound.
     """
-    tx.session.send(queries.LOCK_STAFF, staff_id=staff_id)
+    tx.session.send(people.LOCK_STAFF, staff_id=staff_id)
     locked = tx.session.send(queries.LOCK_SECONDMENTS_OF, staff_id=staff_id)
-    person = tx.session.send(queries.STAFF, staff_id=staff_id)
+    person = tx.session.send(people.STAFF, staff_id=staff_id)
     assignments = tx.session.send(queries.ASSIGNMENTS_SINCE, staff_id=staff_id, at=since)
     secondments = [row for row in locked.all() if row.status in queries.IN_FORCE]
     found = person.first()

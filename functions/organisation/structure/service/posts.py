@@ -14,7 +14,8 @@ from functions.organisation.structure.problems import (
     NotTheirs,
     StaffNotActive,
 )
-from functions.organisation.structure.queries import people as queries
+from functions.organisation.structure.queries import people
+from functions.organisation.structure.queries import posts as queries
 from functions.organisation.structure.schemas.people import AssignPost, EndPost
 from functions.organisation.structure.service.founding import posted
 from functions.organisation.structure.service.holdings import leaving_before, lock_posts
@@ -173,10 +174,10 @@ def posts_ending(tx: Tx, days: int) -> list[PostAssignment]:
 
 def staff_accounts(tx: Tx) -> list[Account]:
     """Everybody with the posts held at this moment, for the identity server. Leavers and the suspended are disabled."""
-    staff = tx.session.send(queries.ALL_STAFF)
+    staff = tx.session.send(people.ALL_STAFF)
     assignments = tx.session.send(queries.ALL_ASSIGNMENTS_AT, at=tx.now)
     secondments = tx.session.send(queries.ALL_SECONDMENTS_AT, at=tx.now)
-    people = staff.all()
+    everybody = staff.all()
     rows = assignments.all()
     posts: dict[UUID, dict[str, set[str]]] = {}
     for held in effective(rows, _in_force(secondments.all(), tx.now)):
@@ -191,7 +192,7 @@ def staff_accounts(tx: Tx) -> list[Account]:
                 person.status == "active" and person.engaged_on <= tx.today and not leaving_before(person, tx.now)
             ),
         )
-        for person in people
+        for person in everybody
     ]
 
 
@@ -245,7 +246,7 @@ def _in_force(secondments: Iterable[Secondment], moment: datetime) -> list[Secon
 
 def _home_unit(tx: Tx, command: AssignPost, valid_from: datetime) -> UUID:
     day = valid_from.astimezone(SHANGHAI).date()
-    mine = [row for row in tx.session.all(queries.UNITS_OF_STAFF, staff_id=command.staff_id) if _on(row, day)]
+    mine = [row for row in tx.session.all(people.UNITS_OF_STAFF, staff_id=command.staff_id) if _on(row, day)]
     if command.unit_id is None:
         primary = next((row.unit_id for row in mine if row.is_primary), None)
         if primary is None:

@@ -17,7 +17,7 @@ from functions.organisation.structure.problems import (
     UnitNotFound,
     UnknownPost,
 )
-from functions.organisation.structure.queries import people as queries
+from functions.organisation.structure.queries import posts as queries
 from functions.organisation.structure.schemas.people import (
     ApproveSecondment,
     EndSecondment,
@@ -126,6 +126,7 @@ def approve_secondment(tx: Tx, secondment_id: UUID, command: ApproveSecondment) 
     new = [rules.Holding(row.receiving_campus, post, row.valid_from, row.valid_to) for post in row.posts]
     rules.check_posts(held.holdings, new)
     tx.session.add(_approval(tx, secondment_id, command.side))
+    tx.session.flush()  # one consent a side, decided before anything follows from it
     agreed = sorted({*sides, command.side})
     to = "proposed" if len(agreed) < len(SIDES) else "active" if row.valid_from <= tx.now else "approved"
     after = _step(tx, row, to)

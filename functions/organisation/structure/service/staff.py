@@ -16,6 +16,7 @@ from functions.organisation.structure.problems import (
     UnitNotInForce,
 )
 from functions.organisation.structure.queries import people as queries
+from functions.organisation.structure.queries import posts
 from functions.organisation.structure.queries.people import Found, Member, StaffInfo
 from functions.organisation.structure.schemas.people import (
     ChangePrimaryUnit,
@@ -248,7 +249,7 @@ def end_staff(tx: Tx, staff_id: UUID, command: EndStaff) -> StaffMember:
         raise _stale(person)
     why = f"离职：{command.reason}"
     ended = tx.session.all(
-        queries.END_POSTS_OF_STAFF, id_=staff_id, campus=tx.campus, until=at, now=tx.now, by=tx.actor.subject, why=why
+        posts.END_POSTS_OF_STAFF, id_=staff_id, campus=tx.campus, until=at, now=tx.now, by=tx.actor.subject, why=why
     )
     for row in ended:
         tx.emit(

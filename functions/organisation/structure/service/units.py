@@ -102,12 +102,12 @@ def create_unit(tx: Tx, command: CreateUnit) -> UnitInfo:
 def change_unit(tx: Tx, unit_id: UUID, command: ChangeUnit) -> UnitInfo:
     """Rename a unit, or change its kind, subject code, location or phone, from today or a later day on."""
     given = command.model_dump(exclude={"effective_on", "version", "reason"}, exclude_unset=True)
+    if any(given.get(name, "") is None for name in ("name", "short_name", "kind")):
+        raise Invalid("科室名称、简称和类别不能清空。")
     if "name" in given:
         given["initials"] = rules.initials(given["name"])
     if "kind" in given:
         given["kind"] = given["kind"].value
-    if any(given.get(name, "") is None for name in ("name", "short_name", "kind")):
-        raise Invalid("科室名称、简称和类别不能清空。")
     return _rewrite(tx, unit_id, command.effective_on, command.version, command.reason, "changed", given)
 
 

@@ -19,10 +19,7 @@ from shared.database.query import Query, among
 
 
 class Hit(NamedTuple):
-    """One person a search found; `closeness` 0 exact, 1 same sound, 2 initials or one character apart.
-
-    `matched_name` is the name of the record that was found, which may have been merged into the person's.
-    """
+    """One person a search found; `closeness` 0 exact, 1 same sound, 2 initials or one character apart."""
 
     patient_id: UUID
     empi_no: str
@@ -38,7 +35,6 @@ class Hit(NamedTuple):
     confidentiality: str
     document: str | None
     closeness: int
-    matched_name: str
 
 
 class Comparable(NamedTuple):
@@ -86,7 +82,7 @@ _guardian_document = (
 )
 
 
-def _hits(closeness: Any, matched_name: Any) -> Any:
+def _hits(closeness: Any) -> Any:
     return select(
         Patient.patient_id,
         Patient.empi_no,
@@ -102,17 +98,12 @@ def _hits(closeness: Any, matched_name: Any) -> Any:
         Patient.confidentiality,
         _document,
         closeness,
-        matched_name,
     )
 
 
 def _search(function: Any, *parameters: Any) -> Query[Hit]:
-    found = (
-        function(*parameters)
-        .table_valued(column("found_id", Uuid), column("closeness", Integer), column("found_name", Text))
-        .alias("found")
-    )
-    return Query(Hit, _hits(found.c.closeness, found.c.found_name).join(found, found.c.found_id == Patient.patient_id))
+    found = function(*parameters).table_valued(column("found_id", Uuid), column("closeness", Integer)).alias("found")
+    return Query(Hit, _hits(found.c.closeness).join(found, found.c.found_id == Patient.patient_id))
 
 
 _text = bindparam("text", type_=Text)
@@ -134,7 +125,7 @@ BY_TAIL = _search(func.patients.search_by_tail, _text)
 _matched = aliased(Patient)
 BY_IDENTIFIER = Query(
     Hit,
-    _hits(literal(0), _matched.name)
+    _hits(literal(0))
     .join(_matched, _matched.survivor_id == Patient.patient_id)
     .join(Identifier, Identifier.patient_id == _matched.patient_id)
     .where(among(Identifier.value, "values"), IN_USE)
@@ -144,14 +135,14 @@ BY_IDENTIFIER = Query(
 
 BY_EMPI = Query(
     Hit,
-    _hits(literal(0), _matched.name)
+    _hits(literal(0))
     .join(_matched, _matched.survivor_id == Patient.patient_id)
     .where(_matched.empi_no == bindparam("text")),
 )
 
 BY_MOTHER = Query(
     Hit,
-    _hits(literal(0), _matched.name)
+    _hits(literal(0))
     .join(_matched, _matched.survivor_id == Patient.patient_id)
     .where(
         _matched.mother_id.in_(group_of(bindparam("mother_id", type_=Uuid))),

@@ -147,14 +147,11 @@ def _local(text: str) -> str:
 
 
 def _ranked(sent: Iterable[tuple[Way, Pending[Hit]]], wanted: FindPatients) -> list[tuple[Hit, str]]:
-    """Each person once, by the closest match; a name that shares a key must still be one character apart."""
+    """Each person once, by the closest match."""
     best: dict[UUID, tuple[Hit, str]] = {}
-    name = rules.normalise_name(wanted.text or "")
     for way, pending in sent:
         for hit in pending.all():
             if wanted.birth_date not in (None, hit.birth_date) or wanted.sex not in (None, hit.sex):
-                continue
-            if way is Way.NAME and hit.closeness == 2 and not rules.one_character_apart(hit.matched_name, name):
                 continue
             if hit.patient_id not in best or hit.closeness < best[hit.patient_id][0].closeness:
                 best[hit.patient_id] = hit, "phonetic" if way is Way.PINYIN else _MATCH[hit.closeness]

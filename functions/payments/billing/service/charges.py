@@ -133,7 +133,8 @@ def _post(tx: Tx, order: ChargeOrder, *, direct_entry: bool) -> list[Charge]:
         raise ChargeRepeated("同一来源行不能重复记费，请核对录入的项目。")
     priced = prices.prices_at(tx, [line.item_code for line in order.lines])
     charges = []
-    for line in order.lines:
+    ids = sorted(new_id() for _ in order.lines)  # ids of one millisecond have no order of their own
+    for charge_id, line in zip(ids, order.lines, strict=True):
         item = priced[line.item_code]
         if direct_entry and not item.direct_entry:
             raise NotDirectEntry(f"“{item.name}”须由科室开单，收费处不能直接录入；请患者到开单科室办理。")
@@ -146,7 +147,7 @@ def _post(tx: Tx, order: ChargeOrder, *, direct_entry: bool) -> list[Charge]:
             )
         charges.append(
             Charge(
-                charge_id=new_id(),
+                charge_id=charge_id,
                 campus_id=tx.campus,
                 patient_id=order.patient_id,
                 encounter_id=order.encounter_id,

@@ -1,0 +1,157 @@
+"""Selects, locks and guarded updates of imported price lists."""
+
+from decimal import Decimal
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    DateTime,
+    SmallInteger,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    column,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from functions.catalogue.prices.models import ChargeItem, ImportBatch, ImportRow, PriceVersion
+from shared.database.query import Query, among, constant
+
+_AT = bindparam("at", type_=DateTime(timezone=True))
+
+
+class LevelPrice(NamedTuple):
+    """A known item with its price of one level in force, if any, and the ceiling that stands."""
+
+    item_id: UUID
+    code: str
+    name: str
+    unit: str
+    kind: str
+    fee_class: str
+    status: str
+    level: str | None
+    unit_price: Decimal | None
+    ceiling: Decimal | None
+
+
+KNOWN = Query(
+    LevelPrice,
+    select(
+        ChargeItem.item_id,
+        ChargeItem.code,
+        ChargeItem.name,
+        ChargeItem.unit,
+        ChargeItem.kind,
+        ChargeItem.fee_class,
+        ChargeItem.status,
+        PriceVersion.level,
+        PriceVersion.unit_price,
+        PriceVersion.ceiling,
+    )
+    .outerjoin(
+        PriceVersion,
+        and_(
+            PriceVersion.item_id == ChargeItem.item_id,
+            PriceVersion.status == constant("checked"),
+            PriceVersion.payer_class == constant("all"),
+            PriceVersion.campus_id.is_(null()),
+            PriceVersion.valid_from <= _AT,
+            or_(PriceVersion.valid_to.is_(null()), PriceVersion.valid_to > _AT),
+        ),
+    )
+    .where(among(ChargeItem.code, "codes")),
+)
+
+_listed = (
+    func.unnest(
+        bindparam("item_ids", type_=ARRAY(Uuid)),
+        bindparam("levels", type_=ARRAY(Text)),
+        bindparam("version_ids", type_=ARRAY(Uuid)),
+    )
+    .table_valued(column("item_id", Uuid), column("level", Text), column("version_id", Uuid))
+    .render_derived(name="listed")
+)
+
+
+class Ended(NamedTuple):
+    """A price that ends because a listed one follows."""
+
+    successor: UUID
+    unit_price: Decimal
+
+
+END_PRICES = Query(
+    Ended,
+    update(PriceVersion)
+    .where(
+        PriceVersion.item_id == _listed.c.item_id,
+        PriceVersion.level == _listed.c.level,
+        PriceVersion.payer_class == constant("all"),
+        PriceVersion.campus_id.is_(null()),
+        PriceVersion.status == constant("checked"),
+        PriceVersion.valid_from < bindparam("until"),
+        PriceVersion.valid_to.is_(null()),
+    )
+    .values(valid_to=bindparam("until"), succeeded_by=_listed.c.version_id)
+    .returning(PriceVersion.succeeded_by, PriceVersion.unit_price),
+)
+"""END_PRICE for a whole list at once."""
+
+BATCH = Query(ImportBatch, select(ImportBatch).where(ImportBatch.batch_id == bindparam("batch_id")).with_for_update())
+READ_BATCH = Query(ImportBatch, select(ImportBatch).where(ImportBatch.batch_id == bindparam("batch_id")))
+BATCHES = Query(
+    ImportBatch,
+    select(ImportBatch)
+    .where(ImportBatch.batch_id < bindparam("before"))
+    .order_by(ImportBatch.batch_id.desc())
+    .limit(bindparam("limit")),
+)
+BATCH_ROWS = Query(
+    ImportRow, select(ImportRow).where(ImportRow.batch_id == bindparam("batch_id")).order_by(ImportRow.row_no)
+)
+SET_ASIDE = Query(
+    int,
+    update(ImportRow)
+    .where(ImportRow.batch_id == bindparam("batch"), among(ImportRow.row_no, "numbers"))
+    .values(set_aside=true())
+    .returning(ImportRow.row_no),
+)
+REPLACE_ROW = Query(
+    int,
+    update(ImportRow)
+    .where(ImportRow.batch_id == bindparam("batch"), ImportRow.row_no == bindparam("number", type_=SmallInteger))
+    .values(content=bindparam("new_content", type_=JSONB), set_aside=literal(False))
+    .returning(ImportRow.row_no),
+)
+JUDGE_ROW = Query(
+    int,
+    update(ImportRow)
+    .where(ImportRow.batch_id == bindparam("batch"), ImportRow.row_no == bindparam("number", type_=SmallInteger))
+    .values(change=bindparam("new_change"), faults=bindparam("new_faults", type_=ARRAY(Text))),
+)
+TOUCH_BATCH = Query(
+    ImportBatch,
+    update(ImportBatch)
+    .where(
+        ImportBatch.batch_id == bindparam("id_"),
+        ImportBatch.version == bindparam("seen"),
+        ImportBatch.status == constant("open"),
+    )
+    .values(
+        status=bindparam("to"),
+        checker=bindparam("who", type_=Text),
+        published_at=bindparam("at", type_=ImportBatch.published_at.type),
+        version=ImportBatch.version + 1,
+    )
+    .returning(ImportBatch),
+)

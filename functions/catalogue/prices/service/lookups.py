@@ -1,0 +1,85 @@
+"""What an item costs: the look-ups every charging module calls in its own transaction."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from functions.catalogue.prices import queries, rules
+from functions.catalogue.prices.problems import ItemStopped, ItemUnknown, NoPrice
+from functions.catalogue.prices.queries import PricedItem
+from shared.tx import Tx
+
+EVERYBODY = "all"
+"""Payer class (费别) of the price that holds for all who have none of their own."""
+
+
+def current_prices(
+    tx: Tx, codes: Sequence[str], at: datetime | None = None, payer_class: str = EVERYBODY
+) -> dict[str, PricedItem]:
+    """Items with the price in force here at a moment; those stopped or without a price are left out. One round trip."""
+    found = _ask(tx, codes, at, payer_class)
+    return {item.code: item for item in found if not item.stopped and item.version_id is not None}
+
+
+def prices_at(
+    tx: Tx, codes: Sequence[str], at: datetime | None = None, payer_class: str = EVERYBODY
+) -> dict[str, PricedItem]:
+    """Items with the price in force here at a moment (default now), all of them. One round trip.
+
+    The price is the one of the acting campus's level at that moment; the campus's own price goes before it, and the
+    price of the payer class before the one for everybody. Raises ItemUnknown, ItemStopped or NoPrice, naming the item.
+    """
+    found = {item.code: item for item in _ask(tx, codes, at, payer_class)}
+    for code in codes:
+        item = found.get(code)
+        if item is None:
+            raise ItemUnknown(f"没有代码为“{code}”的收费项目，请核对后重新选择。", item_code=code)
+        if item.stopped:
+            raise ItemStopped(f"项目“{item.name}”已停用，请改用其他项目或联系物价科。", item_code=code)
+        if item.version_id is None:
+            raise NoPrice(f"项目“{item.name}”在本院区没有执行价格，请联系物价科。", item_code=code)
+    return found
+
+
+def price_at(tx: Tx, code: str, at: datetime | None = None, payer_class: str = EVERYBODY) -> PricedItem:
+    """One item with the price in force here at a moment (default now)."""
+    return prices_at(tx, [code], at, payer_class)[code]
+
+
+def check_quantity(item: PricedItem, quantity: Decimal, already_today: Decimal = Decimal(0)) -> None:
+    """Refuse a quantity the item does not allow on one line, or for one patient in one day. Raises QuantityNotAllowed.
+
+    `already_today`: what the patient was charged of it today, which the charging module knows.
+    """
+    rules.check_quantity(
+        item.name,
+        item.unit,
+        quantity,
+        already_today,
+        most=item.max_quantity,
+        most_per_day=item.max_per_day,
+        step=item.quantity_step,
+    )
+
+
+def search(tx: Tx, text: str, limit: int) -> list[PricedItem]:
+    """Items that can be charged here whose code, pinyin initials or name begins with the text."""
+    lowered = text.lower()
+    if text.isascii() and text.isalpha():
+        query, low = queries.SEARCH_INITIALS, lowered
+    elif text.isascii():
+        query, low = queries.SEARCH_CODE, text
+    else:
+        query, low = queries.SEARCH_NAME, text
+    return tx.session.all(
+        query, low=low, high=low + "\U0010ffff", campus=tx.campus, at=tx.now, payer=EVERYBODY, limit=limit
+    )
+
+
+def public_list(tx: Tx, after: str, limit: int) -> list[PricedItem]:
+    """The effective prices of this campus in order of code (价格公示): generated, never typed."""
+    return tx.session.all(queries.PUBLIC_LIST, after=after, campus=tx.campus, at=tx.now, payer=EVERYBODY, limit=limit)
+
+
+def _ask(tx: Tx, codes: Sequence[str], at: datetime | None, payer_class: str) -> list[PricedItem]:
+    return tx.session.all(queries.PRICES_AT, codes=list(codes), campus=tx.campus, at=at or tx.now, payer=payer_class)

@@ -1,0 +1,159 @@
+"""What no pod of ours may do, whoever writes the next manifest."""
+
+from typing import Any
+
+import pytest
+
+from tests.infra.conftest import K8S, Manifest, documents, written
+from tests.infra.objects import Pod, environment, knative, of_kind, pods
+
+PODS = [(f"{file}:{pod.kind}/{pod.name}", pod) for file, one in written() for pod in pods([one])]
+BASE = [one for path in sorted((K8S / "base").glob("*.yaml")) for one in documents(path) if "metadata" in one]
+EACH_POD = pytest.mark.parametrize("pod", [pod for _, pod in PODS], ids=[name for name, _ in PODS])
+
+
+def test_there_are_pods_to_look_at() -> None:
+    kinds = {pod.kind for _, pod in PODS}
+    assert {"Service", "Deployment", "Job", "CronJob"} <= kinds
+
+
+@EACH_POD
+def test_container_may_do_little(pod: Pod) -> None:
+    for container in pod.containers:
+        security = container["securityContext"]
+        assert security["runAsNonRoot"] is True
+        assert security["runAsUser"] >= 10_000
+        assert security["readOnlyRootFilesystem"] is True
+        assert security["allowPrivilegeEscalation"] is False
+        assert security["capabilities"] == {"drop": ["ALL"]}
+        assert security["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert "privileged" not in security
+
+
+@EACH_POD
+def test_pod_shares_nothing_with_its_node(pod: Pod) -> None:
+    assert not {"hostNetwork", "hostPID", "hostIPC", "hostUsers"} & pod.spec.keys()
+    for volume in pod.spec.get("volumes", []):
+        assert {"emptyDir", "configMap", "secret"} & volume.keys(), volume["name"]
+    for container in pod.containers:
+        assert not any("hostPort" in port for port in container.get("ports", []))
+
+
+@EACH_POD
+def test_pod_has_no_key_to_the_api_server(pod: Pod) -> None:
+    assert pod.spec["automountServiceAccountToken"] is False
+    account = next(
+        one
+        for one in BASE
+        if one["kind"] == "ServiceAccount" and one["metadata"]["name"] == pod.spec["serviceAccountName"]
+    )
+    assert account["automountServiceAccountToken"] is False
+
+
+@EACH_POD
+def test_pod_is_limited(pod: Pod) -> None:
+    for container in pod.containers:
+        for kind in ("requests", "limits"):
+            assert {"cpu", "memory"} <= container["resources"][kind].keys()
+    for volume in pod.spec.get("volumes", []):
+        if "emptyDir" in volume:
+            assert "sizeLimit" in volume["emptyDir"]
+
+
+@EACH_POD
+def test_what_serves_is_probed(pod: Pod) -> None:
+    if pod.kind in {"Job", "CronJob"}:
+        return
+    for container in pod.containers:
+        assert "readinessProbe" in container
+        assert "livenessProbe" in container
+
+
+@EACH_POD
+def test_secrets_come_by_reference(pod: Pod) -> None:
+    for container in pod.containers:
+        for name, value in environment(container).items():
+            assert not any(word in name for word in ("PASSWORD", "SECRET", "KEY", "_URL")), name
+            assert "://" not in value
+
+
+@EACH_POD
+def test_a_role_reads_only_its_own_secret(pod: Pod) -> None:
+    allowed = {"function": "his-functions", "worker": "his-worker", "prepare": "his-operator", "gateway": None}
+    own = allowed[pod.labels["app.kubernetes.io/component"]]
+    for container in pod.containers:
+        read = {one["secretRef"]["name"] for one in container.get("envFrom", []) if "secretRef" in one}
+        assert read == ({own} if own else set())
+
+
+def test_no_secret_lies_in_the_repository() -> None:
+    assert [file for file, one in written() if one["kind"] == "Secret"] == []
+
+
+def test_the_namespace_enforces_the_same() -> None:
+    namespace = next(one for one in BASE if one["kind"] == "Namespace")
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+# -- who talks to whom
+
+
+def selects(policy: Manifest, labels: dict[str, str]) -> bool:
+    wanted = policy["spec"]["podSelector"].get("matchLabels", {})
+    return wanted.items() <= labels.items()
+
+
+POLICIES = of_kind(BASE, "NetworkPolicy")
+
+
+@EACH_POD
+def test_network_policy_covers_pod(pod: Pod) -> None:
+    covering = [policy for policy in POLICIES if selects(policy, pod.labels)]
+    closed = [one for one in covering if not one["spec"].get("ingress") and not one["spec"].get("egress")]
+    assert any(set(one["spec"]["policyTypes"]) == {"Ingress", "Egress"} for one in closed), "no default deny"
+    own = [one for one in covering if one["spec"]["podSelector"].get("matchLabels")]
+    assert len(own) == 1, "each kind of pod has one policy that says with whom it talks"
+
+
+def test_only_the_gateway_is_open_to_everybody() -> None:
+    for policy in POLICIES:
+        for rule in policy["spec"].get("ingress", []):
+            if not rule.get("from"):
+                assert policy["metadata"]["name"] == "gateway"
+                assert {port["port"] for port in rule["ports"]} == {8080, 8443}
+        for rule in policy["spec"].get("egress", []):
+            assert rule.get("to"), f"{policy['metadata']['name']} may go anywhere"
+            assert rule.get("ports"), f"{policy['metadata']['name']} may use any port"
+
+
+def test_functions_are_reached_through_knative_only() -> None:
+    policy = next(one for one in POLICIES if one["metadata"]["name"] == "function")
+    callers = {
+        peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
+        for rule in policy["spec"]["ingress"]
+        for peer in rule["from"]
+    }
+    assert callers == {"kourier-system", "knative-serving", "monitoring"}
+
+
+@pytest.mark.parametrize("variant", ["functions", "groups"])
+def test_services_answer_inside_the_cluster_only(variant: str) -> None:
+    files = sorted((K8S / "base" / variant).glob("*.yaml"))
+    found = knative(one for path in files for one in documents(path) if "kind" in one)
+    assert found
+    for service in found.values():
+        assert service["metadata"]["labels"]["networking.knative.dev/visibility"] == "cluster-local"
+
+
+# -- staying up
+
+
+def test_what_runs_may_be_moved_one_at_a_time() -> None:
+    budgets: list[dict[str, Any]] = [one for _, one in written() if one["kind"] == "PodDisruptionBudget"]
+    for _, pod in PODS:
+        if pod.kind in {"Job", "CronJob"}:
+            continue
+        labels = {**pod.labels, **({"serving.knative.dev/service": pod.name} if pod.kind == "Service" else {})}
+        own = [one for one in budgets if one["spec"]["selector"]["matchLabels"].items() <= labels.items()]
+        assert own, pod.name
+        assert all(one["spec"]["maxUnavailable"] == 1 for one in own)
