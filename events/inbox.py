@@ -1,14 +1,35 @@
 """The inbox: what a subscriber has handled. Its row and the handler's effect are one transaction."""
 
-from sqlalchemy import bindparam, select, text
+from typing import Any, NamedTuple
+
+from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.database.query import Query
-from shared.tables import InboxEntry, OutboxEvent
+from shared.tables import InboxEntry
 
-ORIGINAL = Query(OutboxEvent, select(OutboxEvent).where(OutboxEvent.event_id == bindparam("event_id")))
-"""The event as it was emitted: what a delivery must equal to be believed."""
 
+class Original(NamedTuple):
+    """An event as it was emitted: what a delivery must equal to be believed."""
+
+    type: str
+    source: str
+    subject: str
+    campus_id: str
+    data: dict[str, Any]
+    given_up: bool
+    """The event is done with, or a dead letter for this subscriber: younger ones of its subject may have gone by."""
+
+
+ORIGINAL = Query(
+    Original,
+    text("""
+    SELECT type, source, subject, campus_id, data, closed_at IS NOT NULL OR EXISTS (
+        SELECT FROM kernel.dead_letters AS dead
+        WHERE dead.event_id = outbox.event_id AND dead.subscriber = :subscriber AND dead.replayed_at IS NULL)
+    FROM kernel.outbox WHERE event_id = :event_id
+    """),
+)
 CLAIM = Query(
     str,
     insert(InboxEntry)

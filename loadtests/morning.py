@@ -363,7 +363,11 @@ class Window:
         shift = self._desk.post(f"{path}/start-count", {"version": shift["version"]})
         shift = self._desk.post(
             f"{path}/count",
-            {"version": shift["version"], "denominations": denominations(drawer - miscount), "float_kept": str(FLOAT)},
+            {
+                "version": shift["version"],
+                "denominations": denominations(drawer - miscount),
+                "float_kept": str(min(FLOAT, drawer - miscount)),
+            },
         )
         self._tally.difference = Decimal(shift["difference"])
         if self._tally.difference != -miscount:

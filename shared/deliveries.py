@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from events.envelope import Event
-from events.inbox import CLAIM, COUNT_FAILURE, ORIGINAL
+from events.inbox import CLAIM, COUNT_FAILURE, ORIGINAL, Original
 from events.wire import Delivery, NotACloudEvent, parse
 from shared.command import ATTEMPTS, WAKE_RELAY
 from shared.database.engine import COUNTER, Retry
@@ -26,7 +26,6 @@ from shared.identity.actor import Actor, system_actor
 from shared.identity.problems import PermissionDenied, TokenMissing
 from shared.problems import Busy, NotFound, Problem
 from shared.runtime import Runtime
-from shared.tables import OutboxEvent
 from shared.telemetry import EVENTS, accept_trace, span
 from shared.tx import Tx
 
@@ -55,7 +54,7 @@ class DataMismatch(Problem):
 
 
 class _Late(Exception):
-    """The row is closed: this subscriber's dead letter was written before the delivery came."""
+    """The relay has given this delivery up."""
 
 
 async def handshake(request: Request) -> Response:
@@ -119,8 +118,8 @@ def _deliver_to_all(subscribers: list[FunctionApp], delivery: Delivery, runtime:
 def handle(app: FunctionApp, delivery: Delivery, runtime: Runtime, device: Actor | None = None) -> str:
     """Run one subscriber's handler once in its own transaction. Returns `handled`, `repeated` or `late`.
 
-    A late delivery finds its outbox row closed: the event is a dead letter for this subscriber, younger events of its
-    subject may have gone by, and only a person's replay may still bring it.
+    A late delivery comes when the event is a dead letter for this subscriber: younger events of its subject may have
+    gone by, and only a person's replay may still bring it.
     """
     if device is not None:
         _require_permission(app, delivery, device)
@@ -132,7 +131,7 @@ def handle(app: FunctionApp, delivery: Delivery, runtime: Runtime, device: Actor
         try:
             with span(f"event {app.name}", traceparent), runtime.database.transaction(scope, COUNTER) as session:
                 tx = Tx(session, actor, delivery.campus, runtime.clock(), traceparent)
-                original = None if device else session.send(ORIGINAL, event_id=_event_id(delivery))
+                original = None if device else session.send(ORIGINAL, event_id=_event_id(delivery), subscriber=app.name)
                 claim = session.send(
                     CLAIM,
                     event_id=delivery.id,
@@ -141,12 +140,12 @@ def handle(app: FunctionApp, delivery: Delivery, runtime: Runtime, device: Actor
                     campus_id=delivery.campus,
                     handled_at=tx.now,
                 )
-                row = _believed(delivery, original.first()) if original else None
+                believed = _believed(delivery, original.first()) if original else None
                 if claim.first() is None:
                     return "repeated"
-                if row is not None and row.closed_at is not None:
+                if believed and believed.given_up:
                     raise _Late
-                handler(tx, _typed(kind, row.data if row else delivery.data, device))
+                handler(tx, _typed(kind, believed.data if believed else delivery.data, device))
                 session.execute(WAKE_RELAY)
             return "handled"
         except _Late:
@@ -168,9 +167,9 @@ def _event_id(delivery: Delivery) -> UUID:
         raise NotBelieved("外部事件须带设备令牌。") from None
 
 
-def _believed(delivery: Delivery, row: OutboxEvent | None) -> OutboxEvent:
-    """The outbox row of an event of our own. Refuses a delivery that is not exactly what was emitted."""
-    if row is None or (row.type, row.source, row.subject, row.campus_id, row.data) != (
+def _believed(delivery: Delivery, original: Original | None) -> Original:
+    """The event of our own that a delivery brings. Refuses one that is not exactly what was emitted."""
+    if original is None or original[:5] != (
         delivery.type,
         delivery.source,
         delivery.subject,
@@ -178,7 +177,7 @@ def _believed(delivery: Delivery, row: OutboxEvent | None) -> OutboxEvent:
         delivery.data,
     ):
         raise NotBelieved("事件不在发件箱中；外部事件须带设备令牌。")
-    return row
+    return original
 
 
 def _require_permission(app: FunctionApp, delivery: Delivery, device: Actor) -> None:

@@ -12,7 +12,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 HOME = "app"
 TREES = ("shared", "events", "functions", "integrity", "infra/his", "infra/local", "infra/migrations")
 FILES = ("infra/__init__.py",)
-SUFFIXES = {".py", ".html", ".css", ".json", ".csv", ".sql", ".mako", ".txt"}
+SUFFIXES = {".py", ".toml", ".html", ".css", ".json", ".csv", ".sql", ".mako", ".txt"}
 
 _COMMAND = """#!/usr/bin/python3
 import sys

@@ -97,9 +97,7 @@ def measure(
                     sums = result.pgbench.setdefault((mode, clients), Sums())
                     sums.done += done.transactions
                     sums.seconds += done.transactions / done.rate
-                say(
-                    f"round {turn + 1}, {clients:2d} clients: one process {result.ratio(1, clients):.2f} of pgbench"
-                )
+                say(f"round {turn + 1}, {clients:2d} clients: one process {result.ratio(1, clients):.2f} of pgbench")
         load = Load(ports[:1], tokens, CROWD, 60.0, next(bases), *workload, limit=CROWD)
         _count(result.crowd, _all_registered(client.run(load)))
     result.visits, result.checks = _verify(ground)

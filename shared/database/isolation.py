@@ -92,11 +92,18 @@ def search_table(table: str) -> list[str]:
 
 
 def search_function(signature: str) -> list[str]:
-    """Hand a SECURITY DEFINER function to his_search; only functions may call it."""
+    """Hand a SECURITY DEFINER function to his_search; only functions may call it.
+
+    Rights are given before it changes hands: afterwards the owner of the schema may no longer give them, and
+    PostgreSQL hands a function only to a role that may create in its schema.
+    """
+    area = signature.partition(".")[0]
     return [
-        f"ALTER FUNCTION {signature} OWNER TO his_search",
         f"REVOKE ALL ON FUNCTION {signature} FROM PUBLIC",
         f"GRANT EXECUTE ON FUNCTION {signature} TO his_app",
+        f"GRANT CREATE ON SCHEMA {area} TO his_search",
+        f"ALTER FUNCTION {signature} OWNER TO his_search",
+        f"REVOKE CREATE ON SCHEMA {area} FROM his_search",
     ]
 
 

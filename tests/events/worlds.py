@@ -109,7 +109,8 @@ class MemoryWorld:
         row = self.rows.get(event_id)
         if row is None:
             return "refused"
-        if (event_id, subscriber) in self.inbox or row.closed_at is not None:
+        given_up = row.closed_at is not None or not self.letters.get((event_id, subscriber), True)
+        if (event_id, subscriber) in self.inbox or given_up:
             return "nothing"
         if fate == "poison":
             self.failures[event_id, subscriber] = self.failures.get((event_id, subscriber), 0) + 1

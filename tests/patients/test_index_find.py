@@ -171,6 +171,9 @@ def test_restricted_people_are_hidden_but_where_they_are_treated(desks: Desks, h
     assert [one["restricted"] for one in card] == [True], "the card in the hand opens"
 
     refused(desks.doctor.get(f"{path}/banner"), 422, "opening_reason_required")
+    for part in ("", "/details", "/relations", "/history"):
+        refused(desks.registrar.get(path + part), 422, "opening_reason_required")
+        assert desks.registrar.get(path + part, reason="registration").status_code == 200
     opened = desks.doctor.get(f"{path}/banner", reason="treatment")
     assert opened.json()["restricted"]
     entry = hospital.rows(

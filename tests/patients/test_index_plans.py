@@ -162,7 +162,7 @@ def test_likely_duplicates_read_little(hospital: Hospital, county: list[Person])
         (search.BY_EMPI, {"text": "0000000018"}),
         (search.BY_MOTHER, {"mother_id": "id"}),
         (search.COMPARABLES, {"ids": "ids"}),
-        (people.STOPPED, {"value": "number"}),
+        (people.STOPPED, {"values": ["number"]}),
     ],
     ids=lambda value: "" if isinstance(value, dict) else None,
 )

@@ -147,7 +147,7 @@ def test_an_approval_asks_for_the_password_again(hall: Hall) -> None:
         token = tokens.sign(claims, auth_time=int(time.time()) - seconds_ago)
         return Caller(hall.hospital.client, token, "hq", subject, UUID(staff_id))
 
-    refused(signed_on(301).post(path, {"version": 1}), 403, "fresh_sign_on_required")
+    refused(signed_on(301).post(path, {"version": 1}), 401, "fresh_sign_on_required")
     assert ok(signed_on(240).post(path, {"version": 1}))["state"] == "approved"
 
 

@@ -31,7 +31,7 @@ def test_a_shift_is_opened_counted_and_closed(hall: Hall) -> None:
     told = hall.hospital.events("shift_closed")[-1]["data"]
     assert (told["shift_id"], told["cash_in"], told["counted"]) == (cashier.shift_id, "100.00", "600.00")
     assert told["methods"] == [
-        {"method": "cash", "in_count": 1, "in_amount": "100.00", "out_count": 0, "out_amount": "0"}
+        {"method": "cash", "in_count": 1, "in_amount": "100.00", "out_count": 0, "out_amount": "0.00"}
     ]
     hall.assert_balanced()
 

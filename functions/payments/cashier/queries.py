@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Integer, and_, bindparam, func, or_, select, update
+from sqlalchemy import Integer, and_, bindparam, cast, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from functions.payments.cashier.models import CashHandIn, MoneyMovement, PrintedCopy, Shift, ShiftCount
@@ -235,6 +235,9 @@ LAST_COUNT = Query(
 )
 
 
+_NOTHING = cast(literal(0), MONEY)
+
+
 def _totals(*conditions: Any) -> Query[MethodTotal]:
     came, went = one_of(MoneyMovement.direction, "in"), one_of(MoneyMovement.direction, "out")
     return Query(
@@ -242,9 +245,9 @@ def _totals(*conditions: Any) -> Query[MethodTotal]:
         select(
             MoneyMovement.method,
             func.count().filter(came),
-            func.coalesce(func.sum(MoneyMovement.amount).filter(came), 0),
+            func.coalesce(func.sum(MoneyMovement.amount).filter(came), _NOTHING),
             func.count().filter(went),
-            func.coalesce(func.sum(MoneyMovement.amount).filter(went), 0),
+            func.coalesce(func.sum(MoneyMovement.amount).filter(went), _NOTHING),
         )
         .where(*conditions, MoneyMovement.kind != constant("hand_in"))
         .group_by(MoneyMovement.method)

@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 from infra.migrations import patient_searches as searches
-from shared.database.isolation import consortium_table, schema, search_table
+from shared.database.isolation import consortium_table, schema, search_function, search_table
 
 revision = "0004"
 down_revision = "0003"
@@ -512,26 +512,14 @@ def upgrade() -> None:
         *search_table("patients.identifiers"),
         *search_table("kernel.access_grants"),
         *search_table("kernel.audit_entries"),
-        *_search("patients.search_by_name(text, text, text[], date, text)"),
-        *_search("patients.search_by_pinyin(text, date, text)"),
-        *_search("patients.search_by_phone(text)"),
-        *_search("patients.search_by_tail(text)"),
-        *_search("patients.likely_duplicates(text, text, text[], date, date[], text, uuid)"),
-        *_search("patients.access_log(uuid[], timestamptz, uuid, int)"),
+        *search_function("patients.search_by_name(text, text, text[], date, text)"),
+        *search_function("patients.search_by_pinyin(text, date, text)"),
+        *search_function("patients.search_by_phone(text)"),
+        *search_function("patients.search_by_tail(text)"),
+        *search_function("patients.likely_duplicates(text, text, text[], date, date[], text, uuid)"),
+        *search_function("patients.access_log(uuid[], timestamptz, uuid, int)"),
     ]:
         op.execute(statement)
-
-
-def _search(signature: str) -> list[str]:
-    # Rights are given before the function changes hands: afterwards the owner of the schema may no longer give them,
-    # and PostgreSQL hands a function only to a role that may create in its schema.
-    return [
-        f"REVOKE ALL ON FUNCTION {signature} FROM PUBLIC",
-        f"GRANT EXECUTE ON FUNCTION {signature} TO his_app",
-        "GRANT CREATE ON SCHEMA patients TO his_search",
-        f"ALTER FUNCTION {signature} OWNER TO his_search",
-        "REVOKE CREATE ON SCHEMA patients FROM his_search",
-    ]
 
 
 def _index(name: str, table: str, columns: list[str], *, where: str | None = None, **options: object) -> None:

@@ -64,9 +64,9 @@ def relate(tx: Tx, patient_id: UUID, body: RelateInput) -> RelationView:
 
 @router.get("/patients/{patient_id}/relations")
 @query("patients.index.write")
-def list_relations(tx: Tx, patient_id: UUID) -> list[RelationView]:
+def list_relations(tx: Tx, patient_id: UUID, reason: Reason = None) -> list[RelationView]:
     """Everybody related to a person."""
-    return service.relations(tx, patient_id)
+    return service.relations(tx, patient_id, reason)
 
 
 @router.post("/relations/{relation_id}/end")

@@ -84,9 +84,11 @@ def read_details(tx: Tx, patient_id: UUID, reason: Reason = None) -> PatientDeta
 
 @router.get("/patients/{patient_id}/history")
 @query("patients.index.write")
-def read_history(tx: Tx, patient_id: UUID, limit: Limit = 50, cursor: Cursor = None) -> Page[ChangeView]:
+def read_history(
+    tx: Tx, patient_id: UUID, limit: Limit = 50, cursor: Cursor = None, reason: Reason = None
+) -> Page[ChangeView]:
     """Changes of identity, newest first (变更记录)."""
-    found = service.history(tx, patient_id, read_cursor(cursor, LAST), limit)
+    found = service.history(tx, patient_id, read_cursor(cursor, LAST), limit, reason)
     return Page[ChangeView](
         items=[ChangeView.model_validate(change) for change in found],
         next=str(found[-1].change_id) if len(found) == limit else None,

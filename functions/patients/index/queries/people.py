@@ -237,7 +237,7 @@ Waits for a window that is just claiming the same number, so that the second see
 STOPPED = Query(
     StoppedNumber,
     select(Identifier.type, Identifier.status, Identifier.ended_at)
-    .where(Identifier.value == bindparam("value"), ~IN_USE)
+    .where(among(Identifier.value, "values"), ~IN_USE)
     .order_by(Identifier.ended_at.desc())
     .limit(1),
 )

@@ -60,7 +60,7 @@ def pair_details(tx: Tx, candidate_id: UUID) -> PairDetails:
         raise NotFound("没有这对疑似重复档案，请刷新后重新选择。")
     sides = [_side(tx, patient_id) for patient_id in (pair.first_id, pair.second_id)]
     for side in sides:
-        tx.audit("duplicate.read", "match_candidate", candidate_id, patient_id=side.patient_id)
+        tx.audit("duplicate.read", "match_candidate", candidate_id, patient_id=side.patient_id, reason_code="duplicate")
     return PairDetails(
         pair=pair_view(pair),
         first=sides[0],

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from functions.patients.index import problems, rules
 from functions.patients.index.queries import people, search
+from functions.patients.index.queries.people import StoppedNumber
 from functions.patients.index.queries.search import Hit
 from functions.patients.index.schemas.people import (
     FindPatients,
@@ -68,9 +69,10 @@ def find(tx: Tx, wanted: FindPatients) -> FoundPatients:
     text = " ".join(unicodedata.normalize("NFKC", wanted.text or "").split())
     sent = _send(tx, text, wanted)
     kinds = [way for way, _ in sent]
+    stopped = tx.session.send(people.STOPPED, values=_numbers(text)) if Way.IDENTIFIER in kinds else None
     hits = _ranked(sent, wanted)
-    if not hits and Way.IDENTIFIER in kinds:
-        _refuse_stopped(tx, text)
+    if stopped is not None and not hits:
+        _refuse_stopped(stopped.first())
     by_name_alone = set(kinds) <= {Way.NAME, Way.PINYIN} and wanted.birth_date is None
     tx.audit(
         "patients.searched_by_name" if by_name_alone else "patients.searched",
@@ -160,14 +162,12 @@ def _ranked(sent: Iterable[tuple[Way, Pending[Hit]]], wanted: FindPatients) -> l
     )
 
 
-def _refuse_stopped(tx: Tx, text: str) -> None:
-    for number in _numbers(text):
-        stopped = tx.session.first(people.STOPPED, value=number)
-        if stopped is not None:
-            says = {"lost": "已挂失", "replaced": "已更换", "revoked": "已注销"}[stopped.status]
-            raise problems.IdentifierStopped(
-                f"该卡号{says}，请核对患者身份后使用其他证件。", identifier_status=stopped.status
-            )
+def _refuse_stopped(stopped: StoppedNumber | None) -> None:
+    if stopped is not None:
+        says = {"lost": "已挂失", "replaced": "已更换", "revoked": "已注销"}[stopped.status]
+        raise problems.IdentifierStopped(
+            f"该卡号{says}，请核对患者身份后使用其他证件。", identifier_status=stopped.status
+        )
 
 
 def _found(tx: Tx, hit: Hit, match: str) -> FoundPatient:

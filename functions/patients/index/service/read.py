@@ -154,8 +154,11 @@ def _allergy_state(statements: set[str]) -> str:
     return "not_asked"
 
 
-def history(tx: Tx, patient_id: UUID, before: UUID, limit: int) -> list[IdentityChange]:
+def history(
+    tx: Tx, patient_id: UUID, before: UUID, limit: int, reason: OpeningReason | None = None
+) -> list[IdentityChange]:
     """Changes of identity of all records of a person, newest first."""
-    found = tx.session.all(care.CHANGES, patient_id=patient_id, before=before, limit=limit)
-    tx.audit("patient.history_read", "patient", patient_id, patient_id=patient_id)
-    return found
+    changes = tx.session.send(care.CHANGES, patient_id=patient_id, before=before, limit=limit)
+    treated = tx.session.send(care.TREATED_HERE, patient_id=patient_id)
+    opened(tx, survivor(tx, patient_id), "patient.history_read", treated_here=treated.one(), reason=reason)
+    return changes.all()

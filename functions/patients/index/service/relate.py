@@ -8,8 +8,9 @@ from functions.patients.index.models import Consent, Relation
 from functions.patients.index.queries import care, people
 from functions.patients.index.schemas.care import ConsentKind, ConsentView, EndFact, GiveConsent, RelateInput
 from functions.patients.index.schemas.people import RelationView
+from functions.patients.index.schemas.values import OpeningReason
 from functions.patients.index.service.facts import checked_number, checked_phone
-from functions.patients.index.service.read import survivor
+from functions.patients.index.service.read import opened, survivor
 from functions.patients.index.service.views import relation_view
 from shared.ids import new_id
 from shared.problems import Conflict, Invalid, NotFound
@@ -59,11 +60,12 @@ def end_relation(tx: Tx, relation_id: UUID, command: EndFact) -> RelationView:
     return relation_view(row, patient, tx.today)
 
 
-def relations(tx: Tx, patient_id: UUID) -> list[RelationView]:
-    """Everybody related to a person; `in_force` says who counts today."""
+def relations(tx: Tx, patient_id: UUID, reason: OpeningReason | None = None) -> list[RelationView]:
+    """Everybody related to a person; `in_force` says who counts today. Raises OpeningReasonRequired."""
     rows = tx.session.send(care.RELATIONS, patient_id=patient_id)
+    treated = tx.session.send(care.TREATED_HERE, patient_id=patient_id)
     patient = survivor(tx, patient_id)
-    tx.audit("relation.read", "patient", patient.patient_id, patient_id=patient.patient_id)
+    opened(tx, patient, "relation.read", treated_here=treated.one(), reason=reason)
     return [relation_view(row, patient, tx.today) for row in rows.all()]
 
 

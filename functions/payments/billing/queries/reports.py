@@ -105,7 +105,7 @@ SHIFT_VOIDED = Query(
 )
 OPEN_DEBT_SUM = Query(
     Decimal,
-    select(func.coalesce(func.sum(Debt.outstanding), 0)).where(
+    select(func.coalesce(func.sum(Debt.outstanding), _ZERO)).where(
         Debt.campus_id == bindparam("campus"), one_of(Debt.state, "open")
     ),
 )

@@ -1,0 +1,78 @@
+"""What one function costs: from the start of its process to its first answers, and its memory after some work."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from fastapi.routing import APIRoute
+
+from functions import registry
+from loadtests.bench.ground import Ground
+from loadtests.bench.hosts import HostProcess
+from loadtests.bench.seeding import CAMPUS
+from shared.command import PUBLIC, Edge
+from shared.identity.posts import POSTS
+
+REQUESTS = 50
+_ANSWERS = {200, 422}
+"""A list, or the refusal of one that wants to be narrowed: both read the token and ran the route."""
+
+
+class FunctionCost(NamedTuple):
+    """Seconds to readiness and to the first answer of its API, processor seconds spent by then, bytes after work."""
+
+    name: str
+    ready: float
+    ready_cpu: float
+    answered: float
+    answered_cpu: float
+    resident: int
+    proportional: int
+
+
+def measure(ground: Ground, say: Callable[[str], None]) -> list[FunctionCost]:
+    """Each function app alone in a fresh process, then all of them in one."""
+    costs = []
+    for name in (*registry.MODULES, "all"):
+        costs.append(_cost(ground, name))
+        say(f"{name}: ready after {costs[-1].ready:.2f} s, {costs[-1].resident / 2**20:.0f} MB")
+    return costs
+
+
+def _cost(ground: Ground, name: str) -> FunctionCost:
+    path, permission = _a_list(registry.MODULES[0] if name == "all" else name)
+    token = ground.realm.token(f"bench {name}", {CAMPUS: [_holder(permission)]})
+    headers = {"authorization": f"Bearer {token}", "x-campus": CAMPUS}
+    host = HostProcess(ground, name)
+    try:
+        _, ready = host.first_answer("/readyz")
+        ready_cpu = host.cpu_seconds()
+        status, answered = host.first_answer(path, headers)
+        answered_cpu = host.cpu_seconds()
+        if status not in _ANSWERS:
+            raise ValueError(f"GET {path} as {_holder(permission)}: {status}")
+        for _ in range(REQUESTS - 1):
+            host.ask(path, headers)
+        return FunctionCost(name, ready, ready_cpu, answered, answered_cpu, *host.memory())
+    finally:
+        host.stop()
+
+
+def _a_list(name: str) -> tuple[str, str]:
+    """A question of the function app that needs no parameter, and the permission it asks for."""
+    app = registry.app(name)
+    for route in app.router.routes:
+        if isinstance(route, APIRoute) and "GET" in route.methods and "{" not in route.path:
+            if any(parameter.field_info.is_required() for parameter in route.dependant.query_params):
+                continue
+            edge: Edge = route.endpoint.edge  # type: ignore[attr-defined]
+            return app.prefix + route.path, edge.permission
+    raise LookupError(f"{name}: no list to ask for")
+
+
+def _holder(permission: str) -> str:
+    """A post of staff with a permission."""
+    return next(
+        code
+        for code, post in POSTS.items()
+        if (permission == PUBLIC or permission in post.permissions) and not code.startswith("device")
+    )

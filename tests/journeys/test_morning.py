@@ -1,0 +1,97 @@
+"""The whole house: Keycloak, a host and a worker as processes, and a morning played through HTTP with real tokens."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from infra.local.keycloak import Keycloak
+from loadtests import demo
+from shared.settings import REPOSITORY, Settings
+from tests.support.hospital import Hospital, cloned_hospital
+from tests.support.processes import HostProcess
+from tests.support.services import free_port
+
+PASSWORD = "Wander-Kiefer-58"
+
+
+@pytest.fixture(scope="module")
+def hospital() -> Iterator[Hospital]:
+    with cloned_hospital() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def house(hospital: Hospital, keycloak: Keycloak, monkeypatch_module: pytest.MonkeyPatch) -> Iterator[Settings]:
+    host = HostProcess(hospital.settings, keycloak.url)
+    settings = Settings(
+        **{
+            **hospital.settings.model_dump(),
+            "keycloak_url": keycloak.url,
+            "keycloak_admin": keycloak.admin_user,
+            "keycloak_admin_password": keycloak.admin_password,
+            "host_url": host.address,
+            "demo_password": PASSWORD,
+        }
+    )
+    # The log-in helper asks the process's settings where the browser is sent back to.
+    monkeypatch_module.setattr("infra.local.login.settings", lambda: settings)
+    demo.found(settings)
+    from infra.his.identity import synchronise
+
+    synchronise(settings)
+    host.start()
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "events.worker"],
+        cwd=REPOSITORY,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(REPOSITORY),
+            "HIS_WORKER_DATABASE_URL": settings.worker_database_url,
+            "HIS_DATABASE_URL": settings.database_url,
+            "HIS_AUDITOR_DATABASE_URL": settings.auditor_database_url,
+            "HIS_HOST_URL": host.address,
+            "HIS_WORKER_HOST": "127.0.0.1",
+            "HIS_WORKER_PORT": str(free_port()),
+        },
+        stdout=subprocess.DEVNULL,
+    )
+    yield settings
+    worker.terminate()
+    worker.wait(30)
+    host.stop()
+
+
+@pytest.fixture(scope="module")
+def monkeypatch_module() -> Iterator[pytest.MonkeyPatch]:
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+@pytest.mark.case("P-organisation", 1)
+def test_a_morning_at_both_campuses_adds_up(
+    house: Settings, hospital: Hospital, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A branch opened by data, staff engaged and signed on, patients served, shifts closed, events delivered."""
+    verdict = demo.play(house, patients=30, seed=7)
+    told = capsys.readouterr().out
+    assert verdict == 0, told
+    assert "30 were served" in told
+    assert hospital.value("SELECT count(DISTINCT campus_id) FROM outpatient.visits") == 2
+    assert hospital.value("SELECT count(*) FROM kernel.outbox WHERE closed_at IS NULL") == 0
+    assert hospital.value("SELECT count(*) FROM payments.shifts WHERE state <> 'received' AND kind = 'counter'") == 0
+
+
+def test_the_audit_chain_of_the_morning_holds(house: Settings, hospital: Hospital) -> None:
+    from shared.audit import verify
+    from shared.database.engine import Database
+
+    database = Database(house.auditor_database_url, 1)
+    try:
+        report = verify(database)
+    finally:
+        database.close()
+    assert report.ok, report
+    assert {chain.campus_id for chain in report.chains} >= {"hq", "mch"}
