@@ -244,7 +244,7 @@ class Window:
         return shift
 
     def _finish_left_over(self) -> None:
-        """Close the shift of a demonstration that was cut off: its books are gone, so the drawer counts as its float."""
+        """Close the shift of a demonstration that was cut off: its books are gone; the drawer counts as its float."""
         shift = self._desk.get(f"{CASHIER}/shifts/current")
         path = f"{CASHIER}/shifts/{shift['shift_id']}"
         if shift["state"] == "open":

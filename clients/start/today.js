@@ -1,7 +1,7 @@
 /** Today: events, dead letters, integrity checks, audit; what the signed-on person's posts may see of it. */
 
 import { byId, clock, day, element, show, state } from "./dom.js";
-import { eventName } from "./labels.js";
+import { eventName, shortType } from "./labels.js";
 import { signOnWithPassword } from "./people.js";
 import * as session from "./session.js";
 
@@ -9,6 +9,7 @@ const BASE = "/api/operations/maintenance";
 const KIND = { ok: "good", late: "warn", stuck: "bad" };
 
 let said = "";
+let unfolded = false;
 const refused = new Set();
 
 /** Everything of today this person may see; a part that is refused is null and not asked for again. */
@@ -88,9 +89,15 @@ function eventBlock(events, names) {
     element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "今日事件" }, element("table", {},
       element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "发生了什么"),
         [...campuses.map((code) => names.get(code)), "合计", "待投递"].map((word) => element("th", { class: "number", scope: "col" }, word)))),
-      element("tbody", {}, [...rows].sort((a, b) => b[1].total - a[1].total).map(([type, row]) =>
+      element("tbody", {}, [...rows].sort(patientsFirst).map(([type, row]) =>
         element("tr", {}, element("td", { title: type }, eventName(type)),
           campuses.map((code) => number(row.at[code])), number(row.total), number(row.open)))))));
+}
+
+/** What happens to patients before what the offices do, often before seldom. */
+function patientsFirst([type, row], [otherType, other]) {
+  const rank = (name) => (["organisation", "catalogue", "operations", "platform"].includes(shortType(name).split(".")[0]) ? 1 : 0);
+  return rank(type) - rank(otherType) || other.total - row.total;
 }
 
 function letterBlock(letters, names, look) {
@@ -102,13 +109,23 @@ function letterBlock(letters, names, look) {
       element("tbody", {}, letters.map((letter) => element("tr", {},
         element("td", { title: letter.type }, eventName(letter.type)),
         element("td", {}, letter.subscriber),
-        element("td", {}, names.get(letter.campus_id) ?? letter.campus_id),
+        element("td", {}, names.get(letter.campus_id) ?? letter.campus_id,
+          why(letter, names) && element("span", { class: "faint line" }, why(letter, names))),
         element("td", {}, element("code", {}, letter.reason)),
         element("td", {}, clock(letter.died_at)),
         element("td", { class: "action" }, element("button", {
           class: "small", "data-keep": `replay-${letter.event_id}-${letter.subscriber}`,
           "aria-label": `重放 ${eventName(letter.type)}`, onclick: () => replay(letter, look),
+          disabled: Boolean(why(letter, names)), title: why(letter, names),
         }, "重放")))))));
+}
+
+/** Why this person cannot replay a letter now; nothing when they can. */
+function why(letter, names) {
+  if (letter.asked_at && !letter.outcome) return "正在等待重放";
+  if (letter.campus_id === session.campus()) return "";
+  const campus = names.get(letter.campus_id) ?? letter.campus_id;
+  return session.person().campuses.includes(letter.campus_id) ? `请先在右上角切换到${campus}` : `由${campus}信息员处理`;
 }
 
 async function replay(letter, look) {
@@ -122,19 +139,24 @@ function checkBlock(integrity, look) {
   const right = integrity.items.filter((item) => !item.failures);
   return element("div", { class: "today-block" },
     element("div", { class: "panel-head" },
-      element("h3", {}, `核对${integrity.finished_at ? `（${day(integrity.finished_at)} ${clock(integrity.finished_at)}）` : ""}`),
+      element("h3", {}, `核对${integrity.finished_at ? `（${when(integrity.finished_at)}）` : ""}`),
       element("button", { class: "small", "data-keep": "check", disabled: integrity.running, onclick: async () => {
         await tell(session.call("POST", `${BASE}/integrity/runs`), "已安排核对，几秒后自动显示结果。");
         look();
       } }, integrity.running ? "核对进行中…" : "立即核对")),
-    integrity.detail && element("p", { class: "faint" }, integrity.detail),
+    integrity.outcome === "broken" && element("p", { class: "notice bad" }, integrity.detail),
+    !integrity.outcome && element("p", { class: "faint" }, "尚未核对过；每天 02:00 自动核对，也可立即核对。"),
     wrong.map((item) => element("div", { class: "check" },
       state("bad", `${item.title}：${item.failures} 处不符`),
       element("p", { class: "todo" }, item.what_to_do),
-      item.examples.map((row) => element("code", { class: "example" },
+      item.examples.slice(0, 2).map((row) => element("code", { class: "example" },
         Object.entries(row).map(([name, value]) => `${name}=${value}`).join("  "))))),
-    right.length > 0 && element("div", { class: "checks-good" }, right.map((item) => element("div", { class: "check" }, state("good", item.title)))));
+    right.length > 0 && element("details", { open: unfolded, ontoggle: (event) => { unfolded = event.target.open; } },
+      element("summary", { "data-keep": "checks" }, state("good", `${wrong.length ? "其余" : "全部"} ${right.length} 项相符，点此查看各项`)),
+      element("ul", { class: "checks-good" }, right.map((item) => element("li", { class: "check" }, `✓ ${item.title}`)))));
 }
+
+const when = (moment) => (day(moment) === day(Date.now()) ? `今天 ${clock(moment)}` : `${day(moment)} ${clock(moment)}`);
 
 function auditBlock(audit, names) {
   return element("div", { class: "today-block" },

@@ -39,13 +39,13 @@ def document(root: Path = REPOSITORY) -> str:
     lines = [
         "# Acceptance cases",
         "",
-        f"{done} of {len(cases)} cases of the specifications carry a test. Generated from docs/cases.tsv and the tests by"
-        " `his generate`; a run of the tests prints how many of them pass.",
+        f"{done} of {len(cases)} cases of the specifications carry a test. Written by `his generate` from"
+        " docs/cases.tsv and the tests; a run of the tests prints how many of them pass.",
         "",
         "| Specification | Cases | With a test |",
         "| --- | --- | --- |",
     ]
-    for spec, of_spec in specs.items():
+    for of_spec in specs.values():
         lines.append(f"| {cases[of_spec[0]][0]} | {len(of_spec)} | {sum(case in tests for case in of_spec)} |")
     for spec in begun:
         lines += ["", f"## {cases[specs[spec][0]][0]}", "", "| Case | What is asked | Test |", "| --- | --- | --- |"]

@@ -15,6 +15,7 @@ from typing import Any
 
 from events.envelope import PREFIX, Event
 from functions.registry import all_apps
+from infra.his import cases, manifests
 from shared.function import DeclaredRoute, FunctionApp
 from shared.identity import posts
 from shared.identity.posts import Post
@@ -47,8 +48,8 @@ def stale(root: Path = REPOSITORY) -> list[Path]:
 def _outdated(root: Path) -> list[tuple[Path, str]]:
     found = []
     load_everything()
-    for relative, make in sorted(FILES.items()):
-        path, content = root / relative, make()
+    for relative, content in sorted(contents().items()):
+        path = root / relative
         if not path.exists() or path.read_text(encoding="utf-8") != content:
             found.append((path, content))
     return found
@@ -343,5 +344,11 @@ FILES: dict[Path, Callable[[], str]] = {
     REFERENCE / "events.md": events,
     REFERENCE / "connections.md": connections,
     Path("functions") / "operations" / "maintenance" / "declared.json": declared,
+    Path("docs") / "cases.md": cases.document,
 }
-"""Path in the repository -> what makes its content."""
+"""Path in the repository -> what makes its content, beside the manifests of the cluster."""
+
+
+def contents() -> dict[Path, str]:
+    """Every generated file and what it must hold."""
+    return {path: make() for path, make in FILES.items()} | manifests.files()

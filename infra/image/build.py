@@ -98,14 +98,19 @@ class Builder:
 
     def _system(self, root: Path) -> None:
         debian.unpack(self.packages, self.cache / "debs", root)
-        missing = interpreter.missing_libraries(root)
-        if missing:
-            raise debian.PackageError("packages.txt lacks a package of a library:\n" + "\n".join(missing))
+        self._require_whole(root, root)
         interpreter.compile_folders(root, root, root / f"usr/lib/python{interpreter.VERSION}")
 
     def _libraries(self, root: Path, system: Path) -> None:
         libraries.install(self.architecture, root)
+        self._require_whole(system, root)
         interpreter.compile_folders(system, root, root / interpreter.LIBRARIES)
+
+    @staticmethod
+    def _require_whole(system: Path, tree: Path) -> None:
+        missing = interpreter.missing_libraries(system, tree)
+        if missing:
+            raise debian.PackageError("packages.txt lacks a package of a library:\n" + "\n".join(missing))
 
     def _stage(self, name: str, recipe: str, make: Callable[[Path], None]) -> Path:
         target = self.cache / f"{name}-{recipe[:16]}"

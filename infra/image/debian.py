@@ -34,7 +34,7 @@ _LEFT_OUT = re.compile(
     r"|(usr/lib/)?(sysusers|tmpfiles|systemd|udev|binfmt)\b"
     r"|(var|boot|home|root|media|mnt|opt|srv|run|proc|sys|dev)(/|$)"
     r"|usr/(games|include|src|local|libexec)(/|$)"
-    r"|usr/lib/[^/]+/(gconv|audit|e2fsprogs|engines-3|ossl-modules/legacy|libgio-2|libgmodule-2|libgthread-2"
+    r"|usr/lib/[^/]+/(gconv|audit|e2fsprogs|engines-3|ossl-modules/legacy|libgthread-2"
     r"|libmemusage|libpcprofile|libnss_hesiod|libnss_compat|libnsl\.|libthread_db|libBrokenLocale)"
     r"|usr/lib/[^/]+/glib-2.0(/|$)"
     r"|usr/lib/python3\.11/(test|idlelib|tkinter|lib2to3|ensurepip|turtledemo|pydoc_data|distutils|config-)"

@@ -73,17 +73,21 @@ def loader(root: Path) -> list[Path | str]:
     return [program, "--inhibit-cache", "--library-path", ":".join(folders)]
 
 
-def missing_libraries(root: Path) -> list[str]:
-    """Programs and libraries of the root that ask for a library which is not there: `file: library`."""
+def missing_libraries(root: Path, tree: Path) -> list[str]:
+    """Libraries of a tree that ask for one which neither the tree nor the root has: `file: library`.
+
+    The loader would also look in this machine's own folders, so what it finds there counts as missing.
+    """
     found = []
     order = [str(part) for part in loader(root)]
-    for path in sorted(root.rglob("*")):
+    for path in sorted(tree.rglob("*")):
         if path.is_symlink() or not path.is_file() or not _dynamic(path):
             continue
         done = subprocess.run([*order, "--list", str(path)], capture_output=True, text=True, check=False)
         for line in (done.stdout + done.stderr).splitlines():
-            if "not found" in line:
-                found.append(f"{path.relative_to(root)}: {line.strip()}")
+            place = line.partition(" => ")[2].split(" (")[0]
+            if "not found" in line or (place and not place.startswith((str(root), str(tree)))):
+                found.append(f"{path.relative_to(tree)}: {line.strip()}")
     return found
 
 

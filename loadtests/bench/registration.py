@@ -53,12 +53,11 @@ class Sums:
 
 @dataclass(slots=True)
 class Registration:
-    """`hospital` by (processes, clients), `pgbench` by (mode, clients); `statements` and round trips of one visit."""
+    """`hospital` by (processes, clients), `pgbench` by (mode, clients); `statements` of one visit."""
 
     seconds: float
     rounds: int
     statements: int
-    exchanges: int
     hospital: dict[tuple[int, int], Sums] = field(default_factory=dict)
     pgbench: dict[tuple[str, int], Sums] = field(default_factory=dict)
     crowd: Sums = field(default_factory=Sums)
@@ -78,9 +77,9 @@ def measure(
 ) -> Registration:
     """Both sides in turns, so that what else the machine does meets both."""
     tokens = [ground.realm.token(f"registrar-{number}", {CAMPUS: ["registrar"]}) for number in range(max(CLIENTS))]
-    first, second, exchanges = _record(ground, workload, tokens[0])
+    first, second = _record(ground, workload, tokens[0])
     scripts = _write(ground.server.state_dir, workload, first, second)
-    result = Registration(seconds, rounds, len(first.sent), exchanges)
+    result = Registration(seconds, rounds, len(first.sent))
     bases = iter(range(STRIDE, workload.patients * workload.sessions, STRIDE))
     with _relay_awake(ground), serving(ground, processes=max(PROCESSES)) as hosts:
         ports = [host.port for host in hosts]
@@ -116,18 +115,17 @@ def _all_registered(outcome: Outcome) -> Outcome:
     return outcome
 
 
-def _record(ground: Ground, workload: Workload, token: str) -> tuple[Recording, Recording, int]:
-    """One visit twice in this process, after one that warms up; and the round trips of the last."""
+def _record(ground: Ground, workload: Workload, token: str) -> tuple[Recording, Recording]:
+    """One visit twice in this process, after one that warms up."""
     now = datetime.now(UTC)
     runtime = Runtime(ground.settings, clock=lambda: now)
     recordings: list[Recording] = []
-    exchanges = 0
     try:
         with TestClient(build(load_apps("all"), runtime)) as http:
             for x in range(3):
                 now = datetime.now(UTC)
                 patient, session = workload.pair(x)
-                with recorded() as sent, _counted() as counter:
+                with recorded() as sent:
                     answer = http.post(
                         client.PATH,
                         json={"patient_id": patient, "session_id": session},
@@ -140,34 +138,9 @@ def _record(ground: Ground, workload: Workload, token: str) -> tuple[Recording, 
                 if answer.status_code != 201:
                     raise Inconsistent(f"the recorded visit was refused: {answer.text}")
                 recordings.append(Recording(patient, session, now, sent))
-                exchanges = counter.count
     finally:
         runtime.close()
-    return recordings[1], recordings[2], exchanges
-
-
-class _Counter:
-    def __init__(self) -> None:
-        self.count = 0
-
-
-@contextmanager
-def _counted() -> Iterator[_Counter]:
-    """How often the process waits for PostgreSQL: one exchange each."""
-    import psycopg
-
-    counter = _Counter()
-    original = psycopg.Connection.wait
-
-    def wait(connection, *arguments, **options):  # type: ignore[no-untyped-def]
-        counter.count += 1
-        return original(connection, *arguments, **options)
-
-    psycopg.Connection.wait = wait  # type: ignore[method-assign]
-    try:
-        yield counter
-    finally:
-        psycopg.Connection.wait = original  # type: ignore[method-assign]
+    return recordings[1], recordings[2]
 
 
 def _write(folder: Path, workload: Workload, first: Recording, second: Recording) -> dict[str, Path]:

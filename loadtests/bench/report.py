@@ -140,9 +140,10 @@ def _registration(found: Registration) -> str:
 
 A visit is registered through HTTP (`POST /api/outpatient/registration/visits`: token, patient, number, price, charge,
 visit number, visit, access grant, two events, audit, kept answer) in processes of `shared.serve`, by a client that
-sends the next request when the last is answered. pgbench sends the {found.statements} statements the hospital sends, recorded in the
-same run, one by one and with BEGIN and COMMIT, for other patients and sessions; the better of its modes is the
-reference. Visits per second, {found.rounds} rounds of {found.seconds:.0f} s each, in turns:
+sends the next request when the last is answered. pgbench sends the {found.statements} statements the hospital sends,
+recorded in the same run, one by one and with BEGIN and COMMIT, for other patients and sessions; the better of its modes
+is the reference. It holds the lock of the visit number over the round trips that follow it, where the hospital sends
+the rest in one; with many clients this tells. Visits per second, {found.rounds} rounds of {found.seconds:.0f} s each, in turns:
 
 {_table(heads, rows)}
 
@@ -153,7 +154,8 @@ Milliseconds until the hospital's answer:
 {_table(("target", "wanted", "measured", "verdict"), targets)}
 
 After the run {found.visits:,} visits, as many numbers taken, visit numbers without a gap, charges and events; all
-{found.checks} integrity checks hold. The relay's lock was held as by a relay at work; events were not delivered meanwhile."""
+{found.checks} integrity checks hold. The relay's lock was held as by a relay at work; events were not delivered
+meanwhile."""
 
 
 def _functions(costs: Sequence[FunctionCost]) -> str:
@@ -175,7 +177,8 @@ def _functions(costs: Sequence[FunctionCost]) -> str:
 
 From the start of the process to the first answer on `/readyz` and then of its own API (a list, with a token to
 verify), and its memory after 50 requests. On an idle core the time is the CPU time and the short waits for the
-database; targets are a first response under {FIRST:.0f} s there (judged by the CPU time) and under {RESIDENT / 1e6:.0f} MB resident.
+database; targets are a first response under {FIRST:.0f} s there (judged by the CPU time) and under {RESIDENT / 1e6:.0f} MB
+resident (RSS, which counts shared libraries in full; PSS counts this process's share).
 
 {_table(heads, rows)}"""
 
@@ -201,7 +204,8 @@ def _index(index: Index) -> str:
 
 Milliseconds. The service (`patients.find`, as `his_app` under row-level security, with the opening of its transaction,
 masking included), the same with its audit row committed durably, and bare: the same select by a superuser whom
-row-level security does not concern. {len(index.searches[0].service)} searches of each kind, service and bare in turns; loading took {index.loading:.0f} s.
+row-level security does not concern. {len(index.searches[0].service)} searches of each kind, service and bare in turns;
+loading took {index.loading:.0f} s.
 
 {_table(heads, rows)}"""
 
