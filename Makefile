@@ -20,7 +20,7 @@ PATIENTS ?= 500
 # Debian's names. WeasyPrint draws paper forms with Pango and HarfBuzz, in the Noto fonts; Maven brings Keycloak.
 SYSTEM_PACKAGES := libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-noto-cjk maven
 
-.PHONY: help venv system up down status demo test lint format bench lock clean
+.PHONY: help venv assets system up down status demo test lint format bench lock clean
 
 help:  ## Explain every target
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,13 @@ $(VENV)/.synced: requirements-dev.lock Makefile
 	echo "$(CURDIR)" > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/his.pth"
 	printf '#!%s\nimport sys\n\nfrom infra.his.cli import app\n\nsys.exit(app(prog_name="his"))\n' "$(CURDIR)/$(BIN)/python" > $(BIN)/his
 	chmod +x $(BIN)/his
+	touch $@
+
+assets: clients/start/node_modules/.synced  ## Get the page assets that browsers need; quick when nothing changed
+
+clients/start/node_modules/.synced: clients/start/package-lock.json
+	@command -v npm >/dev/null || { echo "Node.js with npm is needed for the API reference of the start page." >&2; exit 1; }
+	npm ci --prefix clients/start --no-audit --no-fund --silent
 	touch $@
 
 system:  ## Install the system packages that are missing (root), or say which they are
@@ -61,7 +68,7 @@ system:  ## Install the system packages that are missing (root), or say which th
 	  echo "Not a Debian system: see to Pango, HarfBuzz and the Noto CJK fonts yourself."
 	fi
 
-up: venv system  ## Start the hospital on this machine and print its address
+up: venv system assets  ## Start the hospital on this machine and print its address
 	@$(BIN)/his up
 
 down:  ## End everything that `make up` started
@@ -73,7 +80,7 @@ status:  ## Show what runs
 demo: venv  ## Play a clinic morning at both campuses through the running hospital
 	@$(BIN)/his demo --patients $(PATIENTS)
 
-test: venv system lint  ## Everything the build server runs: lint, freshness of generated files, tests
+test: venv system assets lint  ## Everything the build server runs: lint, freshness of generated files, tests
 	@$(BIN)/his generate --check
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(PYTEST)
 
@@ -82,6 +89,7 @@ lint: venv  ## Format, lint, types, imports between packages
 	$(BIN)/ruff check .
 	$(BIN)/mypy shared events infra/local $$(find functions -name service.py -o -name rules.py -o -path '*/service/*.py' -o -path '*/rules/*.py' | sort)
 	$(BIN)/lint-imports
+	$(BIN)/python -m infra.lints
 
 format: venv  ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff check --fix .

@@ -69,9 +69,9 @@ def document() -> dict[str, Any]:
             "messages": {"event": {"$ref": f"#/components/messages/{name}"}},
         }
         sender = kind.event_source.removeprefix("/")
-        operations[f"{sender} sends {short}"] = _operation("send", sender, channel)
+        operations[f"{sender.replace('/', '.')}.sends.{short}"] = _operation("send", sender, channel)
         for receiver in receivers.get(name, ()):
-            operations[f"{receiver} receives {short}"] = _operation("receive", receiver, channel)
+            operations[f"{receiver.replace('/', '.')}.receives.{short}"] = _operation("receive", receiver, channel)
     return {
         "asyncapi": "3.0.0",
         "info": {

@@ -3,6 +3,8 @@
 import { element, show, state } from "./dom.js";
 import { AREAS } from "./labels.js";
 
+const ENOUGH = 20;
+
 export function showModules(place, count, seen) {
   const modules = seen.house.modules;
   const health = new Map((seen.today?.modules ?? []).map((module) => [module.name, module.health]));
@@ -31,7 +33,7 @@ function condition(module, health) {
   }
   if (module.failures) return state("warn", `启动以来 ${module.failures} 次请求出错，共 ${module.calls} 次`);
   if (!module.calls) return state("good", "就绪，启动以来尚无请求");
-  const speed = module.p95_ms === null ? "" : `，95% 在 ${module.p95_ms} 毫秒内`;
+  const speed = module.calls < ENOUGH ? "" : `，95% 在 ${module.p95_ms} 毫秒内`;
   return state("good", `正常，${module.calls} 次请求${speed}`);
 }
 

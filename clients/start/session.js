@@ -69,7 +69,12 @@ export async function signOff(next = "") {
 /** Who is signed on: name, username, campuses with their post codes. Null for nobody. */
 export function person() {
   if (!tokens) return null;
-  const claims = payload(tokens.access);
+  return personOf(tokens.access);
+}
+
+/** Whom an access token stands for. */
+export function personOf(token) {
+  const claims = payload(token);
   const posts = {};
   for (const path of claims.posts ?? []) {
     const [, campus, post] = path.split("/");

@@ -143,7 +143,7 @@ visit number, visit, access grant, two events, audit, kept answer) in processes 
 sends the next request when the last is answered. pgbench sends the {found.statements} statements the hospital sends,
 recorded in the same run, one by one and with BEGIN and COMMIT, for other patients and sessions; the better of its modes
 is the reference. It holds the lock of the visit number over the round trips that follow it, where the hospital sends
-the rest in one; with many clients this tells. Visits per second, {found.rounds} rounds of {found.seconds:.0f} s each, in turns:
+the rest in one; with many clients this tells. Visits per second, {found.rounds} rounds of {found.seconds:.0f} s each:
 
 {_table(heads, rows)}
 
@@ -177,8 +177,8 @@ def _functions(costs: Sequence[FunctionCost]) -> str:
 
 From the start of the process to the first answer on `/readyz` and then of its own API (a list, with a token to
 verify), and its memory after 50 requests. On an idle core the time is the CPU time and the short waits for the
-database; targets are a first response under {FIRST:.0f} s there (judged by the CPU time) and under {RESIDENT / 1e6:.0f} MB
-resident (RSS, which counts shared libraries in full; PSS counts this process's share).
+database; targets are a first response under {FIRST:.0f} s there (judged by the CPU time) and under
+{RESIDENT / 1e6:.0f} MB resident (RSS, which counts shared libraries in full; PSS counts this process's share).
 
 {_table(heads, rows)}"""
 

@@ -32,9 +32,15 @@ async function prepare(request) {
   if (!new URL(request.url, location.href).pathname.startsWith("/api/")) return request;
   const token = await session.accessToken();
   if (token) request.headers.Authorization = `Bearer ${token}`;
-  request.headers["X-Campus"] = session.campus() || "hq";
+  request.headers["X-Campus"] = session.campus() || authorisedCampus(request) || "hq";
   if (request.method !== "GET") request.headers["Idempotency-Key"] = crypto.randomUUID();
   return request;
+}
+
+/** The first campus of whoever signed on in Swagger UI's own dialog. */
+function authorisedCampus(request) {
+  const [, token] = (request.headers.Authorization ?? "").split(" ");
+  return token ? session.personOf(token).campuses[0] : "";
 }
 
 /** Each call is headed by what it does, and asks for nothing that this page fills in. */
