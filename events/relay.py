@@ -106,7 +106,13 @@ class Broker(Protocol):
 class _Flight:
     attempts: int
     until: datetime
+    awaited: bool
+    """Whether the type has subscribers: their inboxes then say when it has arrived, else only the broker's answer."""
     landed: bool | None = None
+
+    @property
+    def may_be_closed(self) -> bool:
+        return self.landed is True or (self.landed is False and self.awaited)
 
 
 class Relay:
@@ -136,14 +142,15 @@ class Relay:
         """Settle what was answered, take what is due, post it. Returns how many rows moved."""
         self._hear()
         now = self._clock()
-        answered = {event_id: flight for event_id, flight in self._flights.items() if flight.landed is not None}
+        answered = [event_id for event_id, flight in self._flights.items() if flight.may_be_closed]
         failures = [
             Failure(event_id, flight.attempts, now + timedelta(seconds=self._pause(flight.attempts)))
-            for event_id, flight in answered.items()
+            for event_id, flight in self._flights.items()
             if flight.landed is False
         ]
-        room = self.policy.window - (len(self._flights) - len(answered)) if taking else 0
-        turn = self._outbox.turn(now, self.policy, list(answered), failures, max(room, 0))
+        under_way = sum(flight.landed is None for flight in self._flights.values())
+        room = max(self.policy.window - under_way, 0) if taking else 0
+        turn = self._outbox.turn(now, self.policy, answered, failures, room)
         self._forget([*turn.closed, *(failure.event_id for failure in failures)])
         self._forget([event_id for event_id, flight in self._flights.items() if flight.until <= now])
         for letter in turn.buried:
@@ -166,9 +173,9 @@ class Relay:
 
     def _launch(self, taken: Taken) -> None:
         event_id = UUID(taken.event.id)
-        flight = self._flights[event_id] = _Flight(taken.attempts, taken.leased_until)
-        unknown_audience = self._broker.reaches_everyone and taken.event.type not in self._subscribed
-        if taken.missing or unknown_audience:
+        awaited = taken.event.type in self._subscribed
+        flight = self._flights[event_id] = _Flight(taken.attempts, taken.leased_until, awaited)
+        if taken.missing or (self._broker.reaches_everyone and not awaited):
             POSTED.inc()
             self._broker.post(taken.event, partial(self._answer, event_id, taken.attempts))
         else:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import tempfile
 from pathlib import Path
 
-from infra.image import interpreter, source
+from infra.image import fonts, interpreter, source
+from infra.image.build import CONFIG
 
 _EVERYTHING = """
 import importlib, pkgutil, sys
@@ -51,23 +54,40 @@ app(prog_name="his")
 
 
 def check(root: Path) -> list[str]:
-    """What was looked at, a line each; RuntimeError with the traceback when something is missing."""
-    path = (root / source.HOME, root / interpreter.LIBRARIES)
-    said = [interpreter.run(root, "-c", _EVERYTHING, str(root / source.HOME), path=path).strip()]
-    with tempfile.TemporaryDirectory() as folder:
-        configuration = Path(folder) / "fonts.conf"
-        text = (root / "etc/fonts/fonts.conf").read_text(encoding="utf-8")
-        text = text.replace("/usr/share/fonts", str(root / "usr/share/fonts")).replace("/tmp/fontconfig", folder)  # noqa: S108
-        configuration.write_text(text, encoding="utf-8")
-        said.append(interpreter.run(root, "-c", _FORMS, path=path, FONTCONFIG_FILE=str(configuration)).strip())
-    interpreter.run(root, "-c", _COMMAND, path=path, TYPER_USE_RICH="0")
+    """What was looked at, a line each; RuntimeError with the traceback when something is missing.
+
+    Root looks from inside, as the image's user; anybody else lets the image's loader and Python work from outside.
+    """
+    run = _from_inside if os.geteuid() == 0 else _from_outside
+    said = [run(root, _EVERYTHING).strip(), run(root, _FORMS).strip()]
+    run(root, _COMMAND)
     said.append("the command line answers")
-    unfinished = [
-        str(one.relative_to(root)) for one in sorted((root / source.HOME).rglob("*.py")) if not _compiled(one)
-    ]
+    ours = sorted((root / source.HOME).rglob("*.py"))
+    unfinished = [str(one.relative_to(root)) for one in ours if not _compiled(one)]
     if unfinished:
         raise RuntimeError(f"without bytecode: {', '.join(unfinished)}")
     return said
+
+
+def _from_inside(root: Path, script: str) -> str:
+    order = ["chroot", f"--userspec={CONFIG['User']}", str(root), "/usr/bin/python3", "-c", script, f"/{source.HOME}"]
+    environment = dict(line.split("=", 1) for line in CONFIG["Env"])
+    environment["PATH"] = os.environ["PATH"]  # chroot itself is found by it
+    done = subprocess.run(order, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"inside the image:\n{(done.stdout + done.stderr)[-4000:]}")
+    return done.stdout
+
+
+def _from_outside(root: Path, script: str) -> str:
+    path = (root / source.HOME, root / interpreter.LIBRARIES)
+    with tempfile.TemporaryDirectory() as folder:
+        configuration = Path(folder) / "fonts.conf"
+        text = (root / fonts.CONFIGURATION).read_text(encoding="utf-8")
+        text = text.replace(fonts.WHERE, str(root) + fonts.WHERE).replace(fonts.CACHE, folder)
+        configuration.write_text(text, encoding="utf-8")
+        settings = {"FONTCONFIG_FILE": str(configuration), "TYPER_USE_RICH": "0"}
+        return interpreter.run(root, "-c", script, str(root / source.HOME), path=path, **settings)
 
 
 def _compiled(path: Path) -> bool:

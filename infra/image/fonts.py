@@ -35,11 +35,13 @@ font.recalcTimestamp = False
 font.save(target)
 """
 
-_CONFIGURATION = """<?xml version="1.0"?>
+CONFIGURATION = "etc/fonts/fonts.conf"
+WHERE, CACHE = "/usr/share/fonts", "/tmp/fontconfig"  # noqa: S108  of the container
+_CONFIGURATION = f"""<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">
 <fontconfig>
-  <dir>/usr/share/fonts</dir>
-  <cachedir>/tmp/fontconfig</cachedir>
+  <dir>{WHERE}</dir>
+  <cachedir>{CACHE}</cachedir>
   <config></config>
 </fontconfig>
 """
@@ -61,6 +63,6 @@ def install(packages: list[debian.Package], cache: Path, root: Path, system: Pat
     for weight in WEIGHTS:
         source, target = whole / f"NotoSansCJK-{weight}.ttc", folder / f"NotoSansCJKsc-{weight}.otf"
         interpreter.run(system, "-c", _SUBSET, str(source), str(target), path=(libraries / interpreter.LIBRARIES,))
-    configuration = root / "etc/fonts/fonts.conf"
+    configuration = root / CONFIGURATION
     configuration.parent.mkdir(parents=True)
     configuration.write_text(_CONFIGURATION, encoding="utf-8")

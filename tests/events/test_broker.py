@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from queue import SimpleQueue
 
 import pytest
 
@@ -52,7 +53,7 @@ class Party:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
     def paths(self) -> list[str]:
         return [path for path, _ in self.heard]
@@ -142,11 +143,9 @@ def test_connections_stay_open(party: Party, http: Http) -> None:
 
 
 def answered(broker: LocalBroker | KnativeBroker) -> bool:
-    answers: list[bool] = []
-    done = threading.Event()
-    broker.post(EVENT, lambda placed: (answers.append(placed), done.set()) and None)
-    assert done.wait(10)
-    return answers[0]
+    answers: SimpleQueue[bool] = SimpleQueue()
+    broker.post(EVENT, answers.put)
+    return answers.get(timeout=10)
 
 
 def test_post_answers_from_another_thread(party: Party, http: Http) -> None:

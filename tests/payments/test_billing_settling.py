@@ -1,11 +1,17 @@
 """Settlements: previewed, paid in one step or in several, refused without a trace."""
 
 import re
+from decimal import Decimal
 from uuid import uuid4
 
 import pytest
 
 from functions.payments.billing import service as billing
+from functions.payments.billing.rules import Method
+from functions.payments.billing.schemas import Settle, TenderInput
+from functions.payments.billing.service import ChargeInfo
+from functions.payments.cashier.problems import CashNotTaken
+from shared.identity.actor import Actor
 from shared.schemas import SHANGHAI
 from tests.payments.conftest import BILLING, Hall, cash, refused, staff
 from tests.payments.measuring import measured_sale
@@ -329,6 +335,29 @@ def test_a_debt_tender_needs_who_answers_for_it(hall: Hall) -> None:
     assert (sold["owed"], sold["receipt_no"], sold["lines"][0]["status"]) == ("50.00", None, "owed")
     unknown = tender | {"approved_by": str(uuid4())}
     assert hall.settle(cashier, hall.post(hall.patient(), ("lab50", 1)), "50.00", unknown).status_code == 404
+
+
+def test_a_machine_works_in_its_channels_shift_and_takes_no_cash(hall: Hall) -> None:
+    kiosk = Actor(
+        kind="device", subject="device:kiosk-7", name="自助机7", campus="hq", posts={"hq": frozenset({"device:kiosk"})}
+    )
+    bill, nothing = hall.post(hall.patient(), ("lab50", 1)), hall.post(hall.patient(), ("free", 1))
+
+    def command(charges: list[ChargeInfo], total: str, *tenders: TenderInput) -> Settle:
+        ids = [charge.charge_id for charge in charges]
+        return Settle(charge_ids=ids, expected_total=Decimal(total), tenders=tenders)
+
+    fifty = TenderInput(method=Method.CASH, amount=Decimal("50.00"))
+    with pytest.raises(CashNotTaken), hall.hospital.tx("hq", kiosk) as tx:
+        billing.settle(tx, command(bill, "50.00", fifty))
+    with hall.hospital.tx("hq", kiosk) as tx:
+        settled = billing.settle(tx, command(nothing, "0.00"))
+    assert (settled.settlement.channel, settled.settlement.counter_name) == ("kiosk", "自助机")
+    shift = hall.hospital.rows(
+        "SELECT kind, channel, state FROM payments.shifts WHERE shift_id = %s", [settled.settlement.shift_id]
+    )
+    assert shift == [{"kind": "virtual", "channel": "kiosk", "state": "open"}]
+    hall.assert_balanced()
 
 
 def test_statements_and_rounds_of_a_cash_sale(hall: Hall) -> None:

@@ -37,7 +37,7 @@ WAITING: ColumnElement[bool] = and_(
         InboxEntry.event_id == cast(DeadLetter.event_id, Text), InboxEntry.subscriber == DeadLetter.subscriber
     ),
 )
-"""Letters that wait for a person: neither replayed nor handled by a late delivery."""
+"""Letters that wait for a person: neither replayed nor handled by a delivery that was on its way."""
 OPEN: ColumnElement[bool] = OutboxEvent.closed_at.is_(null())
 
 

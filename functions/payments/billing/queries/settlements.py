@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Date, Integer, Text, and_, bindparam, case, or_, select, update
+from sqlalchemy import Date, DateTime, Integer, Text, and_, bindparam, case, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from functions.payments.billing.models import Charge, Debt, Receipt, Settlement, SettlementLine, Tender
@@ -283,7 +283,7 @@ LOWER_DEBT = Query(
         reduced=Debt.reduced + _money("fell") - _money("came"),
         outstanding=_left,
         state=case((_left == 0, constant("settled")), else_=constant("open")),
-        settled_at=case((_left == 0, bindparam("at"))),
+        settled_at=case((_left == 0, bindparam("at", type_=DateTime(timezone=True)))),
         version=Debt.version + 1,
     )
     .returning(Debt),
