@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import pkgutil
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -47,7 +48,6 @@ def stale(root: Path = REPOSITORY) -> list[Path]:
 
 def _outdated(root: Path) -> list[tuple[Path, str]]:
     found = []
-    load_everything()
     for relative, content in sorted(contents().items()):
         path = root / relative
         if not path.exists() or path.read_text(encoding="utf-8") != content:
@@ -349,6 +349,8 @@ FILES: dict[Path, Callable[[], str]] = {
 """Path in the repository -> what makes its content, beside the manifests of the cluster."""
 
 
+@cache
 def contents() -> dict[Path, str]:
-    """Every generated file and what it must hold."""
+    """Every generated file and what it must hold: made once, a process's declarations do not change."""
+    load_everything()
     return {path: make() for path, make in FILES.items()} | manifests.files()

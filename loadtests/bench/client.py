@@ -9,11 +9,12 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from loadtests.bench.ground import REPOSITORY
 from loadtests.bench.workload import Workload
 
+REPOSITORY = Path(__file__).resolve().parents[2]  # not asked of the settings: this process starts for each load
 PATH = "/api/outpatient/registration/visits"
 
 

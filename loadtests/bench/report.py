@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from loadtests.bench.empi import Index, percentile
+from loadtests.bench.empi import Index, Search, percentile
 from loadtests.bench.functions import FunctionCost
 from loadtests.bench.registration import CLIENTS, CROWD, MODES, PROCESSES, Registration
 
@@ -111,24 +111,9 @@ def _registration(found: Registration) -> str:
         for processes in PROCESSES
         for clients in CLIENTS
     ]
-    most = CLIENTS[-1]
-    best = max(PROCESSES, key=lambda processes: found.ratio(processes, most))
-    ratio = found.ratio(best, most)
-    sums = found.hospital[best, most]
-    spread = sums.percentile(0.99) / sums.percentile(0.5)
-    targets = [
-        (
-            f"ratio to pgbench at {most} clients, {_processes(best)}",
-            f"at least {RATIO}, aim {AIM}",
-            f"{ratio:.2f}",
-            "met, aim met" if ratio >= AIM else "met, aim not met" if ratio >= RATIO else "not met",
-        ),
-        (
-            f"p99 over p50 at {most} clients, {_processes(best)}",
-            f"within {SPREAD:.0f}",
-            f"{spread:.1f}",
-            _met(spread <= SPREAD),
-        ),
+    targets = [_ratio_target(found, clients) for clients in CLIENTS]
+    targets += [_spread_target(found, processes) for processes in PROCESSES]
+    targets += [
         (
             f"{CROWD} requests at once, one process, pool of 5",
             "every one answered",
@@ -156,6 +141,21 @@ Milliseconds until the hospital's answer:
 After the run {found.visits:,} visits, as many numbers taken, visit numbers without a gap, charges and events; all
 {found.checks} integrity checks hold. The relay's lock was held as by a relay at work; events were not delivered
 meanwhile."""
+
+
+def _ratio_target(found: Registration, clients: int) -> tuple[str, str, str, str]:
+    best = max(PROCESSES, key=lambda processes: found.ratio(processes, clients))
+    ratio = found.ratio(best, clients)
+    verdict = "met, aim met" if ratio >= AIM else "met, aim not met" if ratio >= RATIO else "not met"
+    title = f"ratio to pgbench, {_clients(clients)}, {_processes(best)}"
+    return title, f"at least {RATIO}, aim {AIM}", f"{ratio:.2f}", verdict
+
+
+def _spread_target(found: Registration, processes: int) -> tuple[str, str, str, str]:
+    sums = found.hospital[processes, CLIENTS[-1]]
+    spread = sums.percentile(0.99) / sums.percentile(0.5)
+    title = f"p99 over p50, {_clients(CLIENTS[-1])}, {_processes(processes)}"
+    return title, f"within {SPREAD:.0f}", f"{spread:.1f}", _met(spread <= SPREAD)
 
 
 def _functions(costs: Sequence[FunctionCost]) -> str:
@@ -187,7 +187,6 @@ def _index(index: Index) -> str:
     rows = []
     for search in index.searches:
         bare = [f"{percentile(search.bare, share) * 1000:.2f}" for share in (0.5, 0.99)] if search.bare else ["", ""]
-        measured = percentile(search.service, 0.99)
         rows.append(
             (
                 search.title,
@@ -196,7 +195,7 @@ def _index(index: Index) -> str:
                 *(f"{percentile(search.whole, share) * 1000:.2f}" for share in (0.5, 0.99)),
                 *bare,
                 f"{search.limit * 1000:.0f}" if search.limit else "",
-                _met(measured < search.limit) if search.limit else "",
+                _judged(search) if search.limit else "",
             )
         )
     heads = ("looked for", "found", "p50", "p99", "with commit p50", "p99", "bare p50", "p99", "target p99", "verdict")
@@ -210,8 +209,20 @@ loading took {index.loading:.0f} s.
 {_table(heads, rows)}"""
 
 
+def _judged(search: Search) -> str:
+    """A machine on which the bare select misses the target says nothing about the service."""
+    assert search.limit is not None
+    if percentile(search.service, 0.99) < search.limit:
+        return "met"
+    return "not met" if percentile(search.bare, 0.99) < search.limit else "not met, nor by the bare select"
+
+
 def _processes(number: int) -> str:
     return "1 process" if number == 1 else f"{number} processes"
+
+
+def _clients(number: int) -> str:
+    return "1 client" if number == 1 else f"{number} clients"
 
 
 def _met(yes: bool) -> str:

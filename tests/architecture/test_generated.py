@@ -40,6 +40,7 @@ def test_nothing_generated_depends_on_the_environment(tmp_path: Path, monkeypatc
     for name in ("HIS_KEYCLOAK_URL", "HIS_KEYCLOAK_REALM", "HIS_HOST_URL", "HIS_STATE_DIR"):
         monkeypatch.setenv(name, "http://elsewhere.example")
     monkeypatch.setenv("HIS_POOL_SIZE", "77")
+    generate.contents.cache_clear()
     assert generate.stale(tmp_path) == []
 
 
