@@ -7,7 +7,6 @@ from the hospital's own books, and is what it gives as its blind count: the two 
 import math
 import threading
 from collections import Counter, deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -17,7 +16,7 @@ from loadtests.desk import Desk, Refused
 from loadtests.founding import SEED
 from loadtests.front_desk import FrontDesk
 from loadtests.population import REFERENCE_DAY, Person, VisitWish, clinic_morning, needed, people
-from loadtests.population.hospital import campuses, departments, sessions, staff
+from loadtests.population.hospital import departments, sessions, staff
 from loadtests.preparing import (
     ORGANISATION,
     SCHEDULE,
@@ -389,14 +388,3 @@ def denominations(amount: Decimal) -> list[dict[str, Any]]:
     if rest:
         raise ValueError(f"{amount} cannot be paid in notes and coins")
     return found
-
-
-def campus_names() -> dict[str, str]:
-    """Campus code -> short name."""
-    return {campus.code: campus.short_name for campus in campuses()}
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """The value below which this share of the values lies."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]

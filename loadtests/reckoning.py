@@ -2,11 +2,13 @@
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from decimal import Decimal
 
 import psycopg
 
-from loadtests.morning import CampusMorning, Result, campus_names, percentile
+from loadtests.morning import CampusMorning, Result
+from loadtests.population.hospital import campuses
 from shared.settings import Settings
 
 EVENTS_WITHIN = 60.0
@@ -102,3 +104,14 @@ def _integrity(settings: Settings) -> list[str]:
     broken = [check for check in checks if check.count]
     print(f"Integrity: {len(checks) - len(broken)} of {len(checks)} checks hold.")
     return [f"{check.name}: {check.count} ({check.title})" for check in broken]
+
+
+def campus_names() -> dict[str, str]:
+    """Campus code -> short name."""
+    return {campus.code: campus.short_name for campus in campuses()}
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value below which this share of the values lies."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]

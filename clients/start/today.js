@@ -130,8 +130,7 @@ function why(letter, names) {
 
 async function replay(letter, look) {
   const path = `${BASE}/dead-letters/${letter.event_id}/${letter.subscriber}/replay`;
-  await tell(session.call("POST", path, { reason: "在起始页重放" }), "已安排重放，几秒后刷新可见结果。");
-  look();
+  await tell(session.call("POST", path, { reason: "在起始页重放" }), "已安排重放，几秒后自动显示结果。", look);
 }
 
 function checkBlock(integrity, look) {
@@ -141,8 +140,7 @@ function checkBlock(integrity, look) {
     element("div", { class: "panel-head" },
       element("h3", {}, `核对${integrity.finished_at ? `（${when(integrity.finished_at)}）` : ""}`),
       element("button", { class: "small", "data-keep": "check", disabled: integrity.running, onclick: async () => {
-        await tell(session.call("POST", `${BASE}/integrity/runs`), "已安排核对，几秒后自动显示结果。");
-        look();
+        await tell(session.call("POST", `${BASE}/integrity/runs`), "已安排核对，几秒后自动显示结果。", look);
       } }, integrity.running ? "核对进行中…" : "立即核对")),
     integrity.outcome === "broken" && element("p", { class: "notice bad" }, integrity.detail),
     !integrity.outcome && element("p", { class: "faint" }, "尚未核对过；每天 02:00 自动核对，也可立即核对。"),
@@ -175,8 +173,14 @@ function auditBlock(audit, names) {
         element("td", { class: "number" }, String(item.people))))))));
 }
 
-async function tell(asked, words) {
+/** Say how an order was received, and look again when the worker has had time to carry it out. */
+async function tell(asked, words, look) {
   const answer = await asked.catch(() => ({ ok: false, body: null }));
   said = answer.ok ? words : answer.body?.detail ?? "没有成功，请重试。";
-  setTimeout(() => { said = ""; }, 9000);
+  look();
+  setTimeout(look, 3000);
+  setTimeout(() => {
+    said = "";
+    look();
+  }, 6500);
 }

@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -143,7 +144,7 @@ async def _load(load: Load) -> dict[str, Any]:
     clients = []
     for number in range(load.clients):
         _, client = await loop.create_connection(
-            lambda number=number: _Client(load, number, tally), "127.0.0.1", load.ports[number % len(load.ports)]
+            partial(_Client, load, number, tally), "127.0.0.1", load.ports[number % len(load.ports)]
         )
         clients.append(client)
     await asyncio.gather(*(client.done for client in clients))

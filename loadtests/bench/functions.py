@@ -61,7 +61,7 @@ def _a_list(name: str) -> tuple[str, str]:
     """A question of the function app that needs no parameter, and the permission it asks for."""
     app = registry.app(name)
     for route in app.router.routes:
-        if isinstance(route, APIRoute) and "GET" in route.methods and "{" not in route.path:
+        if isinstance(route, APIRoute) and "GET" in (route.methods or ()) and "{" not in route.path:
             if any(parameter.field_info.is_required() for parameter in route.dependant.query_params):
                 continue
             edge: Edge = route.endpoint.edge  # type: ignore[attr-defined]

@@ -31,7 +31,7 @@ def recorded() -> Iterator[list[Sent]]:
         taken.append((query, params, cursor))
         return cursor
 
-    psycopg.Connection.execute = execute  # type: ignore[method-assign]
+    psycopg.Connection.execute = execute  # type: ignore[assignment, method-assign]
     try:
         yield sent
     finally:
