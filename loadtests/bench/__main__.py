@@ -2,7 +2,6 @@
 
 import argparse
 import time
-import warnings
 from datetime import UTC, datetime
 
 from loadtests.bench import empi, functions, registration, seeding
@@ -25,7 +24,6 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=2, help="measurements of each kind")
     wanted = options.parse_args()
     parts = wanted.only or PARTS
-    warnings.simplefilter("ignore", DeprecationWarning)
     started = time.perf_counter()
 
     def say(text: str) -> None:

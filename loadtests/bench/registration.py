@@ -1,5 +1,6 @@
 """Registration end to end through HTTP against pgbench running the same statements, in turns on one database."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -7,7 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from starlette.testclient import TestClient
+import httpx
+from fastapi import FastAPI
 
 from integrity.runner import run as run_checks
 from loadtests.bench import client, pgbench
@@ -119,28 +121,26 @@ def _record(ground: Ground, workload: Workload, token: str) -> tuple[Recording, 
     """One visit twice in this process, after one that warms up."""
     now = datetime.now(UTC)
     runtime = Runtime(ground.settings, clock=lambda: now)
+    api = build(load_apps("all"), runtime)
     recordings: list[Recording] = []
     try:
-        with TestClient(build(load_apps("all"), runtime)) as http:
-            for x in range(3):
-                now = datetime.now(UTC)
-                patient, session = workload.pair(x)
-                with recorded() as sent:
-                    answer = http.post(
-                        client.PATH,
-                        json={"patient_id": patient, "session_id": session},
-                        headers={
-                            "authorization": f"Bearer {token}",
-                            "x-campus": CAMPUS,
-                            "idempotency-key": str(uuid4()),
-                        },
-                    )
-                if answer.status_code != 201:
-                    raise Inconsistent(f"the recorded visit was refused: {answer.text}")
-                recordings.append(Recording(patient, session, now, sent))
+        for x in range(3):
+            now = datetime.now(UTC)
+            patient, session = workload.pair(x)
+            with recorded() as sent:
+                asyncio.run(_register(api, token, patient, session))
+            recordings.append(Recording(patient, session, now, sent))
     finally:
         runtime.close()
     return recordings[1], recordings[2]
+
+
+async def _register(api: FastAPI, token: str, patient: str, session: str) -> None:
+    headers = {"authorization": f"Bearer {token}", "x-campus": CAMPUS, "idempotency-key": str(uuid4())}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://hospital") as http:
+        answer = await http.post(client.PATH, json={"patient_id": patient, "session_id": session}, headers=headers)
+    if answer.status_code != 201:
+        raise Inconsistent(f"the recorded visit was refused: {answer.text}")
 
 
 def _write(folder: Path, workload: Workload, first: Recording, second: Recording) -> dict[str, Path]:
