@@ -11,7 +11,6 @@ from uuid import UUID
 from sqlalchemy import text
 
 from events.health import WORKER
-from shared.command import WAKE_RELAY
 from shared.database.engine import Database
 from shared.database.query import Query
 
@@ -77,6 +76,8 @@ def replay(database: Database, event_id: UUID, subscriber: str | None = None) ->
     Returns the subscribers; none when there is no such open letter. Subscribers that have the event do not get
     it twice. The event goes before younger ones of its subject, and is a dead letter again when it fails again.
     """
+    from shared.command import WAKE_RELAY  # late: it brings the whole HTTP edge along
+
     with database.transaction(WORKER) as session:
         subscribers = session.all(_REPLAY, event_id=event_id, subscriber=subscriber)
         if subscribers:

@@ -1,4 +1,4 @@
-"""The worker: one process that relays events, seals the audit chain and keeps house.
+"""The worker: one process that relays events, seals the audit chain, looks after the files and keeps house.
 
     python -m events.worker      # HIS_WORKER_HOST, HIS_WORKER_PORT (8001): /metrics and /healthz
 
@@ -16,7 +16,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
 
@@ -26,7 +27,7 @@ from events import health, housekeeping
 from events.broker import Http, KnativeBroker, LocalBroker
 from events.outbox import PostgresOutbox
 from events.relay import Broker, Policy, Relay
-from events.subscriptions import subscriptions
+from events.subscriptions import read_apart
 from shared import audit, telemetry
 from shared.database.engine import Database
 from shared.settings import Settings, settings
@@ -38,6 +39,9 @@ SENDERS = 16
 QUICK = 0.02
 """Seconds between two looks while something is going on; idle looks go apart to SLOW."""
 SLOW = 1.0
+FILE_GRACE = timedelta(hours=24)
+"""Files younger than this may still be on their way in."""
+SCRUBBED_AT_ONCE = 20
 
 DEPTH = Gauge("his_outbox_depth", "Open outbox rows")
 LAG = Gauge("his_outbox_lag_seconds", "Age of the oldest open outbox row")
@@ -86,7 +90,7 @@ class Worker:
             chance=random.random,
             policy=policy,
         )
-        self._tasks = [*_own_tasks(office), *more]
+        self._tasks = [*own_tasks(office), *more]
         self._stop = threading.Event()
         self._beats: dict[str, float] = {}
 
@@ -160,12 +164,37 @@ class Worker:
                 self._stop.wait(task.seconds)
 
 
-def _own_tasks(office: Office) -> list[Task]:
-    return [
+def own_tasks(office: Office) -> list[Task]:
+    """Tasks of the kernel."""
+    own = [
         Task("audit sealer", 1.0, lambda: audit.seal(office.database, office.clock())),
         Task("audit heads", 3600.0, lambda: _announce(office.database)),
         Task("housekeeping", 600.0, lambda: housekeeping.sweep(office.database, office.clock())),
         Task("delivery health", 10.0, lambda: _measure(office.database)),
+    ]
+    return [*own, *_file_tasks(office)] if office.settings.s3_access_key else own
+
+
+def _file_tasks(office: Office) -> list[Task]:
+    from shared.storage import ObjectStore, sweeps
+
+    store = cache(lambda: ObjectStore.from_settings(office.settings))
+
+    def reap() -> int:
+        return sweeps.reap(office.database, store(), FILE_GRACE, office.clock())
+
+    def remove_orphans() -> int:
+        sweeps.remove_orphans(office.database, store(), FILE_GRACE, office.clock())
+        return 0
+
+    def scrub() -> int:
+        sweeps.scrub(office.database, store(), SCRUBBED_AT_ONCE, office.clock())
+        return 0
+
+    return [
+        Task("file reaper", 600.0, reap),
+        Task("file orphans", 86_400.0, remove_orphans),
+        Task("file scrubber", 60.0, scrub),
     ]
 
 
@@ -234,7 +263,7 @@ def main(
     telemetry.configure("worker", configuration.log_level)
     database = Database(configuration.worker_database_url, 4, name="his worker")
     office = Office(configuration, database, lambda: datetime.now(UTC))
-    worker = Worker(office, subscriptions() if declared is None else declared, policy, tasks(office))
+    worker = Worker(office, read_apart() if declared is None else declared, policy, tasks(office))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop())
     host, port = os.environ.get("HIS_WORKER_HOST", "127.0.0.1"), int(os.environ.get("HIS_WORKER_PORT", "8001"))

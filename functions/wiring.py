@@ -13,3 +13,6 @@ ANSWERS: dict[str, tuple[str, ...]] = {
 }
 """Gates without answers yet wait for medical_affairs/insurance, outpatient/booking, consortium/referral, hrp/personnel,
 diagnostics/anaesthesia and outpatient/doctor."""
+
+TASKS: tuple[str, ...] = ("functions.operations.maintenance.jobs:tasks",)
+"""What modules ask the worker to do for them, as `module:function`."""

@@ -85,7 +85,7 @@ class Route(APIRoute):
                         response = problem_response(error, traceparent)
             finally:
                 IN_FLIGHT.dec()
-            REQUESTS.labels(request.app.title, label, str(response.status_code), campus).observe(
+            REQUESTS.labels(_function_of(request), label, str(response.status_code), campus).observe(
                 time.perf_counter() - started
             )
             response.headers["traceparent"] = traceparent
@@ -124,7 +124,7 @@ async def _enter(request: Request, edge: Edge, traceparent: str, status_code: in
         actor=actor,
         campus=campus,
         runtime=runtime,
-        function=request.app.title,
+        function=_function_of(request),
         target=f"{request.method} {request.url.path}?{request.url.query}",
         traceparent=traceparent,
         idempotency_key=key,
@@ -132,6 +132,11 @@ async def _enter(request: Request, edge: Edge, traceparent: str, status_code: in
         body=body,
         status_code=status_code,
     )
+
+
+def _function_of(request: Request) -> str:
+    """`<area>/<module>` of a path `/api/<area>/<module>/...`."""
+    return "/".join(request.url.path.split("/", 4)[2:4])
 
 
 async def authenticate(request: Request, runtime: Runtime) -> Actor:

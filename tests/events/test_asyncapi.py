@@ -57,6 +57,10 @@ def test_receivers_are_the_declared_ones(document: dict[str, Any]) -> None:
     assert {(kind, name) for kind, names in subscriptions.subscriptions().items() for name in names} == declared
 
 
+def test_the_worker_reads_the_same_without_the_modules() -> None:
+    assert subscriptions.read_apart() == subscriptions.subscriptions()
+
+
 def test_schemas_accept_events_and_refuse_others(document: dict[str, Any]) -> None:
     event = VisitCancelled(
         encounter_id=UUID(int=1),

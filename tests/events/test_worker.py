@@ -1,4 +1,4 @@
-"""The worker as a process: it relays, seals and answers probes; killed, cut off and doubled, it loses and doubles nothing."""
+"""The worker as a process: it relays, seals, answers probes; killed, cut off, doubled, it loses and doubles nothing."""
 
 from __future__ import annotations
 
@@ -11,18 +11,24 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
 import pytest
 
+from events import wire, worker
+from events.broker import Http, LocalBroker
+from infra.local.storage import Storage
 from shared import audit
 from shared.database.engine import Database
 from shared.settings import REPOSITORY
 from tests.events import tiny
 from tests.support.hospital import Hospital, cloned_hospital
 from tests.support.server import listening
+from tests.support.services import free_port
 
 PATIENCE = 90.0
 
@@ -71,8 +77,10 @@ class Process:
 
 
 @contextmanager
-def working(hospital: Hospital, host_url: str, tmp_path: Path, name: str = "worker") -> Iterator[Process]:
-    process = Process(hospital, host_url, tmp_path / f"{name}.log")
+def working(
+    hospital: Hospital, host_url: str, tmp_path: Path, name: str = "worker", **environment: str
+) -> Iterator[Process]:
+    process = Process(hospital, host_url, tmp_path / f"{name}.log", **environment)
     try:
         yield process
     finally:
@@ -127,9 +135,9 @@ def test_killed_in_mid_batch_again_and_again(hospital: Hospital, tmp_path: Path)
     with listening(hospital) as url:
         stamp(url, hospital, range(pages // 2), books)
         for number, enough in enumerate((1, 60, 120)):
-            with working(hospital, url, tmp_path, f"killed {number}") as worker:
+            with working(hospital, url, tmp_path, f"killed {number}") as process:
                 until(lambda enough=enough: copies(hospital) >= enough, "some copies")  # type: ignore[misc]
-                worker.kill()
+                process.kill()
             assert open_rows(hospital) > 0, "killed too late to be in mid-batch"
         stamp(url, hospital, range(pages // 2, pages), books)
         with (
@@ -143,34 +151,107 @@ def test_killed_in_mid_batch_again_and_again(hospital: Hospital, tmp_path: Path)
     assert_every_page_once_and_in_order(hospital, pages, books)
 
 
-def test_an_idle_worker_delivers_at_once_seals_and_answers_probes(hospital: Hospital, tmp_path: Path) -> None:
+def test_a_worker_delivers_seals_and_answers_probes(hospital: Hospital, tmp_path: Path) -> None:
     auditor = Database(hospital.settings.auditor_database_url, 1)
-    with listening(hospital) as url, working(hospital, url, tmp_path) as worker:
-        until(lambda: bool(worker.lines("worker up")), "worker up")
-        health = worker.lines("worker up")[0]["health"]
+    with listening(hospital) as url, working(hospital, url, tmp_path) as process:
+        until(lambda: bool(process.lines("worker up")), "worker up")
+        health = process.lines("worker up")[0]["health"]
         assert httpx.get(health).status_code == 200
         assert httpx.get(health.replace("healthz", "nothing")).status_code == 404
         stamp(url, hospital, range(1), 1)
         until(lambda: open_rows(hospital) == 0, "the row closed")
-        waited = hospital.value("SELECT extract(epoch FROM closed_at - created_at)::float FROM kernel.outbox")
         until(lambda: hospital.value("SELECT count(*) FROM kernel.audit_links") >= 3, "entries sealed")
         metrics = httpx.get(health.replace("healthz", "metrics")).text
         assert "his_outbox_depth" in metrics
         assert "his_relay_closed_total 1.0" in metrics
-        assert worker.end() == 0
-        assert worker.lines("worker down")
+        assert process.end() == 0
+        assert process.lines("worker down")
     assert_every_page_once_and_in_order(hospital, 1, 1)
     assert audit.verify(auditor).ok
     auditor.close()
-    assert waited < 5
 
 
-def test_functions_out_of_reach_cost_time_only(hospital: Hospital, tmp_path: Path) -> None:
-    with listening(hospital) as url:
-        stamp(url, hospital, range(2), 2)
-    with working(hospital, url, tmp_path) as worker:
-        until(lambda: bool(worker.lines("receiver unreachable")), "nobody there")
+def test_functions_out_of_reach_cost_time_only(
+    hospital: Hospital, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
+    caller = hospital.caller("registrar")
+    for page in range(2):
+        assert caller.post("/api/testing/desk/pages", {"book": "book 0", "page": page}).status_code == 201
+    with working(hospital, f"http://127.0.0.1:{port}", tmp_path) as process:
+        until(lambda: bool(process.lines("receiver unreachable")), "nobody there")
         assert copies(hospital) == 0
-        with listening(hospital, port=int(url.rsplit(":", 1)[1])):
+        monkeypatch.setattr("tests.support.server.free_port", lambda: port)
+        with listening(hospital):
             until(lambda: open_rows(hospital) == 0, "every row closed")
-    assert_every_page_once_and_in_order(hospital, 2, 2)
+    assert_every_page_once_and_in_order(hospital, 2, 1)
+
+
+class Ingress:
+    """A Knative Broker as the relay sees it: takes an event at once, delivers later, and loses every fifth."""
+
+    def __init__(self, host_url: str) -> None:
+        self.http = Http()
+        self.pool = ThreadPoolExecutor(4)
+        self.taken: list[str] = []
+        broker = LocalBroker(tiny.DECLARED, self.http.to_host(host_url), self.pool)
+        ingress = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                event = wire.parse(dict(self.headers.items()), self.rfile.read(int(self.headers["Content-Length"])))
+                self.send_response(202)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                ingress.taken.append(event.type)
+                if len(ingress.taken) % 5:
+                    broker.post(event, lambda placed: None)
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Silence."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/his/default"
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.pool.shutdown()
+        self.http.close()
+
+
+def test_through_a_knative_broker_that_loses_events(hospital: Hospital, tmp_path: Path) -> None:
+    with listening(hospital) as url:
+        ingress = Ingress(url)
+        stamp(url, hospital, range(4), 5)
+        with hospital.tx() as tx:
+            tx.emit(tiny.Noted(book="book 0"))
+        with working(hospital, url, tmp_path, HIS_BROKER_URL=ingress.url) as process:
+            until(lambda: open_rows(hospital) == 0, "every row closed")
+            assert process.end() == 0
+        ingress.close()
+    assert_every_page_once_and_in_order(hospital, 4, 5)
+    assert ingress.taken.count(tiny.Noted.event_type) == 1
+    assert ingress.taken.count(tiny.Stamped.event_type) > 20
+
+
+def test_every_task_of_the_worker_does_its_piece(hospital: Hospital, object_store: Storage) -> None:
+    settings = hospital.settings.model_copy(
+        update={
+            "s3_endpoint": object_store.address,
+            "s3_access_key": object_store.credentials.s3_access_key,
+            "s3_secret_key": object_store.credentials.s3_secret_key,
+            "s3_bucket": object_store.bucket,
+        }
+    )
+    database = Database(settings.worker_database_url, 2)
+    office = worker.Office(settings, database, hospital.clock)
+    tasks = {task.name: task for task in [*worker.own_tasks(office), *worker.declared_tasks(office)]}
+    assert {"audit sealer", "housekeeping", "file reaper", "file scrubber", "integrity checks"} <= tasks.keys()
+    for name in sorted(tasks):
+        assert tasks[name].step() >= 0, name
+    database.close()

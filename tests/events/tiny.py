@@ -19,6 +19,12 @@ class Stamped(Event, type="testing.desk.stamped", subject="book"):
     page: int
 
 
+class Noted(Event, type="testing.desk.noted", subject="book"):
+    """Something for the hub alone."""
+
+    book: str
+
+
 class Stamp(Input):
     book: str
     page: int

@@ -135,11 +135,11 @@ class MoneyDay(RuleBasedStateMachine):
     @rule(data=st.data())
     def withdraw(self, data: st.DataObject) -> None:
         source = data.draw(st.sampled_from(self.open)).source
+        if any(line.executed for line in self.open if line.source == source):
+            with pytest.raises(Problem, match="已执行"), self.hall.hospital.tx("hq") as tx:
+                billing.void_source(tx, SOURCE, source, "取消")
+            return
         with self.hall.hospital.tx("hq") as tx:
-            if any(line.executed for line in self.open if line.source == source):
-                with pytest.raises(Problem, match="已执行"):
-                    billing.void_source(tx, SOURCE, source, "取消")
-                return
             voided = {charge.charge_id for charge in billing.void_source(tx, SOURCE, source, "取消")}
         assert voided == {line.charge.charge_id for line in self.open if line.source == source}
         self.open = [line for line in self.open if line.source != source]

@@ -193,7 +193,7 @@ def test_dispensed_drugs_are_refunded_as_far_as_they_came_back(hall: Hall) -> No
     done = ok(hall.execute(cashier, refund))
     assert done["amount"] == "5.10"
     refused(hall.refund(cashier.caller, sold, (0, 1)), 422, "line_executed")
-    with hall.hospital.tx("hq") as tx, pytest.raises(Problem, match="已退 6"):
+    with pytest.raises(Problem, match="已退 6"), hall.hospital.tx("hq") as tx:
         billing.record_execution(tx, SOURCE, source, [Executed("1", Decimal(1))])
     hall.assert_balanced()
 
@@ -210,7 +210,7 @@ def test_what_waits_for_a_refund_is_not_done(hall: Hall) -> None:
     cashier, source = hall.cashier(), str(uuid4())
     sold = hall.sold(cashier, ("exam250", 1), total="250.00", source_id=source)
     ok(hall.refund(cashier.caller, sold, (0, 1)))
-    with hall.hospital.tx("hq") as tx, pytest.raises(Problem, match="正在退费"):
+    with pytest.raises(Problem, match="正在退费"), hall.hospital.tx("hq") as tx:
         billing.record_execution(tx, SOURCE, source, [Executed("1", Decimal(1))])
 
 

@@ -39,7 +39,7 @@ def triggers(group: Group) -> list[Manifest]:
     found: list[Manifest] = []
     for app in group.apps:
         for kind in sorted(app.handlers):
-            fact = kind.removeprefix(PREFIX).replace(".", "-").replace("_", "-")
+            fact = kind.removeprefix(PREFIX).removesuffix(".v1").replace(".", "-").replace("_", "-")
             found.append(
                 {
                     "apiVersion": "eventing.knative.dev/v1",
