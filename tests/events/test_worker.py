@@ -235,7 +235,7 @@ def test_through_a_knative_broker_that_loses_events(hospital: Hospital, tmp_path
             assert process.end() == 0
         ingress.close()
     assert_every_page_once_and_in_order(hospital, 4, 5)
-    assert ingress.taken.count(tiny.Noted.event_type) == 1
+    assert ingress.taken.count(tiny.Noted.event_type) >= 1
     assert ingress.taken.count(tiny.Stamped.event_type) > 20
 
 

