@@ -67,8 +67,8 @@ _STUCK = Query(
     FROM kernel.outbox AS head
     LEFT JOIN kernel.held_subjects AS held ON held.campus_id = head.campus_id AND held.subject = head.subject
     WHERE head.closed_at IS NULL AND (head.attempts >= :attempts OR held.subject IS NOT NULL)
-      AND NOT EXISTS (SELECT FROM kernel.outbox AS older
-                      WHERE older.closed_at IS NULL AND older.subject = head.subject AND older.seq < head.seq)
+      AND head.seq = (SELECT min(seq) FROM kernel.outbox AS open
+                      WHERE open.closed_at IS NULL AND open.subject = head.subject)
     ORDER BY head.seq LIMIT :limit
     """),
 )

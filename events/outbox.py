@@ -104,9 +104,9 @@ _TAKE = Query(
           AND (attempts = 0 OR next_attempt_at <= :now OR next_attempt_at > :nonsense)
           AND (transaction < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
                OR transaction >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint)
-          AND NOT EXISTS (
-            SELECT FROM kernel.outbox AS older
-            WHERE older.closed_at IS NULL AND older.subject = candidate.subject AND older.seq < candidate.seq)
+          AND seq = (
+            SELECT min(seq) FROM kernel.outbox AS open
+            WHERE open.closed_at IS NULL AND open.subject = candidate.subject)
           AND NOT EXISTS (
             SELECT FROM kernel.held_subjects AS held
             WHERE held.campus_id = candidate.campus_id AND held.subject = candidate.subject)
