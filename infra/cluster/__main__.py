@@ -1,4 +1,4 @@
-"""`python -m infra.cluster deploy | test | measure | settings | down`."""
+"""`python -m infra.cluster deploy | test | measure | disturb | settings | down`."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ def main() -> int:
     test.add_argument("--patients", type=int, default=40)
     measure = commands.add_parser("measure", help="cold starts, scaling, memory")
     measure.add_argument("--starts", type=int, default=10)
+    commands.add_parser("disturb", help="a new revision and dying instances under 50 requests a second")
     commands.add_parser("settings", help='settings for a shell: eval "$(python -m infra.cluster settings)"')
     commands.add_parser("down", help="end the data services; the data and the cluster stay")
     given = parser.parse_args()
@@ -42,6 +43,10 @@ def main() -> int:
                 from infra.cluster.measure import measure as figures
 
                 print(figures(given.starts, say))
+            case "disturb":
+                from infra.cluster.disturb import disturb
+
+                return disturb(say)
             case "settings":
                 for name, value in data.settings(node_address(), deploy.gateway()).items():
                     print(f"export {name}={shlex.quote(value)}")

@@ -1,6 +1,6 @@
 # Targets of the lab cluster; the Makefile includes this file. KUBECONFIG names the cluster, the lab's own place else.
 
-.PHONY: image cluster-deploy cluster-test cluster-measure cluster-down cluster-schemas
+.PHONY: image cluster-deploy cluster-test cluster-measure cluster-disturb cluster-down cluster-schemas
 
 # lab runs groups as production does, lab-functions every function by itself.
 OVERLAY ?= lab
@@ -19,6 +19,9 @@ cluster-test: venv  ## Refusals, a clinic morning and events, through the gatewa
 
 cluster-measure: venv  ## Cold starts, memory, scaling out and to zero on the lab cluster; prints a table
 	@$(BIN)/python -m infra.cluster measure --starts $(COLD_STARTS)
+
+cluster-disturb: venv  ## A new release and dying instances under 50 requests a second; fails when a caller noticed
+	@$(BIN)/python -m infra.cluster disturb
 
 cluster-down: venv  ## End the lab's data services; the cluster and all data stay
 	@$(BIN)/python -m infra.cluster down

@@ -48,21 +48,22 @@ def measure(starts: int, say: Say) -> str:
         say(f"{what}: {value}")
         found.append((what, value))
 
-    token = _token()
-    service = _service_of("outpatient/schedule")
+    bearer = token()
+    service = service_of("outpatient/schedule")
     note("services", ", ".join(f"{name} ({functions})" for name, functions in services().items()))
     together = _all_at_once()
     note("all services from zero at once", _together(together))
     time.sleep(3)
     note("memory of one instance of each", _memory())
     note("connections to PostgreSQL, one instance of each", str(_connections()))
-    note(f"cold start of {service}", _cold(service, starts, token, say))
-    note(f"{LOAD_CLIENTS} clients for {LOAD_SECONDS} s", _load(service, token))
+    note(f"cold start of {service}", _cold(service, starts, bearer, say))
+    note(f"{LOAD_CLIENTS} clients for {LOAD_SECONDS} s", _load(service, bearer))
     note("back to zero after the last request", f"{_to_zero(service):.0f} s")
     return "\n".join(["| What | Seen |", "| --- | --- |", *(f"| {what} | {value} |" for what, value in found)])
 
 
-def _token() -> str:
+def token() -> str:
+    """A fresh access token of a schedule clerk, by the real sign-on."""
     from infra.local.login import TokenSource
     from loadtests.preparing import holder
     from shared.settings import settings
@@ -73,16 +74,17 @@ def _token() -> str:
     return source.access_token()
 
 
-def _ask(path: str, token: str = "") -> Start:
+def _ask(path: str, bearer: str = "") -> Start:
     import httpx
 
-    headers = {"x-campus": "hq", **({"authorization": f"Bearer {token}"} if token else {})}
+    headers = {"x-campus": "hq", **({"authorization": f"Bearer {bearer}"} if bearer else {})}
     begun = time.perf_counter()
     answer = httpx.get(gateway() + path, headers=headers, timeout=60)
     return Start(time.perf_counter() - begun, answer.status_code)
 
 
-def _service_of(function: str) -> str:
+def service_of(function: str) -> str:
+    """The Knative Service that runs a function."""
     return next(name for name, functions in services().items() if function in functions.split(","))
 
 
@@ -99,18 +101,19 @@ def _to_zero(service: str) -> float:
     return until(lambda: not _all_instances(service), f"{service} to go to zero", 300)
 
 
-def _cold(service: str, starts: int, token: str, say: Say) -> str:
+def _cold(service: str, starts: int, bearer: str, say: Say) -> str:
     seen: list[Start] = []
     for _ in range(starts):
         _to_zero(service)
         time.sleep(2)
-        start = _ask(QUESTIONS["outpatient/schedule"], token if not seen or _lasts(token) else (token := _token()))
+        bearer = bearer if _lasts(bearer) else token()
+        start = _ask(QUESTIONS["outpatient/schedule"], bearer)
         if start.status != 200:
             raise ClusterError(f"{service}: {start.status} from zero")
         start = replace(start, work=_work(service))
         seen.append(start)
         say(f"  from zero: {start.seconds:.2f} s, {start.work:.2f} s of a processor, load {os.getloadavg()[0]:.1f}")
-    warm = sorted(_ask(QUESTIONS["outpatient/schedule"], token).seconds for _ in range(20))
+    warm = sorted(_ask(QUESTIONS["outpatient/schedule"], bearer).seconds for _ in range(20))
     took = [start.seconds for start in seen]
     return (
         f"{len(took)} starts, p50 {statistics.median(took):.2f} s, p95 {_share(took, 0.95):.2f} s,"
@@ -128,10 +131,10 @@ def _work(service: str) -> float:
     return float(kubectl("-n", NAMESPACE, "exec", name, "-c", "function", "--", "/usr/bin/python3", "-c", ask))
 
 
-def _lasts(token: str) -> bool:
+def _lasts(bearer: str) -> bool:
     import base64
 
-    body = token.split(".")[1]
+    body = bearer.split(".")[1]
     claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
     return float(claims["exp"]) - time.time() > 90
 
@@ -185,9 +188,9 @@ def _connections() -> int:
     return int(row[0]) if row else 0
 
 
-def _load(service: str, token: str) -> str:
+def _load(service: str, bearer: str) -> str:
     """Steady callers with a person's token; how many instances, how fast, whether anybody was refused."""
-    token = token if _lasts(token) else _token()
+    bearer = bearer if _lasts(bearer) else token()
     most = 0
     first: dict[int, float] = {}
     over = threading.Event()
@@ -205,7 +208,7 @@ def _load(service: str, token: str) -> str:
     watcher.start()
     try:
         order = ["hey", "-z", f"{LOAD_SECONDS}s", "-c", str(LOAD_CLIENTS), "-t", "60"]
-        order += ["-H", f"Authorization: Bearer {token}", "-H", "X-Campus: hq"]
+        order += ["-H", f"Authorization: Bearer {bearer}", "-H", "X-Campus: hq"]
         done = subprocess.run(
             [*order, gateway() + QUESTIONS["outpatient/schedule"]], capture_output=True, text=True, check=True
         )

@@ -76,6 +76,18 @@ def test_limits(overlay: Overlay) -> None:
 
 
 @OVERLAYS
+def test_only_what_may_be_sent_twice_is_sent_twice(overlay: Overlay) -> None:
+    for route in routes(overlay):
+        policy = route.get("route", {}).get("retry_policy")
+        if policy is None:
+            continue
+        wanted = {
+            (one["name"], one.get("string_match", {}).get("exact")) for one in policy["retriable_request_headers"]
+        }
+        assert wanted == {(":method", "GET"), (":method", "HEAD"), ("idempotency-key", None)}
+
+
+@OVERLAYS
 def test_pages_of_other_addresses_must_be_named(overlay: Overlay) -> None:
     host = manager(overlay, "https")["route_config"]["virtual_hosts"][0]
     policy = host["typed_per_filter_config"]["cors"]

@@ -90,10 +90,16 @@ def _pages(groups: list[Group], overlay: Overlay) -> list[dict[str, Any]]:
 
 
 _RETRY = {
-    # Only what surely did not reach a function; commands carry an Idempotency-Key for the rest.
-    "retry_on": "connect-failure,refused-stream,reset-before-request",
-    "num_retries": 3,
-    "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
+    # An instance that dies takes its requests with it. What only reads may be sent again, and so may a command with its
+    # Idempotency-Key: the second time it gets the first answer. Within two seconds the next instance answers or waits.
+    "retry_on": "connect-failure,refused-stream,reset,gateway-error",
+    "num_retries": 5,
+    "retry_back_off": {"base_interval": "0.1s", "max_interval": "1s"},
+    "retriable_request_headers": [
+        {"name": ":method", "string_match": {"exact": "GET"}},
+        {"name": ":method", "string_match": {"exact": "HEAD"}},
+        {"name": "idempotency-key", "present_match": True},
+    ],
 }
 
 
@@ -276,7 +282,13 @@ def _cluster(name: str, host: str, port: int) -> dict[str, Any]:
         "connect_timeout": "2s",
         "circuit_breakers": {
             "thresholds": [
-                {"max_connections": 2048, "max_pending_requests": 2048, "max_requests": 4096, "max_retries": 64}
+                {
+                    "max_connections": 2048,
+                    "max_pending_requests": 2048,
+                    "max_requests": 4096,
+                    # Under a general failure retries must not become the load.
+                    "retry_budget": {"budget_percent": {"value": 25.0}, "min_retry_concurrency": 16},
+                }
             ]
         },
         "typed_extension_protocol_options": {
