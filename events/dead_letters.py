@@ -13,6 +13,7 @@ from sqlalchemy import text
 from events.health import WORKER
 from shared.database.engine import Database
 from shared.database.query import Query
+from shared.locks import WAKE_RELAY
 
 
 class OpenLetter(NamedTuple):
@@ -76,8 +77,6 @@ def replay(database: Database, event_id: UUID, subscriber: str | None = None) ->
     Returns the subscribers; none when there is no such open letter. Subscribers that have the event do not get
     it twice. The event goes before younger ones of its subject, and is a dead letter again when it fails again.
     """
-    from shared.command import WAKE_RELAY  # late: it brings the whole HTTP edge along
-
     with database.transaction(WORKER) as session:
         subscribers = session.all(_REPLAY, event_id=event_id, subscriber=subscriber)
         if subscribers:

@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from shared.database.engine import Database, Scope
 from shared.database.query import Query
+from shared.locks import WAKE_RELAY
 
 WORKER = Scope(campus="", readable=(), subject="system:worker")
 STUCK_AFTER = 4
@@ -105,8 +106,6 @@ def hold(database: Database, campus: str, subject: str, *, reason: str, held_by:
 
 def release(database: Database, campus: str, subject: str) -> bool:
     """Let a held subject go on; False when it was not held. `database`: of the worker."""
-    from shared.command import WAKE_RELAY  # late: it brings the whole HTTP edge along
-
     with database.transaction(WORKER) as session:
         released = session.first(_RELEASE, campus=campus, subject=subject)
         session.execute(WAKE_RELAY)

@@ -23,7 +23,7 @@ from importlib import import_module
 
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 
-from events import health, housekeeping
+from events import clock, health, housekeeping
 from events.broker import Http, KnativeBroker, LocalBroker
 from events.outbox import PostgresOutbox
 from events.relay import Broker, Policy, Relay
@@ -90,7 +90,9 @@ class Worker:
             chance=random.random,
             policy=policy,
         )
-        self._tasks = [*own_tasks(office), *more]
+        functions = clock.woken(declared)
+        told = Task("clock", 5.0, lambda: clock.tell(office.database, functions, office.clock()))
+        self._tasks = [told, *own_tasks(office), *more]
         self._stop = threading.Event()
         self._beats: dict[str, float] = {}
 

@@ -5,37 +5,37 @@
     def register_visit(tx: Tx, body: RegisterVisit) -> VisitView: ...
 
 The route has checked token, campus and permission before the body is read. Here, in the endpoint's own thread: open
-the session, answer a repeated command from its first answer, run the use case, serialise, commit; a deadlock or
-serialisation failure runs it again on a new session, a few times. Nobody else commits.
+the session, answer a repeated command from its first answer, run the use case, serialise, commit. Nobody else commits.
 """
 
 import hashlib
 import inspect
-import random
-import time
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, wraps
-from typing import Any, Literal, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 from urllib.parse import quote
 
 from fastapi import Request
 from pydantic import BaseModel, TypeAdapter
-from sqlalchemy import and_, bindparam, func, select, text
+from sqlalchemy import and_, bindparam, select
 from starlette.responses import Response
 
-from shared.database.engine import COUNTER, Retry, Timeouts
+from shared.database.engine import COUNTER, Timeouts
 from shared.database.query import Query
 from shared.identity.actor import Actor
 from shared.locks import TRY_LOCK, LockKind, lock_key
-from shared.problems import Busy, Problem
+from shared.problems import Problem
 from shared.runtime import Runtime
+from shared.steps import Steps
 from shared.tables import IdempotentAnswer
-from shared.telemetry import RETRIES
 from shared.tx import Tx
 
+log = logging.getLogger("his.command")
+
 F = TypeVar("F", bound=Callable[..., Any])
-ATTEMPTS = 5
+T = TypeVar("T")
 
 PUBLIC = ""
 """Permission of a route that anyone signed on may call."""
@@ -73,10 +73,10 @@ class Call:
     target: str
     """Method, path and query: what an Idempotency-Key is bound to besides the body."""
     traceparent: str
-    idempotency_key: str | None
-    if_match: int | None
-    body: bytes
     status_code: int
+    idempotency_key: str | None = None
+    if_match: int | None = None
+    body: bytes = b""
 
 
 class Document:
@@ -93,6 +93,21 @@ class Document:
         """The document itself, to be shown in the browser."""
         disposition = f"inline; filename*=UTF-8''{quote(self._filename)}"
         return Response(self._make(), media_type=self._media_type, headers={"content-disposition": disposition})
+
+
+class Onward(Generic[T]):
+    """An answer that is not the last word: work goes on outside the transaction, at a channel or another system.
+
+    `answer` is committed with the command and is what a repeated command gets. Then `go_on` runs in the same request,
+    with no transaction open; what it returns is sent instead. A process that dies in between leaves what `answer`
+    says, and the module's sweep takes the work up again.
+    """
+
+    __slots__ = ("answer", "go_on")
+
+    def __init__(self, answer: T, go_on: Callable[[Steps], T]) -> None:
+        self.answer = answer
+        self.go_on = go_on
 
 
 def command(permission: str, timeouts: Timeouts = COUNTER) -> Callable[[F], F]:
@@ -130,42 +145,59 @@ def _edge(edge: Edge) -> Callable[[F], F]:
 
 
 def _run(edge: Edge, use_case: Callable[..., Any], call: Call, arguments: dict[str, Any], answer_type: Any) -> Response:
-    runtime = call.runtime
-    scope = runtime.scope(call.actor, call.campus, edge.permission)
-    for attempt in range(ATTEMPTS):
-        try:
-            with runtime.database.transaction(scope, edge.timeouts) as session:
-                tx = Tx(session, call.actor, call.campus, runtime.clock(), call.traceparent, call.if_match)
-                if call.idempotency_key is not None:
-                    first = _first_answer(tx, call)
-                    if first is not None:
-                        return _respond(first.body, first.status, replayed=True)
-                result = use_case(tx, **arguments)
-                status, body = (204, b"") if result is None else (call.status_code, b"")
-                if result is not None and not isinstance(result, Document):
-                    body = serialise(result, answer_type)
-                if edge.kind == "command" and not tx.audited:
-                    tx.audit(use_case.__name__, "request", call.target)
-                if call.idempotency_key is not None:
-                    _keep_answer(tx, call, status, body)
-                if tx.emitted:
-                    session.execute(WAKE_RELAY)
-            if isinstance(result, Document):
-                return result.response()
-            return _respond(body, status, version=getattr(result, "version", None))
-        except Retry:
-            RETRIES.labels(call.function).inc()
-            time.sleep(random.uniform(0.005, 0.02) * 2**attempt)  # noqa: S311  jitter, not a secret
-    raise Busy("同一记录的操作过于集中，当前操作未保存，请重试。")
+    steps = Steps(call.runtime, call.actor, call.campus, call.traceparent, call.function, edge.permission)
+
+    def once(tx: Tx) -> _Outcome:
+        if call.idempotency_key is not None and (first := _first_answer(tx, call)) is not None:
+            return _Outcome(None, first.status, first.body, replayed=True)
+        result = use_case(tx, **arguments)
+        shown = result.answer if isinstance(result, Onward) else result
+        status, body = (204, b"") if shown is None else (call.status_code, b"")
+        if shown is not None and not isinstance(shown, Document):
+            body = serialise(shown, answer_type)
+        if edge.kind == "command" and not tx.audited:
+            tx.audit(use_case.__name__, "request", call.target)
+        if call.idempotency_key is not None:
+            _keep_answer(tx, call, status, body)
+        return _Outcome(result, status, body)
+
+    try:
+        outcome = steps.step(once, edge.timeouts, if_match=call.if_match)
+    except Problem as refusal:
+        if refusal.traced:
+            trace_refusal(call, refusal)
+        raise
+    result, body = outcome.result, outcome.body
+    if isinstance(result, Document):
+        return result.response()
+    if isinstance(result, Onward):
+        result = result.go_on(steps)
+        body = serialise(result, answer_type)
+    return _respond(body, outcome.status, version=getattr(result, "version", None), replayed=outcome.replayed)
 
 
-WAKE_RELAY = Query(
-    object,
-    select(func.pg_notify("his_outbox", "")).where(
-        text(f"pg_try_advisory_xact_lock_shared({lock_key(LockKind.RELAY)})")
-    ),
-)
-"""Wake the relay at commit, but only when it sleeps: awake it holds this lock, and a NOTIFY would queue all commits."""
+class _Outcome(NamedTuple):
+    result: Any
+    status: int
+    body: bytes
+    replayed: bool = False
+
+
+def trace_refusal(call: Call, refusal: Problem) -> None:
+    """Keep that somebody tried what was refused (`Problem.traced`), in a transaction of its own.
+
+    The attempt stands at the acting campus, or where the person may act when that campus is none of theirs.
+    """
+    at = call.campus if call.campus in call.actor.campuses else min(call.actor.campuses, default="")
+    if not at:
+        log.warning("refused to a stranger", extra={"fields": {"code": refusal.code, "actor": call.actor.subject}})
+        return
+    steps = Steps(call.runtime, call.actor, at, call.traceparent, call.function)
+    try:
+        steps.step(lambda tx: tx.audit("refused", "request", call.target, code=refusal.code))
+    except Problem as error:
+        log.error("refusal not recorded", exc_info=error, extra={"fields": {"code": refusal.code}})
+
 
 _FIND_ANSWER = Query(
     IdempotentAnswer,

@@ -18,14 +18,14 @@ from starlette.responses import Response
 from events.envelope import Event
 from events.inbox import CLAIM, COUNT_FAILURE, ORIGINAL, Original
 from events.wire import Delivery, NotACloudEvent, parse
-from shared.command import ATTEMPTS, WAKE_RELAY
-from shared.database.engine import COUNTER, Retry
-from shared.function import FunctionApp
+from shared.function import FunctionApp, Onwards
 from shared.http import authenticate, limited_body, problem_response
 from shared.identity.actor import Actor, system_actor
 from shared.identity.problems import PermissionDenied, TokenMissing
-from shared.problems import Busy, NotFound, Problem
+from shared.locks import WAKE_RELAY
+from shared.problems import NotFound, Problem
 from shared.runtime import Runtime
+from shared.steps import Steps
 from shared.telemetry import EVENTS, accept_trace, span
 from shared.tx import Tx
 
@@ -53,8 +53,12 @@ class DataMismatch(Problem):
     title = "事件数据与订阅方不符"
 
 
-class _Late(Exception):
-    """The relay has given this delivery up."""
+class _Done(Exception):
+    """There is nothing to do: handled before, or given up by the relay meanwhile."""
+
+    def __init__(self, outcome: str) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
 
 
 async def handshake(request: Request) -> Response:
@@ -125,34 +129,35 @@ def handle(app: FunctionApp, delivery: Delivery, runtime: Runtime, device: Actor
         _require_permission(app, delivery, device)
     kind, handler = app.handlers[delivery.type]
     actor = device or system_actor(app.name, delivery.campus)
-    scope = runtime.scope(actor, delivery.campus)
-    traceparent = accept_trace(delivery.traceparent)
-    for _ in range(ATTEMPTS):
+    steps = Steps(runtime, actor, delivery.campus, accept_trace(delivery.traceparent), app.name)
+
+    def once(tx: Tx) -> Onwards | None:
+        original = None if device else tx.session.send(ORIGINAL, event_id=_event_id(delivery), subscriber=app.name)
+        claim = tx.session.send(
+            CLAIM,
+            event_id=delivery.id,
+            source=_inbox_source(delivery, device),
+            subscriber=app.name,
+            campus_id=delivery.campus,
+            handled_at=tx.now,
+        )
+        believed = _believed(delivery, original.first()) if original else None
+        if claim.first() is None:
+            raise _Done("repeated")
+        if believed and believed.given_up:
+            raise _Done("late")
+        onward: Onwards | None = handler(tx, _typed(kind, believed.data if believed else delivery.data, device))
+        tx.session.execute(WAKE_RELAY)
+        return onward
+
+    with span(f"event {app.name}", steps.traceparent):
         try:
-            with span(f"event {app.name}", traceparent), runtime.database.transaction(scope, COUNTER) as session:
-                tx = Tx(session, actor, delivery.campus, runtime.clock(), traceparent)
-                original = None if device else session.send(ORIGINAL, event_id=_event_id(delivery), subscriber=app.name)
-                claim = session.send(
-                    CLAIM,
-                    event_id=delivery.id,
-                    source=_inbox_source(delivery, device),
-                    subscriber=app.name,
-                    campus_id=delivery.campus,
-                    handled_at=tx.now,
-                )
-                believed = _believed(delivery, original.first()) if original else None
-                if claim.first() is None:
-                    return "repeated"
-                if believed and believed.given_up:
-                    raise _Late
-                handler(tx, _typed(kind, believed.data if believed else delivery.data, device))
-                session.execute(WAKE_RELAY)
-            return "handled"
-        except _Late:
-            return "late"
-        except Retry:
-            continue
-    raise Busy()
+            onward = steps.step(once)
+        except _Done as done:
+            return done.outcome
+        if onward is not None:
+            onward(steps)
+    return "handled"
 
 
 def _inbox_source(delivery: Delivery, device: Actor | None) -> str:

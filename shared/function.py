@@ -4,6 +4,8 @@
                       on={SessionStopped: service.refund_stopped_session},
                       scaling=Scaling(warm=1, peak=20, concurrency=16))
 
+`minute` names what ends by itself (a hold, an unpaid settlement): it is called about every minute for each campus.
+
 From the declaration come the routes, the event deliveries, OpenAPI and AsyncAPI, Knative Services and Triggers, the
 roles of the realm and the connection budget.
 """
@@ -15,9 +17,14 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.routing import APIRoute, iter_route_contexts
 
+from events.clock import minute_of
 from events.envelope import Event
+from shared.steps import Steps
+from shared.tx import Tx
 
-Handler = Callable[..., None]
+Onwards = Callable[[Steps], None]
+"""Work of a handler that goes on after its commit, outside any transaction."""
+Handler = Callable[..., Onwards | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +58,17 @@ class FunctionApp:
         title: str,
         router: APIRouter,
         on: Mapping[type[Event], Handler] | None = None,
+        minute: Callable[[Tx], Onwards | None] | None = None,
         scaling: Scaling | None = None,
     ) -> None:
         self.name = name
         self.module = module
         self.title = title
         self.router = router
-        self.on = dict(on or {})
+        self.on: dict[type[Event], Handler] = dict(on or {})
+        if minute is not None:
+            self.on[minute_of(name)] = lambda tx, event: minute(tx)
+        self.each_minute = minute
         self.scaling = scaling or Scaling()
         self.handlers: dict[str, tuple[type[Event], Handler]] = {
             event.event_type: (event, handler) for event, handler in self.on.items()

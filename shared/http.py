@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
-from shared.command import Call, Edge
+from shared.command import Call, Edge, trace_refusal
 from shared.identity.actor import Actor
 from shared.identity.problems import TokenMissing
 from shared.problems import (
@@ -107,7 +107,21 @@ async def _enter(request: Request, edge: Edge, traceparent: str, status_code: in
     campus = request.headers.get("x-campus", "")
     if not _CAMPUS.match(campus):
         raise CampusMissing("请在请求头 X-Campus 中注明当前院区，例如 hq。")
-    actor.require(edge.permission, campus)
+    call = Call(
+        actor=actor,
+        campus=campus,
+        runtime=runtime,
+        function=_function_of(request),
+        target=f"{request.method} {request.url.path}?{request.url.query}",
+        traceparent=traceparent,
+        status_code=status_code,
+    )
+    try:
+        actor.require(edge.permission, campus)
+    except Problem as refusal:
+        if refusal.traced:
+            await run_in_threadpool(trace_refusal, call, refusal)
+        raise
     key = request.headers.get("idempotency-key")
     if edge.kind == "command":
         if key is None:
@@ -117,21 +131,12 @@ async def _enter(request: Request, edge: Edge, traceparent: str, status_code: in
     else:
         key = None
     if_match = _ETAG.match(request.headers.get("if-match", ""))
-    body = await limited_body(request, runtime.settings.max_body_bytes)
-    if body and not request.headers.get("content-type", "").startswith("application/json"):
+    call.idempotency_key = key
+    call.if_match = int(if_match.group(1)) if if_match else None
+    call.body = await limited_body(request, runtime.settings.max_body_bytes)
+    if call.body and not request.headers.get("content-type", "").startswith("application/json"):
         raise Unreadable("请以 Content-Type: application/json 提交 JSON 正文。")
-    return Call(
-        actor=actor,
-        campus=campus,
-        runtime=runtime,
-        function=_function_of(request),
-        target=f"{request.method} {request.url.path}?{request.url.query}",
-        traceparent=traceparent,
-        idempotency_key=key,
-        if_match=int(if_match.group(1)) if if_match else None,
-        body=body,
-        status_code=status_code,
-    )
+    return call
 
 
 def _function_of(request: Request) -> str:

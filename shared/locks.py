@@ -3,7 +3,7 @@
 import hashlib
 from enum import IntEnum
 
-from sqlalchemy import BigInteger, bindparam, func, select
+from sqlalchemy import BigInteger, bindparam, func, select, text
 
 from shared.database.query import Query
 
@@ -29,3 +29,11 @@ TRY_LOCK = Query(bool, select(func.pg_try_advisory_xact_lock(bindparam("key", ty
 
 WAIT_LOCK = Query(object, select(func.pg_advisory_xact_lock(bindparam("key", type_=BigInteger))))
 """Waits, at most lock_timeout, for the lock."""
+
+WAKE_RELAY = Query(
+    object,
+    select(func.pg_notify("his_outbox", "")).where(
+        text(f"pg_try_advisory_xact_lock_shared({lock_key(LockKind.RELAY)})")
+    ),
+)
+"""Wake the relay at commit, but only when it sleeps: awake it holds this lock, and a NOTIFY would queue all commits."""

@@ -23,6 +23,8 @@ class Problem(Exception):
     constraint: ClassVar[str | None] = None
     constraint_detail: ClassVar[str] = ""
     headers: ClassVar[dict[str, str]] = {}
+    traced: ClassVar[bool] = False
+    """Whether the attempt itself must stay on record: who tried, what, when (an audit row `refused`)."""
 
     _by_constraint: ClassVar[dict[str, type["Problem"]]] = {}
     _by_code: ClassVar[dict[str, type["Problem"]]] = {}

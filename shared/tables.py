@@ -194,6 +194,16 @@ class HeldSubject(CampusOwned, Model):
     held_at: Mapped[datetime]
 
 
+class Minute(CampusOwned, Model):
+    """When a function was last told that a minute has passed at a campus (events/clock.py)."""
+
+    __tablename__ = "minutes"
+    __table_args__ = (PrimaryKeyConstraint("function", "campus_id"), {"schema": KERNEL})
+
+    function: Mapped[str] = mapped_column(Text)
+    told_at: Mapped[datetime]
+
+
 class AccessGrant(Model):
     """Record access (调阅授权): staff of a campus may read a patient's records of other campuses, for a time."""
 

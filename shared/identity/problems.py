@@ -57,6 +57,7 @@ class PermissionDenied(Problem):
     status = 403
     code = "permission_denied"
     title = "没有权限"
+    traced = True
 
 
 class CampusNotAllowed(Problem):
@@ -65,6 +66,7 @@ class CampusNotAllowed(Problem):
     status = 403
     code = "acting_campus"
     title = "不能在该院区办理业务"
+    traced = True
 
 
 class IdentityUnavailable(Problem):

@@ -16,7 +16,7 @@ from events import dead_letters, health, housekeeping
 from events.envelope import Event
 from events.outbox import _TAKE, PostgresOutbox
 from events.relay import Failure, Policy, Turn
-from shared.command import WAKE_RELAY
+from shared.locks import WAKE_RELAY
 from shared.database.engine import Database
 from shared.ids import new_id
 from tests.events.worlds import APPS, DECLARED, ForNobody, ForOne

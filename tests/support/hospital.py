@@ -24,6 +24,7 @@ from shared.identity.tokens import TokenVerifier
 from shared.ids import new_id
 from shared.runtime import Runtime
 from shared.settings import Settings
+from shared.steps import Steps
 from shared.telemetry import accept_trace
 from shared.tx import Tx
 from tests.support import services, tokens
@@ -185,6 +186,15 @@ class Hospital:
                         outcomes = [handle(app, delivery, self.runtime) for _ in range(times)]
                         handled += outcomes.count("handled")
                 self.execute("UPDATE kernel.outbox SET closed_at = now() WHERE event_id = %s", [row["event_id"]])
+
+    def minute(self, function: str, campus: str = "hq") -> None:
+        """A minute passes for one function at a campus, as the relay would tell it."""
+        app = next(app for app in self.apps if app.name == function)
+        assert app.each_minute is not None, f"{function} does not ask for the clock"
+        steps = Steps(self.runtime, system_actor(function, campus), campus, accept_trace(None), function)
+        onward = steps.step(app.each_minute)
+        if onward is not None:
+            onward(steps)
 
     def close(self) -> None:
         self._owner.close()
