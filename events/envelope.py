@@ -19,7 +19,7 @@ PREFIX = "cn.consortium."
 class Event(BaseModel):
     """A past-tense fact other modules may care about. Carries ids and amounts, never names or documents."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     event_type: ClassVar[str] = ""
     """Full CloudEvents type."""

@@ -1,4 +1,4 @@
-"""Events of the payments area: charges, settlements, refunds, receipts, debts; shifts of the cashiers."""
+"""Events of the payments area: charges, settlements, refunds, receipts, debts; shifts of the cashiers; channels."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -223,3 +223,112 @@ class CashDifferenceFound(Event, type="payments.cashier.cash_difference_found", 
     shift_no: str
     cashier_staff_id: UUID | None
     difference: Decimal
+
+
+class PaymentCreated(Event, type="payments.gateway.payment_created", subject="payment_id"):
+    """A module asked for an electronic payment (下单); nothing is paid yet."""
+
+    payment_id: UUID
+    order_no: str
+    purpose: str
+    ref_module: str
+    ref_id: str
+    channel: str
+    product: str
+    amount: Decimal
+    expires_at: datetime
+
+
+class PaymentSucceeded(Event, type="payments.gateway.payment_succeeded", subject="payment_id"):
+    """The money of a payment arrived (支付成功), told once however often the channel says so.
+
+    `late`: it arrived after the payment was closed. The gateway gives it back after five minutes unless the module it
+    was for accepts it in time.
+    """
+
+    payment_id: UUID
+    order_no: str
+    merchant_id: UUID
+    purpose: str
+    ref_module: str
+    ref_id: str
+    channel: str
+    product: str
+    amount: Decimal
+    channel_no: str
+    paid_at: datetime
+    late: bool
+
+
+class PaymentFailed(Event, type="payments.gateway.payment_failed", subject="payment_id"):
+    """The channel refused a payment for good (支付失败): no money moved and none will."""
+
+    payment_id: UUID
+    order_no: str
+    ref_module: str
+    ref_id: str
+    channel: str
+    amount: Decimal
+    reason_code: str
+
+
+class PaymentClosed(Event, type="payments.gateway.payment_closed", subject="payment_id"):
+    """An unpaid payment was closed: out of time, replaced, or no longer wanted (关单)."""
+
+    payment_id: UUID
+    order_no: str
+    ref_module: str
+    ref_id: str
+    channel: str
+    amount: Decimal
+
+
+class RefundSucceeded(Event, type="payments.gateway.refund_succeeded", subject="payment_id"):
+    """Money went back to the payer. `route` is original (原路退回) or bank_transfer (异常退款转账)."""
+
+    channel_refund_id: UUID
+    refund_no: str
+    refund_ref: str
+    payment_id: UUID
+    ref_module: str
+    ref_id: str
+    channel: str
+    amount: Decimal
+    refunded_total: Decimal
+    route: str
+    finished_at: datetime
+
+
+class RefundFailed(Event, type="payments.gateway.refund_failed", subject="payment_id"):
+    """A refund did not reach the payer. `final`: the channel rejected it and the money is still ours to give back
+    otherwise; not final: it came back from the payer's bank and finance pays it by transfer."""
+
+    channel_refund_id: UUID
+    refund_no: str
+    refund_ref: str
+    payment_id: UUID
+    ref_module: str
+    ref_id: str
+    channel: str
+    amount: Decimal
+    reason_code: str
+    final: bool
+
+
+class ChannelPaused(Event, type="payments.gateway.channel_paused", subject="merchant_id"):
+    """A channel takes no payments at a campus (故障停用). Screens show `text`, alarms tell information staff."""
+
+    merchant_id: UUID
+    channel: str
+    automatic: bool
+    text: str
+    paused_at: datetime
+
+
+class ChannelResumed(Event, type="payments.gateway.channel_resumed", subject="merchant_id"):
+    """A paused channel takes payments again."""
+
+    merchant_id: UUID
+    channel: str
+    automatic: bool
+    resumed_at: datetime

@@ -6,17 +6,22 @@ On SIGTERM readiness turns false first, so that the gateway sends nobody new; th
 in flight finishes. A second signal ends at once.
 """
 
-import os
-import signal
-import threading
-from pathlib import Path
-from types import FrameType
+import gc
 
-import uvicorn
-from functions_framework.aio import create_asgi_app
+# Loading makes half a million objects that all stay; looking through them for rubbish costs a quarter of the start.
+gc.disable()
 
-from shared.application import HOST
-from shared.settings import settings
+import os  # noqa: E402
+import signal  # noqa: E402
+import threading  # noqa: E402
+from pathlib import Path  # noqa: E402
+from types import FrameType  # noqa: E402
+
+import uvicorn  # noqa: E402
+from functions_framework.aio import create_asgi_app  # noqa: E402
+
+from shared.application import HOST  # noqa: E402
+from shared.settings import settings  # noqa: E402
 
 SOURCE = Path(__file__).with_name("host.py")
 
@@ -60,6 +65,8 @@ def main() -> None:
     )
     try:
         HOST.load()
+        gc.freeze()
+        gc.enable()
         server.run()
     finally:
         HOST.close()

@@ -31,7 +31,7 @@ QUANTITY = Numeric(12, 4)
 """Column type of a quantity; its unit stands in a column beside it."""
 
 
-class Model(MappedAsDataclass, DeclarativeBase, kw_only=True):
+class Model(MappedAsDataclass, DeclarativeBase, kw_only=True, repr=False):
     """Base of every table."""
 
     metadata = MetaData(naming_convention=NAMING)

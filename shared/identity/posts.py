@@ -7,10 +7,13 @@ by the test of this file, a person's posts by organisation/structure at assignme
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import combinations
 from types import MappingProxyType
+from typing import Literal
+
+Dimension = Literal["campus", "department", "own"]
 
 PERMISSIONS: Mapping[str, str] = MappingProxyType(
     {
@@ -48,8 +51,19 @@ PERMISSIONS: Mapping[str, str] = MappingProxyType(
         "payments.cashier.receive": "财务收款确认",
         "payments.cashier.supervise": "监督收费窗口",
         "payments.cashier.write": "收款、交款、日结",
+        "platform.permissions.apply": "申请权限",
+        "platform.permissions.approve": "归口审批权限与参数",
+        "platform.permissions.attest": "复核本科室权限",
+        "platform.permissions.configure": "设置参数与功能开关",
+        "platform.permissions.freeze": "冻结账号",
         "platform.permissions.grant": "授予权限",
         "platform.permissions.read": "查询权限",
+        "platform.permissions.self": "查看本人权限",
+        "platform.sso.devices": "管理接入设备",
+        "platform.sso.end_sessions": "强制下线",
+        "platform.sso.enrol": "发放胸卡与换班口令",
+        "platform.sso.read": "查看登录与会话",
+        "platform.sso.self": "本人登录与绑定",
     }
 )
 """Every permission a route may ask for, with its Chinese name."""
@@ -61,6 +75,7 @@ class Post:
 
     `consortium_wide`: its holder reads the rows of every campus (总院监管), and still writes only while acting there.
     `privileged`: holders sign on with a second factor and hold the post for 12 months at most (GB/T 22239-2019).
+    `dimension`: whose rows the post is about (数据范围): campus, department (its units), own (the holder's own patients).
     """
 
     code: str
@@ -68,14 +83,30 @@ class Post:
     permissions: frozenset[str]
     consortium_wide: bool = False
     privileged: bool = False
+    dimension: Dimension = "campus"
 
 
-def _post(code: str, title: str, *permissions: str, consortium_wide: bool = False, privileged: bool = False) -> Post:
-    return Post(code, title, frozenset(permissions), consortium_wide, privileged)
+def _post(
+    code: str,
+    title: str,
+    *permissions: str,
+    consortium_wide: bool = False,
+    privileged: bool = False,
+    dimension: Dimension = "campus",
+) -> Post:
+    return Post(code, title, frozenset(permissions), consortium_wide, privileged, dimension)
 
 
 def _by_code(*posts: Post) -> Mapping[str, Post]:
     return MappingProxyType({post.code: post for post in posts})
+
+
+EVERY_POST = frozenset({"platform.permissions.self", "platform.sso.self"})
+"""What everybody who works here may do: see the own rights and menus, lock, switch and sign out."""
+
+
+def _of_staff(*posts: Post) -> Mapping[str, Post]:
+    return _by_code(*(replace(post, permissions=post.permissions | EVERY_POST) for post in posts))
 
 
 _DESK_READS = (
@@ -87,7 +118,7 @@ _DESK_READS = (
 )
 _MONEY_READS = ("payments.billing.read", "payments.cashier.read")
 
-POSTS: Mapping[str, Post] = _by_code(
+POSTS: Mapping[str, Post] = _of_staff(
     _post(
         "registrar",
         "挂号收费员",
@@ -188,6 +219,24 @@ POSTS: Mapping[str, Post] = _by_code(
         "patients.index.break_glass",
         "patients.index.record_safety",
         "payments.billing.read",
+        dimension="own",
+    ),
+    _post(
+        "department_head",
+        "科主任",
+        "organisation.structure.read",
+        "platform.permissions.apply",
+        "platform.permissions.attest",
+        "platform.permissions.read",
+        dimension="department",
+    ),
+    _post(
+        "owner_office",
+        "归口管理部门",
+        "organisation.structure.read",
+        "platform.permissions.approve",
+        "platform.permissions.read",
+        privileged=True,
     ),
     _post(
         "system_admin",
@@ -195,6 +244,8 @@ POSTS: Mapping[str, Post] = _by_code(
         "operations.maintenance.read",
         "operations.maintenance.write",
         "organisation.structure.read",
+        "platform.permissions.configure",
+        "platform.sso.devices",
         consortium_wide=True,
         privileged=True,
     ),
@@ -202,15 +253,19 @@ POSTS: Mapping[str, Post] = _by_code(
         "security_admin",
         "安全管理员",
         "organisation.structure.read",
+        "platform.permissions.freeze",
         "platform.permissions.grant",
         "platform.permissions.read",
+        "platform.sso.end_sessions",
+        "platform.sso.enrol",
+        "platform.sso.read",
         privileged=True,
     ),
     _post("audit_admin", "审计管理员", "operations.audit.read", consortium_wide=True, privileged=True),
 )
 """Posts a person may hold, by code."""
 
-PATIENT = _post("patient", "患者本人", "outpatient.registration.self", "patients.index.self")
+PATIENT = _post("patient", "患者本人", "outpatient.registration.self", "patients.index.self", "platform.sso.self")
 """What every signed-on patient may do, at any campus and for the persons bound to the account only."""
 
 DEVICES: Mapping[str, Post] = _by_code(
@@ -224,6 +279,8 @@ DEVICES: Mapping[str, Post] = _by_code(
     ),
     _post("device:signage", "公示屏", "catalogue.prices.read", "outpatient.schedule.read"),
     _post("device:bridge", "院区网桥", "catalogue.prices.read", "organisation.structure.read"),
+    _post("device:miniprogram", "小程序网关", "platform.sso.self"),
+    _post("device:workstation", "共用工作站", "platform.sso.self"),
 )
 """What a kind of device may do at the one campus it is bound to. The colon keeps these out of reach of a group path."""
 
@@ -269,10 +326,16 @@ SEPARATION_RULES: tuple[SeparationRule, ...] = (
     _rule(
         "three_administrators",
         "系统管理、安全管理、审计管理三员分立",
-        {"operations.maintenance.write"},
-        {"platform.permissions.grant"},
+        {"operations.maintenance.write", "platform.permissions.configure", "platform.sso.devices"},
+        {"platform.permissions.grant", "platform.permissions.freeze"},
         {"operations.audit.read"},
         anywhere=True,
+    ),
+    _rule(
+        "permission_approval",
+        "授予权限、设置参数与归口审批不相容",
+        {"platform.permissions.grant", "platform.permissions.configure"},
+        {"platform.permissions.approve"},
     ),
 )
 
