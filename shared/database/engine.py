@@ -9,13 +9,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import orjson
 import psycopg
+from psycopg.types.json import set_json_dumps
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from shared.database.session import Row, Session
 from shared.problems import Busy, Conflict, Invalid, Problem
 
 ALL_CAMPUSES = "*"
+
+set_json_dumps(orjson.dumps)
 
 _CONTEXT = (
     "SELECT set_config('his.campus', %(campus)s, true), set_config('his.readable', %(readable)s, true),"
