@@ -16,11 +16,18 @@ WORKERS ?= auto
 PYTEST ?=
 # Patients of the demonstration.
 PATIENTS ?= 500
+# The load test: visits of the whole day, hours replayed, times faster than life, faults (kill-function,
+# restart-database, stop-relay or all).
+VISITS ?= 2000
+BEGINS ?= 07:30
+ENDS ?= 17:30
+SPEED ?= 60
+FAULT ?=
 
 # Debian's names. WeasyPrint draws paper forms with Pango and HarfBuzz, in the Noto fonts; Maven brings Keycloak.
 SYSTEM_PACKAGES := libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-noto-cjk maven
 
-.PHONY: help venv assets system up down status demo test lint format bench lock clean
+.PHONY: help venv assets system up down status demo load test lint format bench lock clean
 
 help:  ## Explain every target
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +86,10 @@ status:  ## Show what runs
 
 demo: venv  ## Play a clinic morning at both campuses through the running hospital
 	@$(BIN)/his demo --patients $(PATIENTS)
+
+load: venv  ## Replay a clinic day with Locust against the running hospital; report in .state/load.html
+	@$(BIN)/locust -f loadtests/locustfile.py --headless --only-summary --html .state/load.html --visits $(VISITS) \
+	  --begins $(BEGINS) --ends $(ENDS) --speed $(SPEED) $(addprefix --fault ,$(FAULT))
 
 test: venv system assets lint  ## Everything the build server runs: lint, freshness of generated files, tests
 	@$(BIN)/his generate --check

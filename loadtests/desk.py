@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import httpx
 
-TRIES = 6
+TRIES = 9
 _AGAIN = {502, 503, 504}
 
 
@@ -78,11 +78,11 @@ class Desk:
             try:
                 answer = self._http.request(method, path, json=body, params=params, headers=headers)
             except httpx.TransportError:
-                time.sleep(0.1 * 2**attempt)
+                time.sleep(min(2.0, 0.1 * 2**attempt))
                 continue
             self._watch(Timing(name, time.perf_counter() - started))
             if answer.status_code in _AGAIN or _still_running(answer):
-                time.sleep(0.1 * 2**attempt)
+                time.sleep(min(2.0, 0.1 * 2**attempt))
                 continue
             if answer.status_code >= 400:
                 raise Refused(answer.status_code, answer.json())

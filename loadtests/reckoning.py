@@ -27,12 +27,16 @@ def reckon(settings: Settings, result: Result) -> int:
     served = sum(tally.served for campus in result.campuses for tally in campus.tallies)
     came = served + sum(sum(tally.refusals.values()) for campus in result.campuses for tally in campus.tallies)
     print(f"\n{came} patients came, {served} were served in {result.seconds:.1f} s.")
-    faults += _events(settings)
-    faults += _integrity(settings)
+    faults += reckon_up(settings)
     for fault in faults[:20]:
         print(f"  wrong: {fault}")
     print("Everything adds up." if not faults else f"{len(faults)} things do not add up.")
     return 1 if faults else 0
+
+
+def reckon_up(settings: Settings) -> list[str]:
+    """What the hospital's own books say afterwards: events delivered, every integrity check."""
+    return [*_events(settings), *_integrity(settings)]
 
 
 def _table(result: Result) -> None:

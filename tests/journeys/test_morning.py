@@ -4,10 +4,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from infra.local.keycloak import Keycloak
+from infra.local.process import until
 from loadtests import demo
 from shared.settings import REPOSITORY, Settings
 from tests.support.hospital import Hospital, cloned_hospital
@@ -24,8 +26,14 @@ def hospital() -> Iterator[Hospital]:
 
 
 @pytest.fixture(scope="module")
-def house(hospital: Hospital, keycloak: Keycloak, monkeypatch_module: pytest.MonkeyPatch) -> Iterator[Settings]:
-    host = HostProcess(hospital.settings, keycloak.url)
+def host(hospital: Hospital, keycloak: Keycloak) -> HostProcess:
+    return HostProcess(hospital.settings, keycloak.url)
+
+
+@pytest.fixture(scope="module")
+def house(
+    hospital: Hospital, host: HostProcess, keycloak: Keycloak, monkeypatch_module: pytest.MonkeyPatch
+) -> Iterator[Settings]:
     settings = Settings(
         **{
             **hospital.settings.model_dump(),
@@ -95,3 +103,30 @@ def test_the_audit_chain_of_the_morning_holds(house: Settings, hospital: Hospita
         database.close()
     assert report.ok, report
     assert {chain.campus_id for chain in report.chains} >= {"hq", "mch"}
+
+
+def test_a_clinic_hour_under_load_with_kills_adds_up(
+    house: Settings, hospital: Hospital, host: HostProcess, tmp_path: Path
+) -> None:
+    """Locust replays the busiest minutes while functions are killed: no cent, number or event is missing or doubled."""
+    options = ["--headless", "--only-summary", "--html", str(tmp_path / "report.html"), "--seed", "11"]
+    options += ["--visits", "680", "--begins", "08:00", "--ends", "08:40", "--speed", "120"]
+    given = {f"HIS_{name.upper()}": str(value) for name, value in house.model_dump().items() if value is not None}
+    visits = "SELECT count(*) FROM outpatient.visits"
+    before = hospital.value(visits)
+    with (tmp_path / "locust.log").open("wb") as log:
+        locust = subprocess.Popen(
+            [sys.executable, "-m", "locust", "-f", "loadtests/locustfile.py", *options],
+            cwd=REPOSITORY,
+            env={**os.environ, **given, "PYTHONPATH": str(REPOSITORY)},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    for served in (10, 40):
+        assert until(lambda served=served: hospital.value(visits) >= before + served, 120.0)
+        host.kill()
+        host.start()
+    verdict = locust.wait(300)
+    assert verdict == 0, (tmp_path / "locust.log").read_text()
+    assert hospital.value(visits) > before + 40
+    assert (tmp_path / "report.html").stat().st_size > 10_000
