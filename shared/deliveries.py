@@ -150,7 +150,8 @@ def handle(app: FunctionApp, delivery: Delivery, runtime: Runtime, device: Actor
         tx.session.execute(WAKE_RELAY)
         return onward
 
-    with span(f"event {app.name}", steps.traceparent):
+    about = {"function": app.name, "campus": delivery.campus, "type": delivery.type}
+    with span(f"event {app.name}", steps.traceparent, delivery.traceparent, **about):
         try:
             onward = steps.step(once)
         except _Done as done:

@@ -41,19 +41,16 @@ Moment = Annotated[
 """A point in time, ISO 8601 with offset; shown in Asia/Shanghai."""
 
 
-# `defer_build`: a validator is built when first used. A process loads the schemas of every module it calls but
-# answers the routes of its own.
-
-
 class Input(BaseModel):
     """A request body: unknown fields are refused, so that a misspelt field never vanishes silently."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class View(BaseModel):
     """An answer: every field is always there (no defaults), so generated clients have no false optionals."""
 
+    # A process loads the answers of every module it calls but gives those of its own routes: built when first used.
     model_config = ConfigDict(frozen=True, from_attributes=True, defer_build=True)
 
 

@@ -9,9 +9,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import Counter, Gauge, Histogram
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import SpanProcessor
 
 _TRACEPARENT = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$")
 
@@ -26,6 +29,8 @@ RETRIES = Counter("his_transaction_retries_total", "Transactions run again after
 IN_FLIGHT = Gauge("his_requests_in_flight", "Requests being worked on")
 
 _current_trace: ContextVar[str] = ContextVar("his_traceparent", default="")
+_unborn: ContextVar[str] = ContextVar("his_unborn_span", default="")
+"""The traceparent whose span is about to be made."""
 
 
 def accept_trace(header: str | None) -> str:
@@ -41,21 +46,35 @@ def trace_id_of(traceparent: str) -> str:
 
 
 @contextmanager
-def span(name: str, traceparent: str, **attributes: str) -> Iterator[None]:
-    """One unit of work under a trace; exported when an OTLP endpoint is configured."""
+def span(name: str, traceparent: str, parent: str | None = None, **attributes: str) -> Iterator[None]:
+    """One unit of work: `traceparent` is its own name (see `accept_trace`), `parent` that of who caused it.
+
+    Exported when an OTLP endpoint is configured. An event carries the traceparent of the request that told it, so that
+    a request and all that followed from it, in whatever process, stand in one trace, each below its cause.
+    """
     token = _current_trace.set(traceparent)
     try:
         if not _exporting():
             yield
             return
         from opentelemetry import trace
+        from opentelemetry.context import Context
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-        context = TraceContextTextMapPropagator().extract({"traceparent": traceparent})
+        context = TraceContextTextMapPropagator().extract({"traceparent": parent}) if parent else Context()
+        _unborn.set(traceparent)
         with trace.get_tracer("his").start_as_current_span(name, context=context, attributes=attributes):
             yield
     finally:
         _current_trace.reset(token)
+
+
+def mark(**attributes: str | int) -> None:
+    """Add what has become known of the current unit of work: campus, status. Never anything personal."""
+    if _exporting():
+        from opentelemetry import trace
+
+        trace.get_current_span().set_attributes(attributes)
 
 
 def current_traceparent() -> str:
@@ -104,12 +123,28 @@ def configure(service: str, level: str = "INFO") -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     if _exporting():
-        from opentelemetry import trace
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-        from opentelemetry.sdk.resources import Resource
-        from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-        provider = TracerProvider(resource=Resource.create({"service.name": service}))
-        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-        trace.set_tracer_provider(provider)
+        export_to(BatchSpanProcessor(OTLPSpanExporter()), service)
+
+
+def export_to(processor: "SpanProcessor", service: str) -> None:
+    """Send spans to a processor. A span's id is the one its traceparent already names to logs and events."""
+    from opentelemetry import trace
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+
+    class OurIds(RandomIdGenerator):
+        def generate_span_id(self) -> int:
+            named, _ = _unborn.get(), _unborn.set("")  # a library's span below ours has an id of its own
+            return int(named[36:52], 16) if named else super().generate_span_id()
+
+        def generate_trace_id(self) -> int:
+            named = _unborn.get()
+            return int(named[3:35], 16) if named else super().generate_trace_id()
+
+    provider = TracerProvider(resource=Resource.create({"service.name": service}), id_generator=OurIds())
+    provider.add_span_processor(processor)
+    trace.set_tracer_provider(provider)
