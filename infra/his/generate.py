@@ -16,6 +16,7 @@ from typing import Any
 
 from events.envelope import PREFIX, Event
 from functions.registry import all_apps
+from infra import observability
 from infra.his import cases, manifests
 from shared.function import DeclaredRoute, FunctionApp
 from shared.identity import posts
@@ -353,4 +354,4 @@ FILES: dict[Path, Callable[[], str]] = {
 def contents() -> dict[Path, str]:
     """Every generated file and what it must hold: made once, a process's declarations do not change."""
     load_everything()
-    return {path: make() for path, make in FILES.items()} | manifests.files()
+    return {path: make() for path, make in FILES.items()} | manifests.files() | observability.files()
