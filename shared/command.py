@@ -57,7 +57,7 @@ class KeyReused(Problem):
 class Edge:
     """How a route is entered: what the caller must hold and what kind of work follows."""
 
-    kind: Literal["command", "query"]
+    kind: Literal["command", "query", "callback"]
     permission: str
     timeouts: Timeouts
 

@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from shared.command import Call, Edge, trace_refusal
-from shared.identity.actor import Actor
+from shared.identity.actor import Actor, system_actor
 from shared.identity.problems import TokenMissing
 from shared.problems import (
     PROBLEM_JSON,
@@ -31,7 +31,7 @@ from shared.problems import (
     Unreadable,
 )
 from shared.runtime import Runtime
-from shared.telemetry import IN_FLIGHT, REQUESTS, accept_trace, span, trace_id_of
+from shared.telemetry import IN_FLIGHT, REQUESTS, accept_trace, mark, span, trace_id_of
 
 log = logging.getLogger("his.http")
 
@@ -59,13 +59,13 @@ class MethodNotAllowed(Problem):
 
 
 class Route(APIRoute):
-    """A route that authorises first. Its endpoint carries an `edge` from @command or @query."""
+    """A route that authorises first. Its endpoint carries an `edge` from @command, @query or @callback."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer = super().get_route_handler()
         edge: Edge | None = getattr(self.endpoint, "edge", None)
         if edge is None:
-            raise TypeError(f"{self.path}: routes of a function are declared with @command or @query")
+            raise TypeError(f"{self.path}: routes of a function are declared with @command, @query or @callback")
         status_code = self.status_code or 200
         label = self.path
 
@@ -75,7 +75,7 @@ class Route(APIRoute):
             campus = ""
             IN_FLIGHT.inc()
             try:
-                with span(f"{request.method} {label}", traceparent):
+                with span(f"{request.method} {label}", traceparent, request.headers.get("traceparent")):
                     try:
                         call = await _enter(request, edge, traceparent, status_code)
                         campus = call.campus
@@ -83,6 +83,7 @@ class Route(APIRoute):
                         response = await answer(request)
                     except Exception as error:
                         response = problem_response(error, traceparent)
+                    mark(function=_function_of(request), campus=campus, status=response.status_code)
             finally:
                 IN_FLIGHT.dec()
             REQUESTS.labels(_function_of(request), label, str(response.status_code), campus).observe(
@@ -103,6 +104,8 @@ class Router(APIRouter):
 
 async def _enter(request: Request, edge: Edge, traceparent: str, status_code: int) -> Call:
     runtime: Runtime = request.app.state.runtime
+    if edge.kind == "callback":
+        return await _enter_callback(request, runtime, traceparent, status_code)
     actor = await authenticate(request, runtime)
     campus = request.headers.get("x-campus", "")
     if not _CAMPUS.match(campus):
@@ -137,6 +140,21 @@ async def _enter(request: Request, edge: Edge, traceparent: str, status_code: in
     if call.body and not request.headers.get("content-type", "").startswith("application/json"):
         raise Unreadable("请以 Content-Type: application/json 提交 JSON 正文。")
     return call
+
+
+async def _enter_callback(request: Request, runtime: Runtime, traceparent: str, status_code: int) -> Call:
+    """A signed message from outside: no token, no campus yet; `shared.callback` finds the campus from the path."""
+    function = _function_of(request)
+    return Call(
+        actor=system_actor(function, ""),
+        campus="",
+        runtime=runtime,
+        function=function,
+        target=f"{request.method} {request.url.path}",
+        traceparent=traceparent,
+        status_code=status_code,
+        body=await limited_body(request, runtime.settings.max_body_bytes),
+    )
 
 
 def _function_of(request: Request) -> str:

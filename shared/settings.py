@@ -47,6 +47,15 @@ class Settings(BaseSettings):
     demo_password: str = ""
     """Initial password of the demonstration staff; empty outside a demonstration."""
 
+    secrets_dir: Path = REPOSITORY / ".state" / "secrets"
+    """Where keys of outside parties lie as files; the database knows their names only."""
+    public_url: str = "http://127.0.0.1:8000"
+    """How payment channels reach this system with their notifications."""
+    wechat_pay_url: str = "https://api.mch.weixin.qq.com"
+    alipay_url: str = "https://openapi.alipay.com/gateway.do"
+    ecny_url: str = ""
+    """Address of the operating bank's e-CNY interface (数字人民币运营机构), by contract."""
+
     state_dir: Path = REPOSITORY / ".state"
     max_body_bytes: int = 1_048_576
     drain_seconds: float = 10.0

@@ -1,46 +1,21 @@
 """Staff accounts: who signs on under which 工号 with which posts, kept equal to what organisation says."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from uuid import UUID
 
 from keycloak import KeycloakAdmin
 from keycloak.exceptions import KeycloakPostError
 
 from shared.identity.keycloak_admin import Report, call
-from shared.identity.realm import Representation
+from shared.identity.people import StaffAccount
+from shared.identity.realm_policies import Representation
 
+__all__ = ["BIND_TOTP", "StaffAccount", "shut_strangers", "sync_staff"]
+
+BIND_TOTP = "CONFIGURE_TOTP"
+"""The realm's own page for binding a dynamic password (动态口令); nobody gets past it without."""
 _CHUNK = 100
 _FEW = 40
 """Up to here accounts are looked up one by one; beyond it reading the whole realm is cheaper."""
-
-
-@dataclass(frozen=True, slots=True)
-class StaffAccount:
-    """One person as organisation knows them.
-
-    staff_no: 工号, the sign-on name (the realm keeps it in lower case), never reused.
-    staff_id: also becomes the account's subject, so a realm rebuilt from nothing knows people by the same id.
-    posts: campus -> post codes held now.
-    enabled: False for a leaver or a suspended person; all sessions end at once.
-    initial_password: set when the account is made and never again; changed at the first sign-on unless told otherwise.
-    """
-
-    staff_no: str
-    name: str
-    staff_id: UUID
-    posts: Mapping[str, Collection[str]] = field(default_factory=dict)
-    enabled: bool = True
-    initial_password: str | None = field(default=None, repr=False)
-    must_change_password: bool = True
-
-    @property
-    def username(self) -> str:
-        return self.staff_no.lower()
-
-    @property
-    def group_paths(self) -> frozenset[str]:
-        return frozenset(f"/{campus}/{post}" for campus, codes in self.posts.items() for post in codes)
 
 
 def sync_staff(admin: KeycloakAdmin, people: Sequence[StaffAccount]) -> Report:
@@ -70,6 +45,33 @@ def sync_staff(admin: KeycloakAdmin, people: Sequence[StaffAccount]) -> Report:
 
 Found = dict[str, tuple[Representation, frozenset[str]]]
 """User name -> the account and the paths of its groups."""
+
+
+def shut_strangers(admin: KeycloakAdmin, people: Sequence[StaffAccount], but: str = "\0") -> Report:
+    """Disable and strip every account that is neither one of these people's nor a patient's.
+
+    Only with everybody who ever worked here as `people`: an account made by hand has no person behind it. `but`: names
+    that begin so are somebody else's business (the sealed emergency accounts).
+    """
+    report = Report()
+    known = {person.username for person in people}
+    for account in call(admin, "get", "users", max=-1, briefRepresentation="false"):
+        attributes = account.get("attributes", {})
+        held = call(admin, "get", f"users/{account['id']}/groups", max=-1) if account["username"] not in known else []
+        if (
+            account["username"] in known
+            or account["username"].startswith(but)
+            or ("patient_ids" in attributes and "staff_id" not in attributes and not held)
+        ):
+            continue
+        for group in held:
+            call(admin, "delete", f"users/{account['id']}/groups/{group['id']}")
+        if account["enabled"] or held:
+            kept = {key: value for key, value in account.items() if key not in ("userProfileMetadata", "access")}
+            call(admin, "put", f"users/{account['id']}", {**kept, "enabled": False})
+            admin.user_logout(account["id"])
+            report.removed.append(f"account {account['username']} without a person")
+    return report
 
 
 def _group_ids(admin: KeycloakAdmin) -> dict[str, str]:
@@ -112,18 +114,25 @@ def _settle(
     groups: Mapping[str, str],
 ) -> None:
     path = f"users/{account['id']}"
+    has = {key: sorted(values) for key, values in account.get("attributes", {}).items()}
+    grants = has.get("grants", []) if person.grants is None else sorted(person.grants)
+    actions = account.get("requiredActions", [])
+    if person.second_factor and not account.get("totp") and BIND_TOTP not in actions:
+        actions = [*actions, BIND_TOTP]
     wanted = {
         "firstName": person.name,
         "enabled": person.enabled,
-        "attributes": {"staff_id": [str(person.staff_id)]},
+        "attributes": {"staff_id": [str(person.staff_id)], **({"grants": grants} if grants else {})},
+        "requiredActions": actions,
     }
-    changed = any(account.get(key) != value for key, value in wanted.items())
+    changed = any((has if key == "attributes" else account.get(key)) != value for key, value in wanted.items())
     if changed:
         kept = {key: value for key, value in account.items() if key not in ("userProfileMetadata", "access")}
         call(admin, "put", path, {**kept, **wanted})
         if account["enabled"] and not person.enabled:
             admin.user_logout(account["id"])
     report.count(f"account {person.staff_no}", changed)
+    report.removed += [f"grant {lost} of {person.staff_no}" for lost in sorted({*has.get("grants", ())} - {*grants})]
     for surplus in sorted(held - person.group_paths):
         call(admin, "delete", f"{path}/groups/{groups[surplus]}")
         report.removed.append(f"post {surplus} of {person.staff_no}")
@@ -154,12 +163,15 @@ def _representation(person: StaffAccount) -> Representation:
         "username": person.username,
         "firstName": person.name,
         "enabled": True,
-        "attributes": {"staff_id": [str(person.staff_id)]},
+        "attributes": {
+            "staff_id": [str(person.staff_id)],
+            **({"grants": list(person.grants)} if person.grants else {}),
+        },
         "groups": sorted(person.group_paths),
-        "requiredActions": [],
+        "requiredActions": [BIND_TOTP] if person.second_factor else [],
     }
     if person.initial_password is not None:
         account["credentials"] = [{"type": "password", "value": person.initial_password}]
         if person.must_change_password:
-            account["requiredActions"] = ["UPDATE_PASSWORD"]
+            account["requiredActions"] = [*account["requiredActions"], "UPDATE_PASSWORD"]
     return account

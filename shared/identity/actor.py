@@ -1,14 +1,16 @@
 """Actor: who acts in a request or event, and what that person, device or function may do where."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Literal
 from uuid import UUID
 
-from shared.identity.posts import PATIENT, consortium_wide_permissions, permissions_of
-from shared.identity.problems import CampusNotAllowed, FreshSignOnRequired, PermissionDenied
+from shared.identity.posts import PATIENT
+from shared.identity.problems import CampusNotAllowed, FreshSignOnRequired, PermissionDenied, SecondFactorRequired
+from shared.identity.rights import CODE, FRESH_SIGN_ON, FRESH_WITHIN, STRONG_METHODS, Grant, Templates
 
 Kind = Literal["staff", "patient", "device", "system"]
 
@@ -27,6 +29,10 @@ class Actor:
     patient_ids: persons of the patient index a patient account is bound to (self and family).
     campus: the one campus of a device or of the system; None for people.
     session_id, client, acr, signed_on_at: the sign-on itself (OpenID Connect `sid`, `azp`, `acr`, `auth_time`).
+    methods: how the person proved to be it (`amr`, RFC 8176); empty after a change of user by badge.
+    asks_second_factor: the realm asks for a second factor of whoever uses a privileged post.
+    templates, grants: what the posts may do now, and single permissions beside them.
+    clock: Unix seconds, for the end of a grant and the age of a sign-on.
     """
 
     kind: Kind
@@ -40,6 +46,11 @@ class Actor:
     client: str | None = None
     acr: str | None = None
     signed_on_at: datetime | None = None
+    methods: frozenset[str] = frozenset()
+    asks_second_factor: bool = False
+    templates: Templates = field(default=CODE, compare=False, repr=False)
+    grants: tuple[Grant, ...] = ()
+    clock: Callable[[], float] = field(default=time.time, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         held = MappingProxyType({campus: frozenset(codes) for campus, codes in self.posts.items() if codes})
@@ -62,7 +73,7 @@ class Actor:
 
         `readable_with` is narrower and to be preferred where the permission is known.
         """
-        if any(consortium_wide_permissions(self.posts_at(campus)) for campus in self.posts):
+        if any(self.templates.consortium_wide(self.posts_at(campus)) for campus in self.posts):
             return ALL_CAMPUSES
         return self.campuses
 
@@ -74,32 +85,56 @@ class Actor:
         """
         if self.kind == "system":
             return self.campuses
-        if any(permission in consortium_wide_permissions(self.posts_at(campus)) for campus in self.posts):
+        if any(permission in self.templates.consortium_wide(self.posts_at(campus)) for campus in self.posts):
             return ALL_CAMPUSES
         return frozenset(campus for campus in self.posts if self.may(permission, campus))
 
     def may(self, permission: str, campus: str) -> bool:
         """Whether the actor may do this while acting at this campus.
 
-        Staff and devices: by the posts held there. Patients: what every patient may, at any campus. The system: all,
-        at its own campus; what calls it was decided when the code was written.
+        Staff and devices: by the posts held there, staff also by single grants there. Patients: what every patient
+        may, at any campus. The system: all, at its own campus; what calls it was decided when the code was written.
         """
         held = self.posts.get(campus)
         if held:
-            return permission in permissions_of(held)
+            return permission in self.templates.permissions_of(held) or self._granted(permission, campus)
         if self.kind == "patient":
             return permission in PATIENT.permissions
         return self.kind == "system" and campus == self.campus
 
     def require(self, permission: str, campus: str) -> None:
-        """Refuse with CampusNotAllowed (no post at that campus) or PermissionDenied (a post without this right)."""
+        """Refuse with CampusNotAllowed (no post at that campus) or PermissionDenied (a post without this right).
+
+        A right of a privileged post then asks for a second factor (SecondFactorRequired), and what FRESH_SIGN_ON lists
+        for a sign-on of the last minutes (FreshSignOnRequired).
+        """
         if self.may(permission, campus):
+            if self.kind == "staff":
+                self._require_proof(permission, campus)
             return
         if self.kind != "patient" and campus not in self.campuses:
             raise CampusNotAllowed("您在该院区当前没有任职或派驻，请切换到有岗位的院区再办理。", campus=campus)
         raise PermissionDenied("您的岗位没有办理此业务的权限，如工作需要请向科室负责人申请。", permission=permission)
 
-    def require_fresh_sign_on(self, now: datetime, within: timedelta = timedelta(minutes=5)) -> None:
+    def _granted(self, permission: str, campus: str) -> bool:
+        return bool(self.grants) and any(
+            grant.permission == permission and grant.campus == campus and self.clock() < grant.until
+            for grant in self.grants
+        )
+
+    def _require_proof(self, permission: str, campus: str) -> None:
+        if (
+            self.asks_second_factor
+            and self.methods.isdisjoint(STRONG_METHODS)
+            and permission not in self.templates.ordinary(self.posts_at(campus))
+        ):
+            raise SecondFactorRequired(
+                "该业务属于特权岗位，须用密码加动态口令登录。请退出后重新登录；尚未绑定动态口令的，登录时按页面提示绑定。"
+            )
+        if permission in FRESH_SIGN_ON:
+            self.require_fresh_sign_on(datetime.fromtimestamp(self.clock(), UTC))
+
+    def require_fresh_sign_on(self, now: datetime, within: timedelta = FRESH_WITHIN) -> None:
         """Ask for the password again (再认证) unless the person signed on within the last minutes.
 
         Before refund approval, break-glass, export and signing of narcotics. Raises FreshSignOnRequired.

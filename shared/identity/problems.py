@@ -53,6 +53,15 @@ class FreshSignOnRequired(Unauthenticated):
     }
 
 
+class SecondFactorRequired(Problem):
+    """A privileged post was used on a sign-on by password alone (GB/T 22239-2019, 8.1.4.1 d)."""
+
+    status = 403
+    code = "second_factor_required"
+    title = "需要双因素登录"
+    traced = True
+
+
 class PermissionDenied(Problem):
     status = 403
     code = "permission_denied"

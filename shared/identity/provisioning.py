@@ -13,7 +13,8 @@ from keycloak.exceptions import KeycloakGetError
 
 from shared.identity import realm as declared
 from shared.identity.keycloak_admin import Report, call
-from shared.identity.realm import POST_PREFIX, SCOPE, STOCK_CLIENTS, STOCK_ROLES, RealmDeclaration, Representation
+from shared.identity.realm import POST_PREFIX, SCOPE, STOCK_CLIENTS, STOCK_ROLES, RealmDeclaration
+from shared.identity.realm_policies import METHODS, SIGN_ON_STEPS, Representation, user_profile
 
 _FINGERPRINT = "his.declaration"
 _KEPT_APART = {"protocolMappers", "defaultClientScopes", "optionalClientScopes"}
@@ -69,12 +70,14 @@ class _Run:
         attributes, fingerprint = self._state.get("attributes", {}), self.declaration.fingerprint()
         self._realm_settings()
         self._user_profile()
+        self._sign_on()
         self._client_scope()
         self._clients()
         self._roles()
         self._groups()
         self._administrators()
         self._strange_roles()
+        self._direct_roles()
         if attributes.get(_FINGERPRINT) == fingerprint:
             self.report.drift = tuple(self.report.changes)
         else:  # written last: a run that broke off is no drift
@@ -95,11 +98,39 @@ class _Run:
         self.report.count("realm settings", changed)
 
     def _user_profile(self) -> None:
-        wanted = declared.user_profile()
+        wanted = user_profile()
         changed = bool(wanted != self.admin.get_realm_users_profile())
         if changed:
             self.admin.update_realm_users_profile(wanted)
         self.report.count("user profile", changed)
+
+    def _sign_on(self) -> None:
+        """The steps of the sign-on flow, and what each puts into `amr`."""
+        lifespan = str(declared.settings(self.declaration)["ssoSessionMaxLifespan"])
+        for step in call(self.admin, "get", "authentication/flows/browser/executions"):
+            provider = step.get("providerId", step["displayName"])
+            wanted = SIGN_ON_STEPS.get(provider, step["requirement"])
+            changed = wanted != step["requirement"]
+            if changed:
+                call(self.admin, "put", "authentication/flows/browser/executions", {**step, "requirement": wanted})
+            if provider in METHODS:
+                reference = {
+                    "default.reference.value": METHODS[provider],
+                    "default.reference.maxAge": lifespan,
+                }
+                changed |= self._configured(step, f"his {METHODS[provider]}", reference)
+            self.report.count(f"sign-on step {provider}", changed)
+
+    def _configured(self, step: Representation, alias: str, config: Representation) -> bool:
+        known = step.get("authenticationConfig")
+        body = {"alias": alias, "config": config}
+        if known is None:
+            call(self.admin, "post", f"authentication/executions/{step['id']}/config", body)
+            return True
+        if not _differs(body, call(self.admin, "get", f"authentication/config/{known}")):
+            return False
+        call(self.admin, "put", f"authentication/config/{known}", {**body, "id": known})
+        return True
 
     def _client_scope(self) -> None:
         wanted = declared.client_scope(self.declaration)
@@ -313,6 +344,16 @@ class _Run:
             for user in self.admin.get_client_role_members(client, name):
                 self.admin.delete_client_roles_of_user(user["id"], client, [self._named("realm-management", name)])
                 self.report.removed.append(f"realm-management role {name} of {user['username']}")
+
+    def _direct_roles(self) -> None:
+        """Nobody holds a role of ours but by a post's group: what was given to a person by hand is taken back."""
+        client = self._client_ids()[self.declaration.audience]
+        for name in sorted(declared.roles(self.declaration)):
+            for user in self.admin.get_client_role_members(client, name):
+                self.admin.delete_client_roles_of_user(
+                    user["id"], client, [self._named(self.declaration.audience, name)]
+                )
+                self.report.removed.append(f"client role {name} of {user['username']}")
 
 
 def _paths(campus: str, posts: Collection[str]) -> list[str]:

@@ -7,30 +7,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.identity.posts import DEVICES, PERMISSIONS, POSTS, Post
-
-Representation = dict[str, Any]
+from shared.identity.realm_policies import METHODS, PASSWORD_POLICY, SIGN_ON_STEPS, Representation, user_profile
+from shared.identity.rights import claim_of
 
 SCOPE = "his"
 """The one client scope that puts our claims into tokens; the stock scopes are left out to keep tokens small."""
 
 POST_PREFIX = "post:"
 
-# 3 of the 4 classes of characters; the identity server only knows minimum counts of each.
-_THREE_CLASSES = (
-    r"^(?:(?=.*[a-z])(?=.*[A-Z])(?=.*\d)|(?=.*[a-z])(?=.*[A-Z])(?=.*[^a-zA-Z\d])"
-    r"|(?=.*[a-z])(?=.*\d)(?=.*[^a-zA-Z\d])|(?=.*[A-Z])(?=.*\d)(?=.*[^a-zA-Z\d])).*$"
-)
-PASSWORD_POLICY = " and ".join(
-    (
-        "length(10)",
-        f"regexPattern({_THREE_CLASSES})",
-        "notUsername(undefined)",
-        "notContainsUsername(undefined)",
-        "passwordHistory(5)",
-        "forceExpiredPasswordChange(180)",
-        "hashAlgorithm(argon2)",
-    )
-)
+PATIENT_CLIENT = "his-patient"
+PATIENT_REDIRECT_URI = "https://patient.invalid/"
+"""Where a session opened for a patient is handed over: only its code is read, nothing listens there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +28,30 @@ class DeviceDeclaration:
     campus: str
     kind: str
     title: str
+    generation: int = 1
+    """Counts up with each new secret; two generations stand side by side while the device is given the new one."""
 
     @property
     def client_id(self) -> str:
-        return f"device-{self.campus}-{self.code}"
+        later = "" if self.generation == 1 else f"-g{self.generation}"
+        return f"device-{self.campus}-{self.code}{later}"
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerDeclaration:
+    """A program of another maker that signs its users on here (第三方系统): it learns who they are and nothing more.
+
+    backchannel_logout_url: where the realm tells it that a session has ended.
+    """
+
+    code: str
+    title: str
+    redirect_uris: tuple[str, ...]
+    backchannel_logout_url: str = ""
+
+    @property
+    def client_id(self) -> str:
+        return f"partner-{self.code}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,10 @@ class RealmDeclaration:
 
     campuses: codes of the open campuses; each becomes a group with one group per post beneath.
     web_redirect_uris: where the staff workstation may receive its sign-on.
+    patient_redirect_uri: where sessions opened for patients are handed over; nothing listens there.
+    second_factor: privileged posts need one; who holds such a post binds it at the first sign-on. Without, the realm is
+    for demonstration.
+    templates: post -> permissions in force where the hospital has published others than the code's.
     """
 
     campuses: tuple[str, ...]
@@ -64,6 +75,11 @@ class RealmDeclaration:
     permissions: Mapping[str, str] = field(default_factory=lambda: PERMISSIONS)
     posts: Mapping[str, Post] = field(default_factory=lambda: POSTS)
     devices: tuple[DeviceDeclaration, ...] = ()
+    partners: tuple[PartnerDeclaration, ...] = ()
+    patient_client: str = PATIENT_CLIENT
+    patient_redirect_uri: str = PATIENT_REDIRECT_URI
+    second_factor: bool = False
+    templates: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.campuses:  # would take every post from everybody
@@ -73,12 +89,16 @@ class RealmDeclaration:
         if strangers := {device.campus for device in self.devices} - set(self.campuses):
             raise ValueError(f"devices of undeclared campuses: {sorted(strangers)}")
         asked = {permission for post in self.posts.values() for permission in post.permissions}
+        asked.update(*self.templates.values())
         if missing := asked - set(self.permissions):
             raise ValueError(f"posts with undeclared permissions: {sorted(missing)}")
+        if unknown := self.templates.keys() - self.posts.keys():
+            raise ValueError(f"templates of unknown posts: {sorted(unknown)}")
 
     def fingerprint(self) -> str:
         """Changes when the declaration changes: tells a new release from something changed by hand."""
         everything = [settings(self), user_profile(), client_scope(self), clients(self), roles(self), groups(self)]
+        everything += [SIGN_ON_STEPS, METHODS]
         return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
 
 
@@ -106,6 +126,12 @@ def settings(declaration: RealmDeclaration) -> Representation:
         "revokeRefreshToken": True,
         "refreshTokenMaxReuse": 0,
         "passwordPolicy": PASSWORD_POLICY,
+        "otpPolicyType": "totp",
+        "otpPolicyAlgorithm": "HmacSHA256",
+        "otpPolicyDigits": 6,
+        "otpPolicyPeriod": 30,
+        "otpPolicyLookAheadWindow": 1,
+        "otpPolicyCodeReusable": False,
         "bruteForceProtected": True,
         "bruteForceStrategy": "MULTIPLE",  # 15 min after 5 failures, 30 after 10, ... up to 4 hours
         "permanentLockout": False,
@@ -125,55 +151,8 @@ def settings(declaration: RealmDeclaration) -> Representation:
     }
 
 
-def user_profile() -> Representation:
-    """Attributes of an account. Only administrators set them; what is not listed can't be stored."""
-    admin_only = {"view": ["admin"], "edit": ["admin"]}
-
-    def attribute(name: str, title: str, validations: Representation, **more: Any) -> Representation:
-        return {
-            "name": name,
-            "displayName": title,
-            "validations": validations,
-            "permissions": {"view": ["admin", "user"], "edit": ["admin"]},
-            "multivalued": False,
-            **more,
-        }
-
-    return {
-        "attributes": [
-            attribute(
-                "username",
-                "工号",
-                {
-                    "length": {"min": 2, "max": 255},
-                    "username-prohibited-characters": {},
-                    "up-username-not-idn-homograph": {},
-                },
-            ),
-            attribute("email", "电子邮箱", {"email": {}, "length": {"max": 255}}),
-            attribute(
-                "firstName",
-                "姓名",
-                {"length": {"max": 255}, "person-name-prohibited-characters": {}},
-                required={"roles": ["admin", "user"]},
-            ),
-            attribute("staff_id", "职工标识", {"length": {"min": 36, "max": 36}}, permissions=admin_only),
-            attribute(
-                "patient_ids", "患者标识", {"length": {"min": 36, "max": 36}}, permissions=admin_only, multivalued=True
-            ),
-        ],
-        "groups": [
-            {
-                "name": "user-metadata",
-                "displayHeader": "User metadata",
-                "displayDescription": "Attributes, which refer to user metadata",
-            }
-        ],
-    }
-
-
 def client_scope(declaration: RealmDeclaration) -> Representation:
-    """The claims of an access token: sub, aud, name, staff_id, posts, patient_ids, acr, auth_time. No role lists."""
+    """The claims of an access token: who, which posts and grants, how signed on. No role lists."""
     access = {"access.token.claim": "true", "introspection.token.claim": "true"}
     both = {**access, "id.token.claim": "true"}
     access_only = {**access, "id.token.claim": "false", "userinfo.token.claim": "false"}
@@ -182,6 +161,10 @@ def client_scope(declaration: RealmDeclaration) -> Representation:
         config = {"user.attribute": name, "claim.name": claim, "jsonType.label": "String", **more}
         return _mapper(claim, "oidc-usermodel-attribute-mapper", config)
 
+    published = claim_of(declaration.templates)
+    more = [_hardcoded("second_factor", "privileged")] if declaration.second_factor else []
+    if published:
+        more.append(_hardcoded("templates", json.dumps(published, sort_keys=True), kind="JSON"))
     return {
         "name": SCOPE,
         "description": "Claims of the hospital information system",
@@ -204,15 +187,18 @@ def client_scope(declaration: RealmDeclaration) -> Representation:
             attribute("firstName", "name", {**both, "userinfo.token.claim": "true"}),
             attribute("staff_id", "staff_id", access_only),
             attribute("patient_ids", "patient_ids", {**access_only, "multivalued": "true"}),
+            attribute("grants", "grants", {**access_only, "multivalued": "true"}),
+            _mapper("amr", "oidc-amr-mapper", both),
             _mapper(
                 "posts", "oidc-group-membership-mapper", {"claim.name": "posts", "full.path": "true", **access_only}
             ),
+            *more,
         ],
     }
 
 
 def clients(declaration: RealmDeclaration) -> list[Representation]:
-    """The audience (accepts tokens, asks for none), the staff workstation, the devices; no password grant anywhere."""
+    """The audience (accepts tokens, asks for none), workstation, patients, devices, partners; no password grant."""
     audience = _client(declaration.audience, "业务函数", defaultClientScopes=[], bearerOnly=True)
     web = _client(
         declaration.web_client,
@@ -232,7 +218,40 @@ def clients(declaration: RealmDeclaration) -> list[Representation]:
         )
         for device in declaration.devices
     ]
-    return [audience, web, *devices]
+    patients = _client(
+        declaration.patient_client,
+        "患者小程序",
+        publicClient=True,
+        standardFlowEnabled=True,
+        redirectUris=[declaration.patient_redirect_uri],
+        attributes={"pkce.code.challenge.method": "S256", **_NO_SIDE_DOORS},
+    )
+    return [audience, web, patients, *devices, *(_partner(partner) for partner in declaration.partners)]
+
+
+def _partner(partner: PartnerDeclaration) -> Representation:
+    shown = {"access.token.claim": "true", "id.token.claim": "true", "userinfo.token.claim": "true"}
+
+    def attribute(name: str, claim: str) -> Representation:
+        config = {"user.attribute": name, "claim.name": claim, "jsonType.label": "String", **shown}
+        return _mapper(claim, "oidc-usermodel-attribute-mapper", config)
+
+    logout = {"backchannel.logout.session.required": "true", "backchannel.logout.revoke.offline.tokens": "true"}
+    if partner.backchannel_logout_url:
+        logout["backchannel.logout.url"] = partner.backchannel_logout_url
+    return _client(
+        partner.client_id,
+        partner.title,
+        standardFlowEnabled=True,
+        redirectUris=sorted(partner.redirect_uris),
+        defaultClientScopes=[],
+        attributes={"pkce.code.challenge.method": "S256", "post.logout.redirect.uris": "+", **logout, **_NO_SIDE_DOORS},
+        protocolMappers=[
+            _mapper("sub", "oidc-sub-mapper", {"access.token.claim": "true", "introspection.token.claim": "true"}),
+            attribute("username", "preferred_username"),
+            attribute("firstName", "name"),
+        ],
+    )
 
 
 STOCK_CLIENTS: Mapping[str, Representation] = {
@@ -254,7 +273,9 @@ def roles(declaration: RealmDeclaration) -> dict[str, Representation]:
             "name": f"{POST_PREFIX}{post.code}",
             "description": post.title,
             "composite": True,
-            "composites": {"client": {declaration.audience: sorted(post.permissions)}},
+            "composites": {
+                "client": {declaration.audience: sorted(declaration.templates.get(post.code, post.permissions))}
+            },
         }
         for post in declaration.posts.values()
     }
@@ -308,8 +329,8 @@ def _client(client_id: str, title: str, **more: Any) -> Representation:
     }
 
 
-def _hardcoded(claim: str, value: str) -> Representation:
-    config = {"claim.name": claim, "claim.value": value, "jsonType.label": "String", "access.token.claim": "true"}
+def _hardcoded(claim: str, value: str, kind: str = "String") -> Representation:
+    config = {"claim.name": claim, "claim.value": value, "jsonType.label": kind, "access.token.claim": "true"}
     return _mapper(claim, "oidc-hardcoded-claim-mapper", config)
 
 

@@ -17,6 +17,7 @@ from shared.identity.denied import DenyList, InMemoryDenyList
 from shared.identity.keys import Fetch, SigningKeys, http_fetch
 from shared.identity.posts import DEVICES
 from shared.identity.problems import SubjectDenied, TokenExpired, TokenInvalid, TokenMissing
+from shared.identity.rights import MAX_GRANTS, Grant, Templates, grant_of, templates_of
 
 MAX_TOKEN_BYTES = 8192
 """Twice what the largest person needs. Longer ones are refused unread."""
@@ -134,7 +135,7 @@ class TokenVerifier:
             raise TokenInvalid("登录凭证尚未生效，请校准本机时间后重新登录。")
         if now >= expires_at:
             raise TokenExpired("登录已过期，请重新登录。")
-        actor = actor_of(claims)
+        actor = actor_of(claims, self._clock)
         return _Verified(actor, issued_at, min(expires_at, now + self._remember_seconds))
 
     def _keep(self, digest: bytes, verified: _Verified) -> None:
@@ -153,7 +154,7 @@ def bearer_token(authorization: str | None) -> str:
     return token.strip()
 
 
-def actor_of(claims: Mapping[str, Any]) -> Actor:
+def actor_of(claims: Mapping[str, Any], clock: Callable[[], float] = time.time) -> Actor:
     """Read verified claims into an Actor. Raises TokenInvalid for any shape but ours.
 
     Exactly one of `staff_id`, `patient_ids` and `device` says of which kind the account is.
@@ -172,7 +173,16 @@ def actor_of(claims: Mapping[str, Any]) -> Actor:
     }
     if kinds == ["staff_id"]:
         return Actor(
-            kind="staff", name=_text(claims, "name"), staff_id=_uuid(claims["staff_id"]), posts=_posts(claims), **common
+            kind="staff",
+            name=_text(claims, "name"),
+            staff_id=_uuid(claims["staff_id"]),
+            posts=_posts(claims),
+            methods=frozenset(_texts(claims, "amr")) if "amr" in claims else frozenset(),
+            asks_second_factor="second_factor" in claims,
+            grants=_grants(claims),
+            templates=_templates(claims),
+            clock=clock,
+            **common,
         )
     if claims.get("posts"):
         raise _unreadable()
@@ -195,6 +205,23 @@ def _posts(claims: Mapping[str, Any]) -> dict[str, frozenset[str]]:
             raise _unreadable()
         held.setdefault(match[1], set()).add(match[2])
     return {campus: frozenset(codes) for campus, codes in held.items()}
+
+
+def _grants(claims: Mapping[str, Any]) -> tuple[Grant, ...]:
+    texts = _texts(claims, "grants") if "grants" in claims else []
+    if len(texts) > MAX_GRANTS:
+        raise _unreadable()
+    try:
+        return tuple(grant_of(text) for text in texts)
+    except ValueError as error:
+        raise _unreadable() from error
+
+
+def _templates(claims: Mapping[str, Any]) -> Templates:
+    try:
+        return templates_of(claims.get("templates"))
+    except ValueError as error:
+        raise _unreadable() from error
 
 
 def _text(claims: Mapping[str, Any], name: str) -> str:

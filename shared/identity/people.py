@@ -1,0 +1,37 @@
+"""A member of staff as the realm has to know them."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class StaffAccount:
+    """One person as organisation knows them.
+
+    staff_no: 工号, the sign-on name (the realm keeps it in lower case), never reused.
+    staff_id: also becomes the account's subject, so a realm rebuilt from nothing knows people by the same id.
+    posts: campus -> post codes held now.
+    enabled: False for a leaver or a suspended person; all sessions end at once.
+    grants: single grants in force (单项授权) as the token carries them; None leaves them as they are.
+    second_factor: has to bind a dynamic password at the next sign-on unless one is bound.
+    initial_password: set when the account is made and never again; changed at the first sign-on unless told otherwise.
+    """
+
+    staff_no: str
+    name: str
+    staff_id: UUID
+    posts: Mapping[str, Collection[str]] = field(default_factory=dict)
+    enabled: bool = True
+    grants: tuple[str, ...] | None = None
+    second_factor: bool = False
+    initial_password: str | None = field(default=None, repr=False)
+    must_change_password: bool = True
+
+    @property
+    def username(self) -> str:
+        return self.staff_no.lower()
+
+    @property
+    def group_paths(self) -> frozenset[str]:
+        return frozenset(f"/{campus}/{post}" for campus, codes in self.posts.items() for post in codes)
