@@ -10,6 +10,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
+# The last state of the archived community repository.
+MINIO_VERSION := v0.0.0-20260212201848-7aac2a2c5b7c
 # Tests at once: auto is one per core, 0 runs them in this process.
 WORKERS ?= auto
 # More arguments for the tests, for example: make test PYTEST="tests/payments -x"
@@ -27,10 +29,10 @@ FAULT ?=
 # Debian's names. WeasyPrint draws paper forms with Pango and HarfBuzz, in the Noto fonts; Maven brings Keycloak.
 SYSTEM_PACKAGES := libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-noto-cjk maven
 
-.PHONY: help venv assets system up down status demo load test lint format bench lock clean
+.PHONY: help venv assets system up down status demo load test lint format bench lock clean minio conformance-minio
 
 help:  ## Explain every target
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: $(VENV)/.synced  ## Make the virtual environment of the lock file; quick when nothing changed
 
@@ -95,6 +97,15 @@ test: venv system assets lint  ## Everything the build server runs: lint, freshn
 	@$(BIN)/his generate --check
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(PYTEST)
 
+minio: .state/bin/minio  ## Build MinIO, the data centre's object store, from its Go module (some minutes)
+
+.state/bin/minio:
+	@command -v go >/dev/null || { echo "Go is needed to build MinIO." >&2; exit 1; }
+	GOBIN=$(CURDIR)/.state/bin go install github.com/minio/minio@$(MINIO_VERSION)
+
+conformance-minio: venv minio  ## The object store's tests against MinIO instead of SeaweedFS
+	@HIS_TEST_S3=minio $(BIN)/pytest -q tests/shared/test_storage.py tests/shared/test_storage_upkeep.py
+
 lint: venv  ## Format, lint, types, imports between packages
 	@$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -118,3 +129,5 @@ clean:  ## End everything and remove all its data and every cache (keeps .venv)
 	@if [ -x $(BIN)/his ]; then $(BIN)/his down --erase; fi
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+include infra/cluster/cluster.mk

@@ -6,12 +6,10 @@ from sqlalchemy.pool import NullPool
 
 from functions.registry import metadata
 
-SCHEMAS = {"kernel", "organisation", "catalogue", "patients", "outpatient", "payments", "operations"}
-
 
 def include_name(name, kind, parents):
-    """Only our schemas: extensions and other tenants of the database are not ours to compare."""
-    return name in SCHEMAS if kind == "schema" else True
+    """Only schemas our tables live in: extensions and other tenants of the database are not ours to compare."""
+    return name in {table.schema for table in metadata().tables.values()} if kind == "schema" else True
 
 
 def sqlalchemy_url(url: str) -> str:

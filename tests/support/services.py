@@ -16,6 +16,7 @@ from pathlib import Path
 import psycopg
 
 from infra.local.keycloak import Keycloak
+from infra.local.minio_server import MinioServer
 from infra.local.postgres import Postgres
 from infra.local.storage import Storage
 from infra.migrations import upgrade
@@ -84,10 +85,15 @@ def _migrate_template(server: Postgres) -> None:
 
 
 def object_store() -> Storage:
-    """The S3 server of the run, running."""
-    server = Storage(STATE, port_of("storage"))
+    """The S3 server of the run, running: SeaweedFS, or MinIO with HIS_TEST_S3=minio (`make conformance-minio`)."""
+    server = _stores()[os.environ.get("HIS_TEST_S3", "seaweedfs")]
     server.start()
     return server
+
+
+def _stores() -> dict[str, Storage]:
+    port = port_of("storage")
+    return {"seaweedfs": Storage(STATE, port), "minio": MinioServer(STATE, port)}
 
 
 def keycloak() -> Keycloak:
@@ -118,7 +124,7 @@ class Run:
 
 def stop_all() -> None:
     """End every server of the tests."""
-    for server in (Keycloak(STATE, port_of("keycloak")), Storage(STATE, port_of("storage"))):
+    for server in (Keycloak(STATE, port_of("keycloak")), *_stores().values()):
         if server.home.exists():
             server.stop()
     if (STATE / "postgres").exists():
