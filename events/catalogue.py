@@ -1,6 +1,6 @@
 """Events of the catalogue area."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -49,3 +49,94 @@ class PricesBatchPublished(Event, type="catalogue.prices.prices_batch_published"
     items: int
     prices: int
     effective_at: datetime
+
+
+class PriceCorrected(Event, type="catalogue.prices.price_corrected", subject="item_id"):
+    """A wrong price was put right (更正). Lines charged at `wrong_version_id` in `[affected_from, affected_to)` were
+    wrong: billing lists them by that version for refund or waiver. Open lines follow the new price by themselves."""
+
+    correction_id: UUID
+    item_id: UUID
+    code: str
+    wrong_version_id: UUID
+    right_version_id: UUID | None
+    """The version in force since; null when the wrong one had already ended."""
+    wrong_price: Decimal
+    right_price: Decimal
+    affected_from: datetime
+    affected_to: datetime
+    campus_code: str | None
+    """Null for the price of all campuses of the level."""
+
+
+class PackageChanged(Event, type="catalogue.prices.package_changed", subject="package_code"):
+    """A package (收费套餐) consists of other members from a moment on, or can no longer be used because one stopped."""
+
+    package_code: str
+    package_version_id: UUID | None
+    effective_at: datetime
+    usable: bool
+
+
+class MappingChanged(Event, type="catalogue.prices.mapping_changed", subject="item_code"):
+    """An item is mapped (对照) to another code of a scheme from a moment on. Insurance uploads by it."""
+
+    item_code: str
+    scheme: str
+    target: str
+    effective_at: datetime
+
+
+class FindingOpened(Event, type="catalogue.prices.finding_opened", subject="finding_id"):
+    """A monitoring rule found something in a day's charges. The executing department answers within seven days."""
+
+    finding_id: UUID
+    rule_id: UUID
+    item_code: str
+    charge_ids: list[UUID]
+    unit_id: UUID | None
+    amount: Decimal
+    due_on: date
+
+
+class CodeSystemPublished(Event, type="catalogue.codes.code_system_published", subject="system"):
+    """A version of a code system was published and is in force from a moment on. Reports and the lake follow it."""
+
+    system: str
+    version_id: UUID
+    label: str
+    codes: int
+    effective_from: datetime
+
+
+class CodeWithdrawn(Event, type="catalogue.codes.code_withdrawn", subject="system"):
+    """A code can no longer be chosen from a moment on; records that carry it stay as they are."""
+
+    system: str
+    code: str
+    withdrawn_from: datetime
+    successor: str | None
+
+
+class CodeMappingPublished(Event, type="catalogue.codes.mapping_published", subject="from_system"):
+    """Codes of one system are mapped to another's (对照) since a moment; so many rows at once."""
+
+    from_system: str
+    to_system: str
+    rows: int
+    effective_at: datetime
+
+
+class LabItemChanged(Event, type="catalogue.codes.lab_item_changed", subject="code"):
+    """A laboratory item or its reference ranges changed."""
+
+    code: str
+    version: int
+
+
+class BindingChanged(Event, type="catalogue.codes.binding_changed", subject="field"):
+    """A field of the data model takes its values from another system, or must take them now."""
+
+    field: str
+    system: str
+    strength: str

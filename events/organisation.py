@@ -116,3 +116,110 @@ class SecondmentEnded(Event, type="organisation.structure.secondment_ended", sub
     home_campus: str
     receiving_campus: str
     ended_at: datetime
+
+
+class BedChanged(Event, type="organisation.structure.bed_changed", subject="bed_id"):
+    """A bed (病床) was created, changed, put out of service, back in service or retired. Admission redraws its map."""
+
+    bed_id: UUID
+    campus_code: str
+    ward_id: UUID
+    change: str
+    """created, changed, out_of_service, in_service, retired."""
+    open: bool
+    """Whether it counts as an open bed (开放床位) from then on."""
+    effective_at: datetime
+
+
+class LicenceExpiring(Event, type="organisation.structure.licence_expiring", subject="staff_id"):
+    """A licence ends soon: told once at 90, 60, 30 and 7 days. Personnel reminds the person."""
+
+    licence_id: UUID
+    staff_id: UUID
+    campus_code: str
+    kind: str
+    expires_on: date
+    """Its last day."""
+    days_left: int
+
+
+class LicenceExpired(Event, type="organisation.structure.licence_expired", subject="staff_id"):
+    """A licence is over since 00:00; privileges that rest on it alone are not to be used. Schedules stop."""
+
+    licence_id: UUID
+    staff_id: UUID
+    campus_code: str
+    kind: str
+    expired_on: date
+    """Its last day."""
+    privilege_ids: list[UUID]
+    """Privileges without a valid licence from now on."""
+
+
+class PrivilegeGranted(Event, type="organisation.structure.privilege_granted", subject="staff_id"):
+    """A clinical privilege was granted, or counts again after a suspension (`resumed`)."""
+
+    privilege_id: UUID
+    staff_id: UUID
+    kind: str
+    level: int
+    campuses: list[str]
+    valid_from: datetime
+    valid_to: datetime | None
+    resumed: bool
+
+
+class PrivilegeSuspended(Event, type="organisation.structure.privilege_suspended", subject="staff_id"):
+    """A clinical privilege is not to be used from a moment on: by decision, or because its licence is over."""
+
+    privilege_id: UUID
+    staff_id: UUID
+    kind: str
+    level: int
+    campuses: list[str]
+    cause: str
+    """decision, licence_expired."""
+    suspended_from: datetime
+
+
+class PrivilegeRevoked(Event, type="organisation.structure.privilege_revoked", subject="staff_id"):
+    """A clinical privilege was taken back or its holder left. Later sessions and operations are looked at again."""
+
+    privilege_id: UUID
+    staff_id: UUID
+    kind: str
+    level: int
+    campuses: list[str]
+    revoked_at: datetime
+
+
+class DelegationStarted(Event, type="organisation.structure.delegation_started", subject="staff_id"):
+    """A delegation (代班) is in force: the person holds the post of the unit for some days."""
+
+    delegation_id: UUID
+    staff_id: UUID
+    campus_code: str
+    unit_id: UUID
+    post: str
+    valid_from: datetime
+    valid_to: datetime
+
+
+class DelegationEnded(Event, type="organisation.structure.delegation_ended", subject="staff_id"):
+    """A delegation is over."""
+
+    delegation_id: UUID
+    staff_id: UUID
+    campus_code: str
+    unit_id: UUID
+    post: str
+    ended_at: datetime
+
+
+class CalendarChanged(Event, type="organisation.structure.calendar_changed", subject="campus_code"):
+    """Days of the calendar changed. The schedule lists sessions that now fall on closed days."""
+
+    campus_code: str
+    everywhere: bool
+    """Entered by the head hospital for every campus."""
+    days: list[date]

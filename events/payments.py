@@ -121,7 +121,10 @@ class RefundRequested(Event, type="payments.billing.refund_requested", subject="
 
 
 class ChargesRefunded(Event, type="payments.billing.charges_refunded", subject="settlement_id"):
-    """Lines or parts of lines were given back (退费完成): executing modules must not do what was refunded."""
+    """Lines or parts of lines were given back (退费完成): executing modules must not do what was refunded.
+
+    Of an insured settlement `payments` is empty: the money follows in `settlement_replaced`.
+    """
 
     refund_id: UUID
     refund_no: str
@@ -135,6 +138,27 @@ class ChargesRefunded(Event, type="payments.billing.charges_refunded", subject="
     lines: list[RefundedLine]
     reason_code: str
     refunded_at: datetime
+
+
+class SettlementReplaced(Event, type="payments.billing.settlement_replaced", subject="old_settlement_id"):
+    """An insured settlement was reversed whole and what remains of it settled anew (部分退费重新结算); finance books both.
+
+    Lines that stay paid are not announced again. `returned` is what really went back by each means, negative where the
+    new settlement took more; together it is what the refunded lines were worth.
+    """
+
+    old_settlement_id: UUID
+    old_settlement_no: str
+    new_settlement_id: UUID
+    new_settlement_no: str
+    refund_id: UUID
+    patient_id: UUID
+    business_day: date
+    old_total: Decimal
+    """What the old settlement was worth after the refunded lines."""
+    new_total: Decimal
+    returned: list[Payment]
+    replaced_at: datetime
 
 
 class ReceiptIssued(Event, type="payments.billing.receipt_issued", subject="settlement_id"):

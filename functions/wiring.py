@@ -6,6 +6,7 @@ ANSWERS: dict[str, tuple[str, ...]] = {
         "functions.outpatient.schedule.gates:answer_before_close_unit",
         "functions.payments.billing.gates:answer_before_close_unit",
     ),
+    "organisation/structure: before_empty_bed": (),
     "outpatient/registration: before_register": (),
     "outpatient/schedule: before_publish": (),
     "patients/index: before_merge": ("functions.payments.billing.gates:answer_before_merge",),

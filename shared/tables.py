@@ -1,7 +1,7 @@
 """Tables of the kernel (schema `kernel`)."""
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import (
@@ -59,6 +59,7 @@ class AuditEntry(CampusOwned, Model):
     """One act on personal or financial data: who, where, what, on which subject. Append-only."""
 
     __tablename__ = "audit_entries"
+    held_back: ClassVar[bool] = True
     __table_args__ = (
         Index(None, "campus_id", "entry_id"),
         Index(None, "campus_id", "transaction", "entry_id"),
@@ -112,6 +113,7 @@ class OutboxEvent(CampusOwned, Model):
     """An event committed with the change it tells of, until every subscriber has it."""
 
     __tablename__ = "outbox"
+    held_back: ClassVar[bool] = True
     __table_args__ = (
         Index("ix_outbox_open", "subject", "seq", postgresql_where=text("closed_at IS NULL")),
         Index("ix_outbox_due", "seq", postgresql_where=text("closed_at IS NULL")),

@@ -117,8 +117,8 @@ class Composer:
                 return f"({one})"
             case date() if one == other:
                 return _literal(one.isoformat())
-            case datetime() if one == self.first.now and other == self.second.now:
-                return "now()"
+            case datetime() if one - self.first.now == other - self.second.now:
+                return f"(now() + interval '{(one - self.first.now).total_seconds()} seconds')"
         answer = self._answered(one, other)
         if answer is not None:
             return answer

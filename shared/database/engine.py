@@ -113,7 +113,7 @@ class Database:
                         session = Session(connection, pipeline)
                         connection.execute(_CONTEXT, scope.parameters(timeouts))
                         yield session
-                        session.send_gathered()
+                        session.send_all()
                         connection.commit()
                 except BaseException:
                     # Outside the pipeline: an aborted one refuses even the roll-back and would hide what broke it.

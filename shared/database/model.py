@@ -35,6 +35,8 @@ class Model(MappedAsDataclass, DeclarativeBase, kw_only=True, repr=False):
     """Base of every table."""
 
     metadata = MetaData(naming_convention=NAMING)
+    held_back: ClassVar[bool] = False
+    """A trace (audit, outbox) that its own transaction never reads: written with the commit, many in one statement."""
     type_annotation_map: ClassVar[dict[Any, Any]] = {
         str: Text(),
         UUID: Uuid(),

@@ -19,6 +19,9 @@ from psycopg import Cursor, Pipeline
 from shared.database.model import Model
 from shared.database.query import Query, insert_plan
 
+ROWS_AT_ONCE = 50
+"""Most rows of one INSERT of traces; keeps the number of different statements small."""
+
 T = TypeVar("T")
 Row = tuple[Any, ...]
 
@@ -57,20 +60,25 @@ class Pending(Generic[T]):
 class Session:
     """The only door to the database inside a request. It has no commit: the edge commits."""
 
-    __slots__ = ("_connection", "_gathered", "_pipeline", "statements")
+    __slots__ = ("_connection", "_gathered", "_held_back", "_pipeline", "statements")
 
     def __init__(self, connection: "psycopg.Connection[Row]", pipeline: Pipeline) -> None:
         self._connection = connection
         self._pipeline = pipeline
         self._gathered: list[tuple[str, dict[str, Any]]] = []
+        self._held_back: dict[type[Model], list[Model]] = {}
         self.statements = 0
         """Statements so far; tests hold it against each journey's budget."""
 
     def add(self, *rows: Model) -> None:
-        """Insert rows with the next exchange. They are facts from here on."""
+        """Insert rows with the next exchange (traces, which nobody reads back, with the commit). They are facts from
+        here on."""
         for row in rows:
-            plan = insert_plan(type(row))
-            self._gathered.append((plan.sql, plan.values(row)))
+            if row.held_back:
+                self._held_back.setdefault(type(row), []).append(row)
+            else:
+                plan = insert_plan(type(row))
+                self._gathered.append((plan.sql, plan.values(row)))
             row.__dict__["_fact"] = True
 
     def execute(self, query: Query[Any], **params: Any) -> None:
@@ -95,8 +103,8 @@ class Session:
         return self.send(query, **params).one()
 
     def flush(self) -> None:
-        """Send what is gathered and wait for the verdict of the database."""
-        self.send_gathered()
+        """Send everything and wait for the verdict of the database."""
+        self.send_all()
         self._pipeline.sync()
 
     def send_gathered(self) -> None:
@@ -105,6 +113,24 @@ class Session:
             gathered, self._gathered = self._gathered, []
             for sql, params in gathered:
                 self._send(sql, params)
+
+    def send_all(self) -> None:
+        """Send what is gathered and held back, one statement a table for the latter; the commit follows."""
+        self.send_gathered()
+        held_back, self._held_back = self._held_back, {}
+        for model, rows in held_back.items():
+            plan = insert_plan(model)
+            if len(rows) == 1:
+                self._send(plan.sql, plan.values(rows[0]))
+                continue
+            for first in range(0, len(rows), ROWS_AT_ONCE):
+                some = rows[first : first + ROWS_AT_ONCE]
+                values = {
+                    f"{name}_{place}": value
+                    for place, row in enumerate(some)
+                    for name, value in plan.values(row).items()
+                }
+                self._send(plan.many(len(some)), values)
 
     def _send(self, sql: str, params: dict[str, Any]) -> "Cursor[Row]":
         self.statements += 1

@@ -4,10 +4,14 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import requests
 from keycloak import KeycloakAdmin
-from keycloak.exceptions import raise_error_from_response
+from keycloak.exceptions import KeycloakError, raise_error_from_response
 
 from shared.settings import Settings
+
+FAILURES = (KeycloakError, requests.RequestException)
+"""Whatever the server answers but success, and whatever the network throws."""
 
 
 @dataclass(slots=True)

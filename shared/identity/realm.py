@@ -224,6 +224,7 @@ def clients(declaration: RealmDeclaration) -> list[Representation]:
         publicClient=True,
         standardFlowEnabled=True,
         redirectUris=[declaration.patient_redirect_uri],
+        protocolMappers=[_hardcoded("patient", "wechat")],
         attributes={"pkce.code.challenge.method": "S256", **_NO_SIDE_DOORS},
     )
     return [audience, web, patients, *devices, *(_partner(partner) for partner in declaration.partners)]

@@ -149,7 +149,8 @@ def keep_patient(
 ) -> bool:
     """Make a patient's account be bound to exactly these persons of the patient index. Returns whether it changed.
 
-    The account has no password: nobody can sign on with it at the login page. `name` is what screens greet with.
+    The account has no password: nobody can sign on with it at the login page. `name` is what screens greet with. Being
+    marked as verified keeps patients out of the lists of staff accounts.
     """
     wanted = sorted(str(patient_id) for patient_id in patient_ids)
     try:
@@ -163,6 +164,7 @@ def keep_patient(
                 "username": f"patient-{account_id}",
                 "firstName": name,
                 "enabled": enabled,
+                "emailVerified": True,
                 "attributes": {"patient_ids": wanted},
                 "requiredActions": [],
             }

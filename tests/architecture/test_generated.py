@@ -10,7 +10,6 @@ from shared.command import PUBLIC
 from shared.identity import posts
 
 FOR_LATER = {
-    "outpatient.registration.release": "outpatient/doctor (02)",
     "outpatient.registration.self": "mobile/miniprogram (57)",
     "platform.permissions.grant": "platform/permissions (41)",
     "platform.permissions.read": "platform/permissions (41)",

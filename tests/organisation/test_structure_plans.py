@@ -6,10 +6,40 @@ from uuid import UUID
 
 import pytest
 
-from functions.organisation.structure.queries import people, posts, structure
+from functions.organisation.structure.queries import (
+    credentials,
+    people,
+    posts,
+    signatures,
+    structure,
+    unit_codes,
+    wards,
+)
 from tests.organisation.conftest import Consortium, plan
 
-TABLES = ("staff", "staff_contacts", "staff_units", "unit_versions", "places", "post_assignments", "change_log")
+TABLES = (
+    "staff",
+    "staff_contacts",
+    "staff_units",
+    "unit_versions",
+    "places",
+    "post_assignments",
+    "change_log",
+    "licences",
+    "licence_places",
+    "licence_notices",
+    "privileges",
+    "privilege_suspensions",
+    "delegations",
+    "staff_codes",
+    "acting_choices",
+    "bed_versions",
+    "beds",
+    "workstations",
+    "calendar_days",
+    "unit_codes",
+    "sheet_imports",
+)
 LAST = UUID(int=2**128 - 1)
 
 FILL = """
@@ -49,6 +79,69 @@ SELECT gen_random_uuid(), CASE n % 2 WHEN 0 THEN 'hq' ELSE 'mch' END,
 INSERT INTO organisation.change_log (change_id, campus_id, kind, subject_id, change, before, after, reason, changed_at,
     changed_by)
 SELECT gen_random_uuid(), 'hq', 'unit', 'u' || n % 500, 'changed', '{}', '{}', '', now(), 'x'
+FROM generate_series(1, 20000) n;
+
+INSERT INTO organisation.licences (licence_id, campus_id, staff_id, kind, number, valid_from, valid_to, recorded_at,
+    recorded_by, reason)
+SELECT gen_random_uuid(), campus_id, staff_id, 'nurse', 'n' || staff_no, '2015-01-01',
+    '2020-01-01'::date + (row_number() OVER ())::int, now(), 'x', '' FROM organisation.staff WHERE staff_no LIKE 'S%';
+
+INSERT INTO organisation.licence_places (row_id, campus_id, licence_id, staff_id, practice_campus, kind, valid_from,
+    recorded_at, recorded_by, reason)
+SELECT gen_random_uuid(), campus_id, licence_id, staff_id, campus_id, 'main', valid_from, now(), 'x', ''
+FROM organisation.licences WHERE recorded_by = 'x';
+
+INSERT INTO organisation.licence_notices (licence_id, days, campus_id, told_at)
+SELECT licence_id, 0, campus_id, now() FROM organisation.licences WHERE recorded_by = 'x' AND valid_to < now();
+
+INSERT INTO organisation.privileges (privilege_id, campus_id, staff_id, kind, level, campuses, procedures, valid_from,
+    evidence, source, granted_at, granted_by)
+SELECT gen_random_uuid(), campus_id, staff_id, 'kind' || (row_number() OVER ()) % 20, 0, ARRAY[campus_id], '{}',
+    '2020-01-01', '', '', now(), 'x' FROM organisation.staff WHERE staff_no LIKE 'S%';
+
+INSERT INTO organisation.privilege_suspensions (suspension_id, campus_id, privilege_id, staff_id, valid_from, valid_to,
+    reason, source, suspended_at, suspended_by)
+SELECT gen_random_uuid(), campus_id, privilege_id, staff_id, '2021-01-01', '2021-02-01', '', '', now(), 'x'
+FROM organisation.privileges WHERE granted_by = 'x';
+
+INSERT INTO organisation.delegations (delegation_id, campus_id, staff_id, post, unit_id, valid_from, valid_to, reason,
+    status, delegated_at, delegated_by, version)
+SELECT gen_random_uuid(), campus_id, staff_id, 'post1', unit_id, '2020-01-01'::timestamptz + n * interval '1 hour',
+    '2020-01-05'::timestamptz + n * interval '1 hour', '', 'ended', now(), 'x', 1
+FROM (SELECT *, row_number() OVER () AS n FROM organisation.staff_units WHERE recorded_by = 'x') m;
+
+INSERT INTO organisation.acting_choices (choice_id, campus_id, staff_id, unit_id, post, chosen_at)
+SELECT gen_random_uuid(), campus_id, staff_id, unit_id, 'post1', now()
+FROM organisation.staff_units WHERE recorded_by = 'x';
+
+INSERT INTO organisation.beds (bed_id, campus_id, version)
+SELECT gen_random_uuid(), CASE n % 2 WHEN 0 THEN 'hq' ELSE 'mch' END, 1 FROM generate_series(1, 20000) n;
+
+INSERT INTO organisation.bed_versions (row_id, campus_id, bed_id, ward_id, number, bed_class, established, open, gender,
+    status, valid_from, recorded_at, recorded_by, reason)
+SELECT gen_random_uuid(), b.campus_id, b.bed_id, u.unit_id, 'n' || b.n, 'normal', true, true, 'any', 'in_service',
+    '2020-01-01', now(), 'x', ''
+FROM (SELECT *, row_number() OVER () AS n FROM organisation.beds) b
+JOIN (SELECT *, row_number() OVER () AS n FROM organisation.units WHERE code LIKE 'fill%') u ON u.n = b.n % 1000 + 1;
+
+INSERT INTO organisation.workstations (workstation_id, campus_id, code, name, host, unit_id, printers, card_readers,
+    status, version)
+SELECT gen_random_uuid(), campus_id, 'w' || code, 'w', 'host-' || code, unit_id, '{}', '{}', 'active', 1
+FROM organisation.units WHERE code LIKE 'fill%';
+
+INSERT INTO organisation.calendar_days (row_id, campus_id, day, everywhere, kind, clinics_open, name, recorded_at,
+    recorded_by, reason)
+SELECT gen_random_uuid(), CASE n % 2 WHEN 0 THEN 'hq' ELSE 'mch' END, '1950-01-01'::date + n, false, 'holiday', false,
+    'x', now(), 'x', '' FROM generate_series(1, 20000) n;
+
+INSERT INTO organisation.unit_codes (row_id, campus_id, unit_id, system, code, name, valid_from, recorded_at,
+    recorded_by, reason)
+SELECT gen_random_uuid(), campus_id, unit_id, system, code, 'x', '2020-01-01', now(), 'x', ''
+FROM organisation.units, unnest(ARRAY['statistics', 'cost_centre', 'front_page']) system WHERE code LIKE 'fill%';
+
+INSERT INTO organisation.sheet_imports (import_id, campus_id, kind, sha256, total, loaded, report, imported_at,
+    imported_by)
+SELECT gen_random_uuid(), CASE n % 2 WHEN 0 THEN 'hq' ELSE 'mch' END, 'staff', '', 1, 1, '[]', now(), 'x'
 FROM generate_series(1, 20000) n;
 """
 
@@ -97,7 +190,7 @@ def cases(consortium: Consortium) -> list[tuple[str, Any, dict[str, Any], str]]:
             {"campus": "hq", "after": "S1", "limit": 50},
             "ix_staff_campus_id_staff_no",
         ),
-        ("leavers", people.LEAVERS_DUE, {"campus": "hq", "now": now}, "ix_staff_leaving"),
+        ("leavers", people.LEAVERS_DUE, {"campus": "hq", "now": now, "limit": 50}, "ix_staff_leaving"),
         (
             "staff of unit",
             people.STAFF_OF_UNIT,
@@ -108,7 +201,7 @@ def cases(consortium: Consortium) -> list[tuple[str, Any, dict[str, Any], str]]:
         (
             "directory",
             people.DIRECTORY,
-            {"prefix": "z77", "beyond": "z77\U0010ffff", "day": day, "limit": 20},
+            {"prefix": "z77", "beyond": "z77\U0010ffff", "day": day, "reader": someone, "limit": 20},
             "ix_staff_initials",
         ),
         ("posts of one", posts.ASSIGNMENTS_SINCE, {"staff_id": someone, "at": now}, "ex_post_assignments"),
@@ -124,6 +217,45 @@ def cases(consortium: Consortium) -> list[tuple[str, Any, dict[str, Any], str]]:
             {"campus": "hq", "now": now - timedelta(days=2), "until": now},
             "ix_post_assignments_valid_to",
         ),
+        *more_cases(consortium, someone, somewhere),
+    ]
+
+
+def more_cases(consortium: Consortium, someone: Any, somewhere: Any) -> list[tuple[str, Any, dict[str, Any], str]]:
+    now = consortium.hospital.clock()
+    day = now.date()
+    one = {"staff_id": someone}
+    window = {"campus": "hq", "limit": 50}
+    near = {"since": day - timedelta(days=30), "until": day + timedelta(days=91)}
+    after = {"after_day": day - timedelta(days=30), "after_id": UUID(int=0)}
+    return [
+        ("licences", credentials.LICENCES_OF, one, "licences"),
+        ("expiring", credentials.EXPIRING, {**window, **near, **after}, "ix_licences_expiring"),
+        ("to warn", credentials.TO_WARN, {**window, **near, "day": day}, "ix_licences_expiring"),
+        ("practice places", credentials.PLACES_OF, one, "ix_licence_places_staff_id"),
+        ("privileges", credentials.PRIVILEGES_OF, one, "privileges"),
+        (
+            "holders of a privilege",
+            credentials.HOLDERS_OF,
+            {**window, "kind": "kind7", "at": now, "after": UUID(int=0)},
+            "ix_privileges_campus_id_kind",
+        ),
+        ("suspensions", credentials.SUSPENSIONS_OF, one, "ix_privilege_suspensions_staff_id"),
+        ("delegations of one", credentials.DELEGATIONS_SINCE, {**one, "at": now}, "delegations"),
+        ("delegations", credentials.DELEGATIONS_OF_CAMPUS, {**window, "before": LAST}, "ix_delegations_campus_id"),
+        ("delegations due", credentials.DELEGATIONS_DUE, {**window, "now": now}, "ix_delegations_due"),
+        ("acting", signatures.LAST_CHOICE, one, "ix_acting_choices"),
+        ("beds of a ward", wards.BEDS_OF_WARD, {"ward_id": somewhere, "at": now}, "bed_versions"),
+        ("workstations", wards.WORKSTATIONS, {**window, "after": "w"}, "uq_workstations_campus_id_code"),
+        ("by host", wards.WORKSTATION_BY_HOST, {"host": "host-fill4"}, "uq_workstations_host"),
+        ("calendar", wards.CALENDAR, {"campus": "hq", "first": day, "last": day}, "calendar_days"),
+        (
+            "units by code",
+            unit_codes.UNITS_BY_CODE,
+            {"campuses": ["hq", "mch"], "system": "statistics", "code": "fill8", "day": day},
+            "ix_unit_codes_campus_id",
+        ),
+        ("imports", unit_codes.IMPORTS, {**window, "before": LAST}, "ix_sheet_imports_campus_id"),
     ]
 
 

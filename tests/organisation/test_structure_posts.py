@@ -69,6 +69,17 @@ def test_incompatible_posts_never_meet_at_one_campus(consortium: Consortium) -> 
         "hq": frozenset({"schedule_clerk", "cashier_lead"}),
     }
 
+    pharmacist = consortium.engage(category="pharmacist", title_code="243")["staff_id"]
+    before = consortium.hospital.census()
+    missing = consortium.assign(pharmacist, "outpatient_pharmacist")
+    assert (missing.status_code, missing.json()["code"]) == (422, "licence_missing")
+    assert "门诊药师" in missing.json()["detail"]
+    assert "药师资格或执业药师注册证" in missing.json()["detail"]
+    assert consortium.hospital.census() == before
+    paper = {"kind": "pharmacist", "number": "PH450223001", "valid_from": "2020-01-01"}
+    assert consortium.personnel.post(f"{BASE}/staff/{pharmacist}/licences", paper).status_code == 201
+    assert consortium.assign(pharmacist, "outpatient_pharmacist").status_code == 201
+
 
 def test_posts_may_follow_each_other(consortium: Consortium, person: dict[str, Any]) -> None:
     """Incompatible posts one after the other are no conflict; a later start inside the first one is."""
@@ -216,7 +227,7 @@ def test_accounts_are_read_in_few_statements(consortium: Consortium) -> None:
     with consortium.hospital.tx("hq") as tx:
         before = tx.session.statements
         accounts = service.staff_accounts(tx)
-        assert tx.session.statements - before == 3
+        assert tx.session.statements - before == 4
     assert len(accounts) == consortium.hospital.value("SELECT count(*) FROM organisation.staff")
 
 

@@ -135,6 +135,40 @@ def test_a_standing_secondment_counts_every_day_and_gives_posts_there(consortium
     assert (again.status_code, again.json()["code"]) == (409, "secondment_state")
 
 
+def test_it_is_renewed_from_its_end_with_three_new_consents(consortium: Consortium, hr: Caller) -> None:
+    body = wish(consortium)
+    done = approve(consortium, hr, body)
+    path = f"{PATH}/{done['secondment_id']}/renew"
+    renewed = consortium.mch_personnel.post(path, {"to_day": "2026-08-31", "weekdays": [2]})
+    assert renewed.status_code == 201, renewed.text
+    second = renewed.json()
+    assert (second["status"], second["approvals"], second["renews"]) == (
+        "proposed",
+        ["receiving"],
+        done["secondment_id"],
+    )
+    assert (second["valid_from"], second["weekdays"], second["posts"]) == (
+        done["valid_to"],
+        [2],
+        ["outpatient_doctor"],
+    )
+    at(consortium, "2026-06-02")  # a Tuesday after the first one
+    assert campuses(consortium, body["staff_id"]) == {}
+    again = f"{PATH}/{second['secondment_id']}/approve"
+    assert consortium.personnel.post(again, {"side": "home", "version": 1}).is_success
+    assert hr.post(again, {"side": "hr", "version": 2}).json()["status"] == "active"
+    assert campuses(consortium, body["staff_id"]) == {"mch": frozenset({"outpatient_doctor"})}
+    before = consortium.hospital.census()
+    too_long = consortium.personnel.post(path, {"to_day": "2027-12-31"})
+    assert (too_long.status_code, too_long.json()["code"]) == (422, "secondment_invalid")
+    waiting = consortium.personnel.post(PATH, {**wish(consortium), "from_day": "2026-07-01", "to_day": "2026-07-02"})
+    held = consortium.hospital.census()
+    early = consortium.personnel.post(f"{PATH}/{waiting.json()['secondment_id']}/renew", {"to_day": "2026-09-01"})
+    assert (early.status_code, early.json()["code"]) == (409, "secondment_state")
+    assert consortium.hospital.census() == held
+    assert before["organisation.secondments"] == held["organisation.secondments"] - 1
+
+
 def test_leaving_ends_it(consortium: Consortium, hr: Caller) -> None:
     body = wish(consortium, mode="full_time", weekdays=[], from_day="2026-02-20")
     approve(consortium, hr, body)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from events.platform import AccountLocked
 from functions.organisation.structure import service
 from functions.organisation.structure.problems import StaffNotFound
 from functions.organisation.structure.schemas.people import ChangePrimaryUnit
@@ -84,7 +85,7 @@ def test_the_directory_shows_other_campuses_names_and_office_phones_only(consort
         there = consortium.mch_admin.get(f"{BASE}/directory", q=beginning).json()
         mine = next(entry for entry in here if entry["staff_id"] == made["staff_id"])
         theirs = next(entry for entry in there if entry["staff_id"] == made["staff_id"])
-        assert mine["mobile"] == "13900001111"
+        assert mine["mobile"] == "139****1111", "outside the own unit the middle is hidden"
         assert theirs == {**mine, "mobile": None}
         assert (theirs["office_phone"], theirs["unit_name"]) == ("0772-100", "总院")
     assert consortium.mch_admin.get(f"{BASE}/staff/{made['staff_id']}").json()["mobile"] is None
@@ -233,6 +234,24 @@ def test_a_leaver_is_signed_off_and_stays_an_author(consortium: Consortium) -> N
         "unit_id": consortium.tree()["root"]["unit_id"],
     }
     assert consortium.personnel.post(f"{BASE}/staff", reused).json()["code"] == "staff_no_taken"
+
+
+def test_a_shut_account_shows_on_the_card_for_a_day(consortium: Consortium) -> None:
+    hospital = consortium.hospital
+    person = consortium.engage()
+    path = f"{BASE}/staff/{person['staff_id']}"
+    assert consortium.personnel.get(path).json()["sign_on_locked_at"] is None
+    with hospital.tx("hq") as tx:
+        tx.emit(AccountLocked(staff_id=UUID(person["staff_id"]), way="password", until=None))
+    assert hospital.drain() >= 1
+    locks = "SELECT count(*) FROM organisation.sign_on_locks WHERE staff_id = %s"
+    assert hospital.value(locks, [person["staff_id"]]) == 1, "a redelivery changes nothing"
+    assert consortium.mch_admin.get(path).json()["sign_on_locked_at"] is not None
+    hospital.clock.move(days=2)
+    try:
+        assert consortium.personnel.get(path).json()["sign_on_locked_at"] is None
+    finally:
+        hospital.clock.move(days=-2)
 
 
 def test_leaving_at_a_stated_minute(consortium: Consortium) -> None:

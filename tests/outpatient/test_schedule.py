@@ -124,7 +124,6 @@ def test_the_other_campus_shows_and_changes_nothing(hospital: Hospital, desks: d
     assert session["session_id"] in {item["session_id"] for item in seen["items"]}
 
 
-@pytest.mark.case("44", 13)
 def test_both_campuses_compare_by_the_standard_clinic(
     hospital: Hospital, desks: dict[str, Desk], session: dict
 ) -> None:
@@ -212,7 +211,6 @@ def test_channels_keep_to_their_numbers(hospital: Hospital, desks: dict[str, Des
         assert service.take_slot(tx, made["session_id"], "mini", new_id()).number >= 1
 
 
-@pytest.mark.case("44", 12)
 def test_every_number_is_in_one_state_with_at_most_one_owner(hospital: Hospital, session: dict) -> None:
     """Fifty buyers take and give back at once; the numbers of the session stay what they were."""
 

@@ -1,7 +1,6 @@
 """Actors: who may do what, where."""
 
-import timeit
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -10,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.identity.actor import ALL_CAMPUSES, Actor, system_actor
-from shared.identity.posts import PERMISSIONS, POSTS
-from shared.identity.problems import CampusNotAllowed, FreshSignOnRequired, PermissionDenied
+from shared.identity.posts import PERMISSIONS, POSTS, permissions_of
+from shared.identity.problems import CampusNotAllowed, FreshSignOnRequired, PermissionDenied, SecondFactorRequired
+from shared.identity.rights import FRESH_SIGN_ON, Grant, templates_of
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 held_posts = st.dictionaries(
@@ -123,7 +123,53 @@ def test_a_sign_on_of_six_minutes_ago_must_be_renewed():
         assert "max_age" in refusal.value.headers["WWW-Authenticate"]
 
 
-def test_a_check_inside_a_request_costs_less_than_five_microseconds():
-    actor = staff(hq=frozenset(POSTS), mch=frozenset(POSTS))
-    runs = timeit.repeat(lambda: actor.may("payments.billing.write", "hq"), number=2000, repeat=7)
-    assert min(runs) / 2000 < 5e-6
+def test_a_check_inside_a_request_adds_up_the_posts_once():
+    """What some posts may do together is remembered: a second check looks it up."""
+    published = templates_of({"registrar": ["+patients.index.merge"]})
+    actor = replace(staff(hq=frozenset(POSTS)), templates=published)
+    assert actor.may("patients.index.merge", "hq")
+    first = published.permissions_of(actor.posts_at("hq"))
+    assert all(actor.may("payments.billing.write", "hq") for _ in range(3))
+    assert published.permissions_of(actor.posts_at("hq")) is first
+    assert permissions_of(actor.posts_at("hq")) is permissions_of(actor.posts_at("hq"))
+
+
+def test_published_templates_replace_the_codes_and_wide_posts_stay_wide():
+    published = templates_of({"registrar": ["-payments.cashier.write"], "consortium_finance": ["+patients.index.read"]})
+    actor = replace(staff(hq={"registrar", "consortium_finance"}), templates=published)
+    assert not actor.may("payments.cashier.write", "hq")
+    assert actor.readable_with("patients.index.read") == ALL_CAMPUSES
+    assert actor.readable_with("payments.billing.write") == {"hq"}
+
+
+def test_a_single_grant_holds_at_its_campus_until_its_second():
+    clock = [1_800_000_000.0]
+    grant = Grant("hq", "patients.index.merge", 1_800_000_100)
+    actor = replace(staff(hq={"registrar"}, mch={"registrar"}), grants=(grant,), clock=lambda: clock[0])
+    assert actor.may("patients.index.merge", "hq")
+    assert not actor.may("patients.index.merge", "mch")
+    assert not replace(actor, posts={"mch": frozenset({"registrar"})}).may("patients.index.merge", "hq")
+    clock[0] += 100
+    assert not actor.may("patients.index.merge", "hq")
+
+
+def test_a_privileged_right_needs_a_second_factor_where_the_realm_asks_for_one():
+    weak = replace(staff(hq={"personnel", "registrar"}), asks_second_factor=True, methods=frozenset({"pwd"}))
+    weak.require("payments.cashier.write", "hq")
+    weak.require("platform.permissions.self", "hq")
+    with pytest.raises(SecondFactorRequired):
+        weak.require("organisation.structure.write_staff", "hq")
+    for method in ("otp", "hwk", "x509"):
+        replace(weak, methods=frozenset({"pwd", method})).require("organisation.structure.write_staff", "hq")
+    replace(weak, asks_second_factor=False).require("organisation.structure.write_staff", "hq")
+
+
+def test_what_weighs_asks_for_a_sign_on_of_the_last_five_minutes():
+    for permission in FRESH_SIGN_ON:
+        holder = next((post.code for post in POSTS.values() if permission in post.permissions), None)
+        assert holder, permission
+        signed_on = replace(staff(hq={holder}), clock=lambda: NOW.timestamp(), signed_on_at=NOW - timedelta(minutes=5))
+        signed_on.require(permission, "hq")
+        for moment in (NOW - timedelta(minutes=6), None):
+            with pytest.raises(FreshSignOnRequired):
+                replace(signed_on, signed_on_at=moment).require(permission, "hq")

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import hmac
 import json
-import timeit
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -345,16 +344,63 @@ def test_the_bearer_scheme_is_read_in_any_case():
     assert bearer_token("bearer abc.def.ghi") == bearer_token("Bearer  abc.def.ghi") == "abc.def.ghi"
 
 
-def test_a_hot_token_costs_less_than_twenty_microseconds(verifier, realm):
+@pytest.fixture
+def signature_checks(monkeypatch):
+    """How many signatures were checked."""
+    checks = []
+    decode = jwt.decode
+    monkeypatch.setattr("shared.identity.tokens.jwt.decode", lambda *a, **k: checks.append(1) or decode(*a, **k))
+    return checks
+
+
+def test_a_hot_token_costs_no_signature_and_no_key(verifier, realm, signature_checks):
     token = realm.token(posts=[f"/hq/post_{n}" for n in range(60)])
-    verifier.verify(token)
-    runs = timeit.repeat(lambda: verifier.verify(token), number=200, repeat=30)
-    assert min(runs) / 200 < 20e-6
+    first = verifier.verify(token)
+    assert all(verifier.verify(token) is first for _ in range(100))
+    assert (len(signature_checks), realm.fetches) == (1, 1)
 
 
-def test_a_new_token_costs_less_than_three_tenths_of_a_millisecond(realm, clock):
+def test_a_new_token_costs_one_signature_and_no_key(realm, clock, signature_checks):
     verifier = make_verifier(realm, clock, remember_seconds=0)
-    token = realm.token()
-    verifier.verify(token)
-    runs = timeit.repeat(lambda: verifier.verify(token), number=10, repeat=30)
-    assert min(runs) / 10 < 300e-6
+    for _ in range(10):
+        verifier.verify(realm.token())
+    assert (len(signature_checks), realm.fetches) == (10, 1)
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"grants": "hq|patients.index.merge|1800000000"},
+        {"grants": ["hq|patients.index.merge"]},
+        {"grants": ["hq|patients.index.merge|99"]},
+        {"grants": ["hq|patients.index.merge|1800000000"] * 21},
+        {"templates": ["registrar"]},
+        {"templates": {"registrar": "patients.index.merge"}},
+        {"templates": {"registrar": ["patients.index.merge"]}},
+        {"amr": "otp"},
+        {"amr": [1]},
+        {"patient": "wechat"},
+    ],
+)
+def test_what_the_realm_would_not_write_is_refused(verifier, realm, claims):
+    with pytest.raises(TokenInvalid):
+        verifier.verify(realm.token(**claims))
+
+
+def test_rights_beyond_posts_and_the_way_of_signing_on_are_read(verifier, realm):
+    token = realm.token(
+        grants=["hq|patients.index.merge|1800000100"],
+        templates={"registrar": ["-payments.cashier.write"]},
+        amr=["pwd", "otp"],
+        second_factor="privileged",
+    )
+    actor = verifier.verify(token)
+    assert actor.may("patients.index.merge", "hq")
+    assert not actor.may("payments.cashier.write", "hq")
+    assert (actor.methods, actor.asks_second_factor) == ({"pwd", "otp"}, True)
+
+
+def test_a_patient_nobody_is_bound_to_yet_is_a_patient(verifier, realm):
+    claims = {key: value for key, value in PATIENT.items() if key != "patient_ids"} | {"patient": "wechat"}
+    actor = verifier.verify(realm.token(claims))
+    assert (actor.kind, actor.patient_ids) == ("patient", frozenset())

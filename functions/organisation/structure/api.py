@@ -1,13 +1,12 @@
 """HTTP routes of the organisation: campuses, settings, units and places; people stand in api_people.py."""
 
-from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Path
 from fastapi import Query as Parameter
 
-from functions.organisation.structure import api_people, rules, service
+from functions.organisation.structure import api_credentials, api_overview, api_people, api_wards, rules, service
 from functions.organisation.structure.queries import structure as queries
 from functions.organisation.structure.queries.structure import CampusInfo, PlaceInfo, UnitInfo
 from functions.organisation.structure.schemas.structure import (
@@ -30,6 +29,7 @@ from functions.organisation.structure.schemas.structure import (
     SettingView,
     UnitView,
 )
+from functions.organisation.structure.schemas.times import Day
 from shared.command import command, query
 from shared.http import Router
 from shared.schemas import Page
@@ -41,6 +41,8 @@ Campus = Annotated[str | None, Parameter(pattern=r"^[a-z][a-z0-9]{1,9}$")]
 CodeInPath = Annotated[str, Path(pattern=r"^[a-z][a-z0-9]{1,9}$")]
 KeyInPath = Annotated[str, Path(pattern=r"^[a-z_]{1,40}$")]
 LAST = UUID(int=2**128 - 1)
+LOGGED = r"^(campus|unit|place|staff|post|secondment|licence|privilege|delegation|bed|workstation)$"
+"""Kinds of objects with a change log."""
 
 
 # -- campuses
@@ -111,7 +113,7 @@ def change_setting(tx: Tx, key: KeyInPath, body: ChangeSetting) -> SettingView:
 
 @router.get("/units")
 @query("organisation.structure.read")
-def unit_tree(tx: Tx, campus: Campus = None, at: date | None = None) -> list[UnitView]:
+def unit_tree(tx: Tx, campus: Campus = None, at: Day | None = None) -> list[UnitView]:
     """Units of a campus on a day (科室树), by code; `parent_id` makes the tree."""
     return [_unit(found) for found in service.unit_tree(tx, campus, at)]
 
@@ -125,7 +127,7 @@ def create_unit(tx: Tx, body: CreateUnit) -> UnitView:
 
 @router.get("/units/{unit_id}")
 @query("organisation.structure.read")
-def read_unit(tx: Tx, unit_id: UUID, at: date | None = None) -> UnitView:
+def read_unit(tx: Tx, unit_id: UUID, at: Day | None = None) -> UnitView:
     """One unit as on a day."""
     return _unit(service.unit(tx, unit_id, at))
 
@@ -206,7 +208,10 @@ def close_place(tx: Tx, place_id: UUID, body: ClosePlace) -> PlaceView:
 @query("organisation.structure.write")
 def list_changes(
     tx: Tx,
-    kind: Annotated[str, Parameter(pattern=r"^(campus|unit|place|staff|post|secondment)$")],
+    kind: Annotated[
+        str,
+        Parameter(pattern=r"^(campus|unit|place|staff|post|secondment|licence|privilege|delegation|bed|workstation)$"),
+    ],
     subject_id: Annotated[str, Parameter(max_length=40, pattern=r"^[\w\-]+$")],
     limit: Limit = 50,
     cursor: UUID | None = None,
@@ -221,6 +226,10 @@ def list_changes(
     )
 
 
+# Fixed paths first: /licences/expiring, /units/merge and their like must not be taken for an id.
+router.include_router(api_credentials.router)
+router.include_router(api_wards.router)
+router.include_router(api_overview.router)
 router.include_router(api_people.router)
 
 

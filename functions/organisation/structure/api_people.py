@@ -1,6 +1,5 @@
 """HTTP routes of staff, posts and secondments."""
 
-from datetime import date
 from typing import Annotated
 from uuid import UUID
 
@@ -27,16 +26,19 @@ from functions.organisation.structure.schemas.people import (
     JoinUnit,
     PostView,
     ProposeSecondment,
+    RenewSecondment,
     SecondmentView,
+    StaffCardView,
     StaffUnitView,
     StaffView,
     SuspendStaff,
 )
+from functions.organisation.structure.schemas.times import At, Day
 from functions.organisation.structure.service.posts import Held
 from shared.command import command, query
 from shared.http import Router
 from shared.identity.posts import POSTS
-from shared.schemas import Moment, Page
+from shared.schemas import Page
 from shared.tx import Tx
 
 router = Router()
@@ -60,9 +62,15 @@ def list_staff(tx: Tx, limit: Limit = 100, cursor: StaffCursor = None) -> Page[S
 
 @router.get("/staff/{staff_id}")
 @query("organisation.structure.read")
-def read_staff(tx: Tx, staff_id: UUID) -> StaffView:
+def read_staff(tx: Tx, staff_id: UUID) -> StaffCardView:
     """One person; the mobile number only at the home campus."""
-    return _person(*service.staff_card(tx, staff_id))
+    person = _person(*service.staff_card(tx, staff_id))
+    lock = service.last_lock(tx, staff_id)
+    return StaffCardView(
+        **dict(person),
+        sign_on_locked_at=lock.locked_at if lock else None,
+        sign_on_locked_until=lock.locked_until if lock else None,
+    )
 
 
 @router.get("/directory")
@@ -134,7 +142,7 @@ def end_staff(tx: Tx, staff_id: UUID, body: EndStaff) -> StaffView:
 @router.get("/units/{unit_id}/staff")
 @query("organisation.structure.read")
 def staff_of_unit(
-    tx: Tx, unit_id: UUID, at: date | None = None, limit: Limit = 100, cursor: StaffCursor = None
+    tx: Tx, unit_id: UUID, at: Day | None = None, limit: Limit = 100, cursor: StaffCursor = None
 ) -> Page[StaffUnitView]:
     """Who belonged to a unit on a day (科室人员)."""
     found = service.staff_of_unit(tx, unit_id, at, cursor or "", limit)
@@ -179,7 +187,7 @@ def posts_ending(tx: Tx, days: Annotated[int, Parameter(ge=1, le=366)] = 30) -> 
 
 @router.get("/staff/{staff_id}/posts")
 @query("organisation.structure.read")
-def posts_of(tx: Tx, staff_id: UUID, at: Moment | None = None) -> list[AssignmentView]:
+def posts_of(tx: Tx, staff_id: UUID, at: At | None = None) -> list[AssignmentView]:
     """Posts a person holds at a moment, at every campus."""
     return [_held(held) for held in service.posts_of(tx, staff_id, at)]
 
@@ -190,7 +198,7 @@ def holders(
     tx: Tx,
     post: Annotated[str, Path(max_length=40, pattern=r"^[a-z_]+$")],
     unit_id: UUID | None = None,
-    at: Moment | None = None,
+    at: At | None = None,
 ) -> list[HolderView]:
     """Who held a post of the acting campus at a moment."""
     held = service.holders(tx, post, unit_id, at)
@@ -250,6 +258,13 @@ def file_practice(tx: Tx, secondment_id: UUID, body: FilePractice) -> Secondment
     return _secondment(*service.file_practice(tx, secondment_id, body))
 
 
+@router.post("/secondments/{secondment_id}/renew", status_code=201)
+@command("organisation.structure.assign_post")
+def renew_secondment(tx: Tx, secondment_id: UUID, body: RenewSecondment) -> SecondmentView:
+    """Propose to go on with a secondment (续派); it needs the three consents again."""
+    return _secondment(*service.renew_secondment(tx, secondment_id, body))
+
+
 @router.post("/secondments/{secondment_id}/end")
 @command("organisation.structure.assign_post")
 def end_secondment(tx: Tx, secondment_id: UUID, body: EndSecondment) -> SecondmentView:
@@ -291,6 +306,7 @@ def _entry(found: Found) -> DirectoryEntry:
         name=found.name,
         campus_id=found.campus_id,
         unit_name=found.unit_name or "",
+        unit_phone=found.unit_phone,
         title=_title(found.title_code),
         office_phone=found.office_phone,
         mobile=found.mobile,

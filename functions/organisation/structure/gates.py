@@ -1,7 +1,8 @@
 """Gates of the organisation."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from typing import Literal
 from uuid import UUID
 
 from shared.gates import Gate
@@ -16,6 +17,20 @@ class UnitToClose:
     closes_on: date
 
 
+@dataclass(frozen=True, slots=True)
+class BedToEmpty:
+    """A bed (病床) about to be retired, put out of service or moved to another ward. Its row is locked."""
+
+    bed_id: UUID
+    ward_id: UUID
+    campus_id: str
+    at: datetime
+    change: Literal["retire", "out_of_service", "move"]
+
+
 before_close_unit: Gate[UnitToClose] = Gate("organisation/structure: before_close_unit")
 """Blocked by open visits (outpatient/registration), published sessions (outpatient/schedule), inpatients
 (inpatient/adt), unsettled money (payments/billing) and stock (pharmacy/warehouse, materials/consumables)."""
+
+before_empty_bed: Gate[BedToEmpty] = Gate("organisation/structure: before_empty_bed")
+"""Blocked by a patient in the bed or one it is kept for (inpatient/adt)."""

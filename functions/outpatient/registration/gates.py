@@ -6,19 +6,19 @@ from datetime import date
 from uuid import UUID
 
 from functions.organisation.structure.gates import UnitToClose
-from functions.outpatient.registration import queries
+from functions.outpatient.registration.queries import visits as queries
 from shared.gates import Gate, Objection
 from shared.tx import Tx
 
 
 @dataclass(frozen=True, slots=True)
 class VisitToRegister:
-    """A visit about to be registered."""
+    """A visit about to be registered; an emergency has no session."""
 
     patient_id: UUID
     unit_id: UUID
     clinic_id: UUID
-    session_id: UUID
+    session_id: UUID | None
     day: date
     payer_kind: str
 

@@ -1,6 +1,6 @@
 """Outpatient registration (门急诊挂号), module 1."""
 
-from events.outpatient import SessionStopped
+from events.outpatient import DoctorReplaced, SessionMoved, SessionStopped
 from functions.outpatient.registration import api, service
 from shared.function import FunctionApp, Scaling
 
@@ -9,6 +9,11 @@ app = FunctionApp(
     module=1,
     title="门急诊挂号",
     router=api.router,
-    on={SessionStopped: service.refund_stopped_session},
+    on={
+        SessionStopped: service.refund_stopped_session,
+        SessionMoved: service.follow_moved_session,
+        DoctorReplaced: service.follow_replaced_doctor,
+    },
+    minute=service.each_minute,
     scaling=Scaling(warm=1, peak=20, concurrency=5),
 )

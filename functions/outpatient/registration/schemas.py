@@ -1,13 +1,22 @@
 """Requests and answers of outpatient registration."""
 
+from datetime import date
+from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from functions.outpatient.registration.rules import Payer
+from functions.patients.index.service import RegisterUnidentified
 from shared.money import Money
-from shared.schemas import Input, Moment, Text, View
+from shared.schemas import Code, Input, Moment, Text, View
+
+Version = Annotated[int, Field(ge=1, description="所见版本")]
+Confirmed = Annotated[tuple[Text, ...], Field(max_length=20, description="已确认的提醒代码")]
+TriageLevel = Annotated[int, Field(ge=1, le=4, description="急诊预检分级：1 急危 2 急重 3 急症 4 亚急症或非急症")]
+Digits = Annotated[str, Field(pattern=r"^\d{2,3}$")]
 
 
 class PayerKind(StrEnum):
@@ -28,20 +37,183 @@ class CancelReason(StrEnum):
     SESSION_STOPPED = "session_stopped"
 
 
-class RegisterVisit(Input):
-    """Register a patient for a clinic session. `confirmed` holds codes of warnings the registrar accepted."""
+class PayerFields(Input):
+    """Who pays. Left open, 险种 and 医疗类别 follow from the payer kind and the kind of visit."""
+
+    payer_kind: PayerKind = PayerKind.SELF_PAY
+    insutype: Annotated[Digits | None, Field(description="险种：310 职工 390 城乡居民")] = None
+    med_type: Annotated[Digits | None, Field(description="医疗类别：11 12 13 14 51")] = None
+    special_disease: Annotated[Code | None, Field(description="门诊慢特病病种代码")] = None
+    work_injury: Annotated[bool, Field(description="工伤")] = False
+    trauma: Annotated[bool, Field(description="外伤")] = False
+    third_party: Annotated[bool, Field(description="有第三方责任")] = False
+
+    def payer(self) -> Payer:
+        """As the rules take it."""
+        return Payer(
+            self.payer_kind.value,
+            self.insutype,
+            self.med_type,
+            self.special_disease,
+            self.work_injury,
+            self.trauma,
+            self.third_party,
+        )
+
+
+class RegisterVisit(PayerFields):
+    """Register a patient for a clinic session, or for the first free number of a department's general clinic today.
+
+    A general clinic gives a follow-up without fee by itself where the right exists; `follow_up_of` names the first
+    visit where it is asked for, and is refused with the reason where there is no right. `extra_number` takes the
+    one a doctor added for this patient (加号). `age_consent_by` is the doctor who agreed to a patient outside the
+    clinic's ages. `confirmed` holds codes of warnings the registrar accepted.
+    """
 
     patient_id: UUID
-    session_id: UUID
-    payer_kind: PayerKind = PayerKind.SELF_PAY
-    confirmed: Annotated[tuple[Text, ...], Field(max_length=20)] = ()
+    session_id: UUID | None = None
+    unit_id: UUID | None = None
+    follow_up_of: UUID | None = None
+    referral_id: UUID | None = None
+    extra_number: Annotated[bool, Field(description="取医生为其加的号")] = False
+    age_consent_by: Annotated[UUID | None, Field(description="同意接诊超龄患者的医师")] = None
+    confirmed: Confirmed = ()
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "RegisterVisit":
+        if (self.session_id is None) == (self.unit_id is None):
+            raise ValueError("班次与科室填写其一")
+        return self
+
+
+class CollectNumber(PayerFields):
+    """Turn a booked or held number into a visit (取号).
+
+    `booking_id` has the number confirmed; `holder` is the key it is still held with.
+    """
+
+    patient_id: UUID
+    slot_id: UUID
+    booking_id: UUID | None = None
+    holder: Code | None = None
+    referral_id: UUID | None = None
+    confirmed: Confirmed = ()
+
+    @model_validator(mode="after")
+    def _one_claim(self) -> "CollectNumber":
+        if (self.booking_id is None) == (self.holder is None):
+            raise ValueError("预约与占号标识填写其一")
+        return self
+
+
+class GreenReason(StrEnum):
+    """Why a green channel is opened (绿色通道): the five centres, poisoning, sepsis, mass casualty, other."""
+
+    CHEST_PAIN = "chest_pain"
+    STROKE = "stroke"
+    TRAUMA = "trauma"
+    OBSTETRIC = "obstetric"
+    NEWBORN = "newborn"
+    POISONING = "poisoning"
+    SEPSIS = "sepsis"
+    MASS_CASUALTY = "mass_casualty"
+    OTHER = "other"
+
+
+class OpenGreenChannel(Input):
+    """Open the green channel (绿色通道): why, and the doctor who answers for it."""
+
+    reason_code: GreenReason
+    reason: Text
+    approved_by: UUID
+
+
+class RegisterEmergency(PayerFields):
+    """Register an emergency (急诊): no number, no fee first. The patient is known, or nobody can name him (无名氏).
+
+    `bracelet_no` is the visit number of a bracelet made beforehand.
+    """
+
+    clinic_id: UUID
+    triage_level: TriageLevel
+    patient_id: UUID | None = None
+    unidentified: RegisterUnidentified | None = None
+    green_channel: OpenGreenChannel | None = None
+    bracelet_no: Code | None = None
+    confirmed: Confirmed = ()
+
+    @model_validator(mode="after")
+    def _one_person(self) -> "RegisterEmergency":
+        if (self.patient_id is None) == (self.unidentified is None):
+            raise ValueError("已建档患者与无名氏填写其一")
+        return self
+
+
+class ChangeLevel(Input):
+    """Another emergency level (急诊分级调整)."""
+
+    triage_level: TriageLevel
+
+
+class PrepareBracelets(Input):
+    """Make bracelets ready for many casualties (批量伤员)."""
+
+    kind: Literal["accident", "outbreak", "disaster"]
+    title: Text
+    clinic_id: UUID
+    size: Annotated[int, Field(ge=1, le=200, description="腕带数")]
+
+
+class ChangeVersion(Input):
+    """A step that needs nothing but the version the user saw."""
+
+    version: Version
 
 
 class CancelVisit(Input):
     """Cancel a registration (退号). `version` is the one the user saw."""
 
-    version: Annotated[int, Field(ge=1)]
+    version: Version
     reason: CancelReason = CancelReason.PATIENT
+
+
+class ReleaseVisit(Input):
+    """The doctor releases a visit that began, so that it may be cancelled."""
+
+    version: Version
+    reason: Text
+
+
+class TransferVisit(Input):
+    """Change to another session before the consultation (换号、转科)."""
+
+    version: Version
+    session_id: UUID
+    reason: Text
+    age_consent_by: Annotated[UUID | None, Field(description="同意接诊超龄患者的医师")] = None
+    confirmed: Confirmed = ()
+
+
+class ChangePayer(PayerFields):
+    """Set or correct who pays, before the fee is settled."""
+
+    version: Version
+
+
+class IssueArticle(Input):
+    """Hand out a visit card (就诊卡) or a record booklet (病历本). `item_code` charges for it."""
+
+    patient_id: UUID
+    encounter_id: UUID | None = None
+    kind: Literal["visit_card", "record_booklet"]
+    card_no: Code | None = None
+    item_code: Code | None = None
+
+    @model_validator(mode="after")
+    def _card_has_number(self) -> "IssueArticle":
+        if (self.kind == "visit_card") != (self.card_no is not None):
+            raise ValueError("就诊卡须填写卡号，病历本不填")
+        return self
 
 
 class ChargeView(View):
@@ -50,8 +222,8 @@ class ChargeView(View):
     charge_id: UUID
     item_code: str
     name: str
-    quantity: Money
-    unit_price: Money
+    quantity: Decimal
+    unit_price: Decimal
     amount: Money
     status: str
 
@@ -70,13 +242,25 @@ class VisitView(View):
     clinic_name: str
     session_id: UUID | None
     slot_number: int | None
+    slot_label: str | None
     doctor_id: UUID | None
     room_id: UUID | None
     band_start: Moment | None
     band_end: Moment | None
     payer_kind: PayerKind
+    insutype: str | None
+    med_type: str | None
+    special_disease: str | None
+    work_injury: bool
+    trauma: bool
+    third_party: bool
     first_visit: bool
+    follow_up_of: UUID | None
+    triage_level: int | None
     registered_at: Moment
+    checked_in_at: Moment | None
+    started_at: Moment | None
+    finished_at: Moment | None
     valid_until: Moment
     version: int
 
@@ -89,11 +273,76 @@ class RegisteredView(VisitView):
     notices: list[dict[str, str]]
 
 
+class EmergencyView(RegisteredView):
+    """An emergency just registered; `green_channel` is its reason, `batch_id` the batch of its bracelet."""
+
+    green_channel: GreenReason | None
+    batch_id: UUID | None
+
+
 class CancelledView(VisitView):
     """A visit just cancelled and the money that goes back."""
 
     slot_returned: bool
     refunded: Money
+
+
+class TransferredView(VisitView):
+    """A visit moved to another session. `difference` is the new fee less the old; negative goes back to the patient."""
+
+    charges: list[ChargeView]
+    fee_before: Money
+    fee_after: Money
+    difference: Money
+    refunded: Money
+    slot_returned: bool
+    notices: list[dict[str, str]]
+
+
+class ReleaseView(View):
+    """The release of a visit that began."""
+
+    encounter_id: UUID
+    reason: str
+    released_by_name: str
+    released_at: Moment
+    approved_by_name: str | None
+    approved_at: Moment | None
+
+
+class GreenChannelView(View):
+    """An open green channel."""
+
+    encounter_id: UUID
+    patient_id: UUID
+    reason_code: GreenReason
+    reason: str
+    approved_by: UUID
+    opened_at: Moment
+
+
+class BatchView(View):
+    """A batch of bracelets and the numbers on them."""
+
+    batch_id: UUID
+    campus_id: str
+    kind: str
+    title: str
+    unit_id: UUID
+    clinic_id: UUID
+    size: int
+    prepared_at: Moment
+    closed_at: Moment | None
+    bracelets: list["BraceletView"]
+    version: int
+
+
+class BraceletView(View):
+    """One bracelet."""
+
+    visit_no: str
+    status: str
+    encounter_id: UUID | None
 
 
 class SlipView(View):
@@ -102,3 +351,45 @@ class SlipView(View):
     encounter_id: UUID
     copy_number: int
     version: int
+
+
+class ArticleView(View):
+    """A card or booklet handed out, with its charge where it costs something."""
+
+    article_id: UUID
+    patient_id: UUID
+    encounter_id: UUID | None
+    kind: str
+    card_no: str | None
+    issued_at: Moment
+    charges: list[ChargeView]
+
+
+class UnitLoadView(View):
+    """Visits of a department on a day, by state."""
+
+    unit_id: UUID
+    registered: int
+    waiting: int
+    in_consultation: int
+    finished: int
+    cancelled: int
+    no_show: int
+
+
+class ClinicRestView(View):
+    """What is left of a clinic today, by campus code; `hint` says where there is still something."""
+
+    standard_code: str
+    clinic_name: str
+    unit_id: UUID | None
+    rest: dict[str, int]
+    hint: str
+
+
+class LoadView(View):
+    """The department strip of a window: load here, rest numbers at all campuses."""
+
+    day: date
+    units: list[UnitLoadView]
+    clinics: list[ClinicRestView]

@@ -4,7 +4,8 @@ from datetime import date
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Text, and_, bindparam, func, null, or_, select, union, update
+from sqlalchemy import ColumnElement, Text, and_, bindparam, func, null, or_, select, union, update
+from sqlalchemy.orm import aliased
 
 from functions.organisation.structure.models import (
     PostAssignment,
@@ -86,6 +87,7 @@ LEAVERS_DUE = Query(
         StaffMember.status != constant("left"),
     )
     .order_by(StaffMember.staff_id)
+    .limit(bindparam("limit"))
     .with_for_update(),
 )
 
@@ -157,6 +159,25 @@ class Found(NamedTuple):
     office_phone: str | None
     unit_name: str | None
     mobile: str | None
+    unit_phone: str | None
+    together: bool
+    """Whether the reader belongs to the person's primary unit."""
+
+
+_READER = aliased(StaffUnit)
+
+
+def _shared(unit_id: Any) -> ColumnElement[bool]:
+    """Whether the reader belongs to a unit on the day."""
+    return (
+        select(_READER.row_id)
+        .where(
+            _READER.staff_id == bindparam("reader", type_=StaffUnit.staff_id.type),
+            _READER.unit_id == unit_id,
+            in_force(_READER, _DAY),
+        )
+        .exists()
+    )
 
 
 def _directory() -> Rows:
@@ -178,6 +199,8 @@ def _directory() -> Rows:
             StaffMember.office_phone,
             UnitVersion.name,
             StaffContact.mobile,
+            UnitVersion.phone,
+            _shared(StaffUnit.unit_id),
         )
         .join_from(matched, StaffMember, StaffMember.staff_id == matched.c.staff_id)
         .outerjoin(
@@ -195,6 +218,53 @@ def _directory() -> Rows:
 
 DIRECTORY = Query(Found, _directory())
 """People whose pinyin initials, name or staff number begin with a text. `beyond` is the end of that range."""
+
+
+TOGETHER = Query(
+    bool,
+    select(_shared(StaffUnit.unit_id)).where(
+        StaffUnit.staff_id == bindparam("staff_id"), StaffUnit.is_primary, in_force(StaffUnit, _DAY)
+    ),
+)
+"""Whether the reader belongs to a person's primary unit on a day."""
+
+
+class Idle(NamedTuple):
+    """A person without a post."""
+
+    staff_id: UUID
+    staff_no: str
+    name: str
+
+
+WITHOUT_POST = Query(
+    Idle,
+    select(StaffMember.staff_id, StaffMember.staff_no, StaffMember.name)
+    .where(
+        StaffMember.campus_id == bindparam("campus"),
+        StaffMember.status == constant("active"),
+        StaffMember.staff_no > bindparam("after"),
+        ~select(PostAssignment.assignment_id)
+        .where(
+            PostAssignment.staff_id == StaffMember.staff_id,
+            PostAssignment.valid_from <= _AT,
+            or_(PostAssignment.valid_to.is_(null()), PostAssignment.valid_to > _AT),
+        )
+        .exists(),
+    )
+    .order_by(StaffMember.staff_no)
+    .limit(bindparam("limit")),
+)
+POSTS_HELD = Query(
+    str,
+    select(PostAssignment.post)
+    .where(
+        PostAssignment.campus_id == bindparam("campus"),
+        PostAssignment.valid_from <= _AT,
+        or_(PostAssignment.valid_to.is_(null()), PostAssignment.valid_to > _AT),
+    )
+    .distinct(),
+)
 
 
 # -- units of people
@@ -239,6 +309,16 @@ UNITS_OF_STAFF = Query(
     select(StaffUnit)
     .where(StaffUnit.staff_id == bindparam("staff_id"), StaffUnit.superseded_at.is_(null()))
     .order_by(StaffUnit.valid_from),
+)
+MEMBERS_SINCE = Query(
+    StaffUnit,
+    select(StaffUnit)
+    .where(
+        StaffUnit.unit_id == bindparam("unit_id"),
+        StaffUnit.superseded_at.is_(null()),
+        or_(StaffUnit.valid_to.is_(null()), StaffUnit.valid_to > bindparam("day")),
+    )
+    .order_by(StaffUnit.is_primary.desc(), StaffUnit.row_id),
 )
 UNIT_STILL_STAFFED = Query(
     UUID,

@@ -44,6 +44,32 @@ ENDING_POSTS = Query(
     .order_by(PostAssignment.valid_to, PostAssignment.assignment_id)
     .limit(200),
 )
+POST_OF_UNIT = Query(
+    PostAssignment,
+    select(PostAssignment)
+    .where(PostAssignment.unit_id == bindparam("unit_id"), PostAssignment.post == bindparam("post"))
+    .limit(1),
+)
+"""Somebody holds or held the post in the unit: it is one of its posts."""
+ASSIGNMENTS_IN_UNIT = Query(
+    PostAssignment,
+    select(PostAssignment)
+    .where(
+        PostAssignment.unit_id == bindparam("unit_id"),
+        or_(PostAssignment.valid_to.is_(null()), PostAssignment.valid_to > _AT),
+    )
+    .order_by(PostAssignment.is_main.desc(), PostAssignment.assignment_id),
+)
+SECONDMENT_IN_UNIT = Query(
+    Secondment,
+    select(Secondment)
+    .where(
+        Secondment.unit_id == bindparam("unit_id"),
+        one_of(Secondment.status, "proposed", "approved", "active"),
+        Secondment.valid_to > _AT,
+    )
+    .limit(1),
+)
 END_POST = Query(
     PostAssignment,
     update(PostAssignment)
@@ -146,6 +172,7 @@ SECONDMENTS_TO_START = Query(
     select(Secondment)
     .where(Secondment.status == constant("approved"), Secondment.valid_from <= bindparam("now"))
     .order_by(Secondment.secondment_id)
+    .limit(bindparam("limit"))
     .with_for_update(skip_locked=True),
 )
 SECONDMENTS_TO_END = Query(
@@ -153,5 +180,6 @@ SECONDMENTS_TO_END = Query(
     select(Secondment)
     .where(Secondment.status == constant("active"), Secondment.valid_to <= bindparam("now"))
     .order_by(Secondment.secondment_id)
+    .limit(bindparam("limit"))
     .with_for_update(skip_locked=True),
 )

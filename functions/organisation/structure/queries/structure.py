@@ -74,6 +74,8 @@ class CampusInfo(NamedTuple):
     phone: str | None
     opened_on: date
     version: int
+    licensed_beds: int | None = None
+    edge_identity: str | None = None
 
 
 _CAMPUS = select(
@@ -94,6 +96,8 @@ _CAMPUS = select(
     Campus.phone,
     Campus.opened_on,
     Campus.version,
+    Campus.licensed_beds,
+    Campus.edge_identity,
 )
 CAMPUS = Query(CampusInfo, _CAMPUS.where(Campus.code == bindparam("code")))
 CAMPUSES = Query(CampusInfo, _CAMPUS.order_by(Campus.code))
@@ -116,6 +120,8 @@ CHANGE_CAMPUS = Query(
         insurance_code=bindparam("insurance_code_"),
         address=bindparam("address_"),
         phone=bindparam("phone_"),
+        licensed_beds=bindparam("licensed_beds_"),
+        edge_identity=bindparam("edge_identity_"),
         version=Campus.version + 1,
     )
     .returning(Campus.version),
@@ -145,6 +151,18 @@ SHORTEN_LEVEL = Query(
 SETTINGS_AT = Query(
     CampusSetting,
     select(CampusSetting).where(CampusSetting.campus_id == bindparam("campus"), in_force(CampusSetting, _AT)),
+)
+SETTINGS_BETWEEN = Query(
+    CampusSetting,
+    select(CampusSetting).where(
+        CampusSetting.campus_id == bindparam("campus"),
+        CampusSetting.superseded_at.is_(null()),
+        CampusSetting.valid_from < bindparam("until", type_=CampusSetting.valid_from.type),
+        or_(
+            CampusSetting.valid_to.is_(null()),
+            CampusSetting.valid_to > bindparam("since", type_=CampusSetting.valid_from.type),
+        ),
+    ),
 )
 SETTING_AT = Query(
     CampusSetting,
@@ -228,6 +246,10 @@ UNIT_HISTORY = Query(
     _units()
     .where(UnitVersion.unit_id == bindparam("unit_id"), UnitVersion.superseded_at.is_(null()))
     .order_by(UnitVersion.valid_from),
+)
+CHILDREN_ON = Query(
+    UnitInfo,
+    _units().where(UnitVersion.parent_id == bindparam("unit_id"), in_force(UnitVersion, _DAY)).order_by(Unit.code),
 )
 UNIT_EXISTS = Query(Unit, select(Unit).where(Unit.unit_id == bindparam("unit_id")))
 

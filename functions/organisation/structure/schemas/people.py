@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints, model_validator
 
+from functions.organisation.structure.schemas.times import At, Day
 from shared.schemas import Code, Input, Moment, Text, View
 
 StaffNo = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9]{2,20}$")]
@@ -70,7 +71,7 @@ class EngageStaff(_Person):
     """Engage a person at the acting campus (入职)."""
 
     unit_id: UUID
-    engaged_on: date | None = Field(default=None, description="默认今天")
+    engaged_on: Day | None = Field(default=None, description="默认今天")
 
 
 class ChangeStaff(Input):
@@ -90,15 +91,15 @@ class JoinUnit(Input):
     """Belong to a further unit over a period (兼属科室)."""
 
     unit_id: UUID
-    valid_from: date | None = None
-    valid_to: date | None = None
+    valid_from: Day | None = None
+    valid_to: Day | None = None
 
 
 class ChangePrimaryUnit(Input):
     """Another primary unit from a day on (调科)."""
 
     unit_id: UUID
-    effective_on: date
+    effective_on: Day
     version: int
     reason: Text
 
@@ -113,7 +114,7 @@ class EndStaff(Input):
 
     reason: Text
     version: int
-    at: Moment | None = None
+    at: At | None = None
 
 
 class AssignPost(Input):
@@ -123,8 +124,8 @@ class AssignPost(Input):
     post: Code
     unit_id: UUID | None = None
     is_main: bool = True
-    valid_from: Moment | None = None
-    valid_to: Moment | None = None
+    valid_from: At | None = None
+    valid_to: At | None = None
     basis: Text | None = None
 
     @model_validator(mode="after")
@@ -138,7 +139,7 @@ class EndPost(Input):
     """End a post, by default now. `immediate` also refuses the tokens the person holds at this moment."""
 
     reason: Text
-    at: Moment | None = None
+    at: At | None = None
     immediate: bool = False
 
 
@@ -152,9 +153,9 @@ class ProposeSecondment(Input):
     posts: list[Code] = Field(min_length=1, max_length=10)
     mode: Literal["full_time", "weekdays", "dates", "standing"]
     weekdays: list[Annotated[int, Field(ge=1, le=7)]] = Field(default=[], max_length=7)
-    dates: list[date] = Field(default=[], max_length=366)
-    from_day: date
-    to_day: date
+    dates: list[Day] = Field(default=[], max_length=366)
+    from_day: Day
+    to_day: Day
     practice_filed: bool = False
     cost_share: Share = Decimal(0)
     performance_share: Share = Decimal(0)
@@ -169,6 +170,17 @@ class FilePractice(Input):
     """The doctor's practice at the receiving campus is filed (多机构备案)."""
 
     version: int
+
+
+class RenewSecondment(Input):
+    """Go on with a secondment (续派) from its end to `to_day`, included; what is not given stays as it was."""
+
+    to_day: Day
+    mode: Literal["full_time", "weekdays", "dates", "standing"] | None = None
+    weekdays: list[Annotated[int, Field(ge=1, le=7)]] | None = Field(default=None, max_length=7)
+    dates: list[Day] | None = Field(default=None, max_length=366)
+    cost_share: Share | None = None
+    performance_share: Share | None = None
 
 
 class EndSecondment(Input):
@@ -196,6 +208,13 @@ class StaffView(View):
     version: int
 
 
+class StaffCardView(StaffView):
+    """The staff card; with the time the account was last shut within a day (密码错误次数过多)."""
+
+    sign_on_locked_at: Moment | None
+    sign_on_locked_until: Moment | None
+
+
 class DirectoryEntry(View):
     """One line of the directory (通讯录)."""
 
@@ -204,9 +223,12 @@ class DirectoryEntry(View):
     name: str
     campus_id: str
     unit_name: str
+    unit_phone: str | None
+    """Phone of the unit, where somebody is on duty."""
     title: str
     office_phone: str | None
     mobile: str | None
+    """Only at the home campus, and masked outside the person's unit."""
 
 
 class StaffUnitView(View):
@@ -223,8 +245,9 @@ class StaffUnitView(View):
 
 class AssignmentView(View):
     assignment_id: UUID | None
-    """Null for a post that comes with a secondment."""
+    """Null for a post that comes with a secondment or a delegation."""
     secondment_id: UUID | None
+    delegation_id: UUID | None
     staff_id: UUID
     campus_id: str
     post: str
@@ -271,4 +294,19 @@ class SecondmentView(View):
     performance_share: Decimal
     status: str
     approvals: list[str]
+    renews: UUID | None
+    """The secondment this one goes on from."""
     version: int
+
+
+class EpisodeView(View):
+    """One period of a person's life here: unit, post, secondment, delegation, licence, privilege, suspension."""
+
+    kind: str
+    title: str
+    campus_id: str
+    subject_id: UUID
+    unit_id: UUID | None
+    valid_from: Moment
+    valid_to: Moment | None
+    note: str

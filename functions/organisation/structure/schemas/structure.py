@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints, field_validator
 
 from functions.organisation.structure.rules import valid_uscc
 from functions.organisation.structure.schemas.people import Founder
+from functions.organisation.structure.schemas.times import At, Day
 from shared.schemas import Code, Input, LongText, Moment, Text, View
 
 PriceLevel = Literal["tertiary", "secondary", "primary"]
@@ -55,11 +56,13 @@ class PlaceKind(StrEnum):
 class _CampusFields(Input):
     grade: Text | None = None
     licence_no: Digits | None = None
-    licence_valid_to: date | None = None
+    licence_valid_to: Day | None = None
     uscc: Annotated[str, StringConstraints(to_upper=True, min_length=18, max_length=18)] | None = None
     institution_code: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]{22}$")] | None = None
     insurance_code: Annotated[str, StringConstraints(pattern=r"^H\d{11}$")] | None = None
     phone: Phone | None = None
+    licensed_beds: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    edge_identity: Code | None = None
 
     @field_validator("uscc")
     @classmethod
@@ -79,7 +82,7 @@ class OpenCampus(_CampusFields):
     price_level: PriceLevel
     address: Text
     is_head: bool = False
-    opened_on: date | None = Field(default=None, description="默认今天")
+    opened_on: Day | None = Field(default=None, description="默认今天")
     founders: list[Founder] = Field(default=[], max_length=20)
 
 
@@ -101,7 +104,7 @@ class SetPriceLevel(Input):
     """Another price level (价格等级) from a moment on."""
 
     price_level: PriceLevel
-    valid_from: Moment
+    valid_from: At
     reason: Text
 
 
@@ -109,7 +112,7 @@ class ChangeSetting(Input):
     """Another value of a campus setting from a moment on, by default now."""
 
     value: bool | int | Annotated[str, StringConstraints(max_length=200)]
-    valid_from: Moment | None = None
+    valid_from: At | None = None
     reason: Text | None = None
 
 
@@ -124,13 +127,13 @@ class CreateUnit(Input):
     subject_code: Annotated[str, StringConstraints(pattern=r"^\d{2}(\.\d{2}){0,2}$")] | None = None
     location: Text | None = None
     phone: Phone | None = None
-    valid_from: date | None = Field(default=None, description="默认今天")
+    valid_from: Day | None = Field(default=None, description="默认今天")
 
 
 class ChangeUnit(Input):
     """Rename a unit, or change what else is given, from a day on."""
 
-    effective_on: date
+    effective_on: Day
     version: int
     reason: Text
     name: Text | None = None
@@ -145,7 +148,7 @@ class MoveUnit(Input):
     """Put a unit under another one from a day on."""
 
     parent_id: UUID
-    effective_on: date
+    effective_on: Day
     version: int
     reason: Text
 
@@ -153,7 +156,7 @@ class MoveUnit(Input):
 class CloseUnit(Input):
     """Close a unit; `closes_on` is the first day without it. `confirmed` holds warnings read and accepted."""
 
-    closes_on: date
+    closes_on: Day
     version: int
     reason: Text
     confirmed: list[Code] = Field(default=[], max_length=20)
@@ -200,6 +203,8 @@ class CampusView(View):
     insurance_code: str | None
     address: str
     phone: str | None
+    licensed_beds: int | None
+    edge_identity: str | None
     status: str
     opened_on: date
     version: int

@@ -72,6 +72,8 @@ def open_campus(tx: Tx, command: OpenCampus) -> CampusInfo:
         insurance_code=command.insurance_code,
         address=command.address,
         phone=command.phone,
+        licensed_beds=command.licensed_beds,
+        edge_identity=command.edge_identity,
         status="open",
         opened_on=opened_on,
     )
@@ -135,6 +137,8 @@ _CHANGEABLE = (
     "insurance_code",
     "address",
     "phone",
+    "licensed_beds",
+    "edge_identity",
 )
 
 

@@ -7,8 +7,12 @@ from uuid import UUID
 from functions.organisation.structure import rules
 from functions.organisation.structure.models import Secondment, StaffMember
 from functions.organisation.structure.problems import StaffNotFound
-from functions.organisation.structure.queries import people
+from functions.organisation.structure.problems.credentials import LicenceMissing
+from functions.organisation.structure.queries import credentials, people
 from functions.organisation.structure.queries import posts as queries
+from functions.organisation.structure.rules.credentials import LICENCES, POST_LICENCES
+from functions.organisation.structure.service.judgement import licence_at
+from shared.identity.posts import POSTS
 from shared.tx import Tx
 
 
@@ -30,6 +34,7 @@ def lock_posts(tx: Tx, staff_id: UUID, since: datetime) -> Holdings:
     locked = tx.session.send(queries.LOCK_SECONDMENTS_OF, staff_id=staff_id)
     person = tx.session.send(people.STAFF, staff_id=staff_id)
     assignments = tx.session.send(queries.ASSIGNMENTS_SINCE, staff_id=staff_id, at=since)
+    delegations = tx.session.send(credentials.DELEGATIONS_SINCE, staff_id=staff_id, at=since)
     secondments = [row for row in locked.all() if row.status in queries.IN_FORCE]
     found = person.first()
     if found is None:
@@ -41,9 +46,25 @@ def lock_posts(tx: Tx, staff_id: UUID, since: datetime) -> Holdings:
         if row.valid_to > since
         for post in row.posts
     ]
+    holdings += [rules.Holding(row.campus_id, row.post, row.valid_from, row.valid_to) for row in delegations.all()]
     return Holdings(found, secondments, holdings)
 
 
 def leaving_before(person: StaffMember, moment: datetime) -> bool:
     """Whether a person has left, or will have, by a moment."""
     return person.status == "left" or (person.leaves_at is not None and person.leaves_at <= moment)
+
+
+def check_post_licence(tx: Tx, staff_id: UUID, post: str, at: datetime, campus: str | None = None) -> None:
+    """Refuse a post to somebody without the licence it needs at a campus, by default here. Raises LicenceMissing."""
+    kinds = POST_LICENCES.get(post)
+    if kinds is None:
+        return
+    verdict = licence_at(tx, staff_id, kinds, at, campus=campus)
+    if not verdict.allowed:
+        wanted = "或".join(LICENCES[kind].title for kind in kinds)
+        raise LicenceMissing(
+            f"“{POSTS[post].title}”须持有效的{wanted}：{verdict.reason}",
+            licences=list(kinds),
+            reason_code=verdict.code,
+        )

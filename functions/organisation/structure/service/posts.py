@@ -7,18 +7,18 @@ from uuid import UUID
 
 from events.organisation import PostEnded
 from functions.organisation.structure import rules
-from functions.organisation.structure.models import PostAssignment, Secondment, StaffUnit
+from functions.organisation.structure.models import Delegation, PostAssignment, Secondment, StaffUnit
 from functions.organisation.structure.problems import (
     AssignmentNotFound,
     AssignmentOver,
     NotTheirs,
     StaffNotActive,
 )
-from functions.organisation.structure.queries import people
+from functions.organisation.structure.queries import credentials, people
 from functions.organisation.structure.queries import posts as queries
 from functions.organisation.structure.schemas.people import AssignPost, EndPost
 from functions.organisation.structure.service.founding import posted
-from functions.organisation.structure.service.holdings import leaving_before, lock_posts
+from functions.organisation.structure.service.holdings import check_post_licence, leaving_before, lock_posts
 from functions.organisation.structure.service.log import record
 from functions.organisation.structure.service.units import unit
 from shared.ids import new_id
@@ -31,7 +31,7 @@ TOKEN_LIFE = timedelta(minutes=10)
 
 
 class Held(NamedTuple):
-    """A post held at a moment, by an assignment or by a secondment."""
+    """A post held at a moment: by an assignment, by a secondment or by a delegation (代班)."""
 
     assignment_id: UUID | None
     secondment_id: UUID | None
@@ -42,6 +42,7 @@ class Held(NamedTuple):
     is_main: bool
     valid_from: datetime
     valid_to: datetime | None
+    delegation_id: UUID | None = None
 
 
 class Account(NamedTuple):
@@ -59,7 +60,7 @@ def assign_post(tx: Tx, command: AssignPost) -> PostAssignment:
 
     At the home campus the unit is one the person belongs to; elsewhere the receiving unit of a secondment, within
     its term. A privileged post ends within 12 months. Raises UnknownPost, StaffNotFound, StaffNotActive, NotTheirs,
-    IncompatiblePosts, SecondMainPost, PostHeldAlready, PrivilegedTooLong, SamePerson, PastChange.
+    IncompatiblePosts, LicenceMissing, SecondMainPost, PostHeldAlready, PrivilegedTooLong, SamePerson, PastChange.
     """
     valid_from = command.valid_from or tx.now
     rules.not_before(valid_from, tx.now, "任职开始时间")
@@ -83,6 +84,7 @@ def assign_post(tx: Tx, command: AssignPost) -> PostAssignment:
         secondment = _secondment_for(tx, held.secondments, command, valid_from)
         unit_id = secondment.unit_id
         valid_to = secondment.valid_to if valid_to is None else min(valid_to, secondment.valid_to)
+    check_post_licence(tx, command.staff_id, command.post, valid_from)
     rules.check_posts(held.holdings, [rules.Holding(tx.campus, command.post, valid_from, valid_to)])
     row = PostAssignment(
         assignment_id=new_id(),
@@ -154,8 +156,10 @@ def posts_of(tx: Tx, staff_id: UUID, at: datetime | None = None) -> list[Held]:
     moment = at or tx.now
     assignments = tx.session.send(queries.ASSIGNMENTS_SINCE, staff_id=staff_id, at=moment)
     secondments = tx.session.send(queries.SECONDMENTS_OF, staff_id=staff_id)
+    delegations = tx.session.send(credentials.DELEGATIONS_SINCE, staff_id=staff_id, at=moment)
     rows = [row for row in assignments.all() if row.valid_from <= moment]
-    return effective(rows, _in_force(secondments.all(), moment))
+    standing_in = [row for row in delegations.all() if row.valid_from <= moment]
+    return effective(rows, _in_force(secondments.all(), moment), standing_in)
 
 
 def holders(tx: Tx, post: str, unit_id: UUID | None = None, at: datetime | None = None) -> list[Held]:
@@ -163,7 +167,8 @@ def holders(tx: Tx, post: str, unit_id: UUID | None = None, at: datetime | None 
     moment = at or tx.now
     assignments = tx.session.send(queries.ASSIGNMENTS_AT, campus=tx.campus, post=post, at=moment)
     secondments = tx.session.send(queries.SECONDMENTS_TO_AT, campus=tx.campus, at=moment)
-    held = effective(assignments.all(), _in_force(secondments.all(), moment))
+    delegations = tx.session.send(credentials.DELEGATIONS_TO_AT, campus=tx.campus, at=moment)
+    held = effective(assignments.all(), _in_force(secondments.all(), moment), delegations.all())
     return [one for one in held if one.post == post and unit_id in {None, one.unit_id}]
 
 
@@ -177,10 +182,11 @@ def staff_accounts(tx: Tx) -> list[Account]:
     staff = tx.session.send(people.ALL_STAFF)
     assignments = tx.session.send(queries.ALL_ASSIGNMENTS_AT, at=tx.now)
     secondments = tx.session.send(queries.ALL_SECONDMENTS_AT, at=tx.now)
+    delegations = tx.session.send(credentials.ALL_DELEGATIONS_AT, at=tx.now)
     everybody = staff.all()
     rows = assignments.all()
     posts: dict[UUID, dict[str, set[str]]] = {}
-    for held in effective(rows, _in_force(secondments.all(), tx.now)):
+    for held in effective(rows, _in_force(secondments.all(), tx.now), delegations.all()):
         posts.setdefault(held.staff_id, {}).setdefault(held.campus_id, set()).add(held.post)
     return [
         Account(
@@ -199,8 +205,10 @@ def staff_accounts(tx: Tx) -> list[Account]:
 # -- inside
 
 
-def effective(assignments: Iterable[PostAssignment], secondments: Sequence[Secondment]) -> list[Held]:
-    """Assignments that count, and the posts of the secondments in force."""
+def effective(
+    assignments: Iterable[PostAssignment], secondments: Sequence[Secondment], delegations: Iterable[Delegation]
+) -> list[Held]:
+    """Assignments that count, the posts of the secondments in force, and those stood in for."""
     there = {row.secondment_id for row in secondments}
     held = [
         Held(
@@ -231,6 +239,21 @@ def effective(assignments: Iterable[PostAssignment], secondments: Sequence[Secon
         )
         for row in secondments
         for post in row.posts
+    ]
+    held += [
+        Held(
+            None,
+            None,
+            row.staff_id,
+            row.campus_id,
+            row.post,
+            row.unit_id,
+            False,
+            row.valid_from,
+            row.valid_to,
+            row.delegation_id,
+        )
+        for row in delegations
     ]
     return held
 

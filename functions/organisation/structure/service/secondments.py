@@ -23,17 +23,22 @@ from functions.organisation.structure.schemas.people import (
     EndSecondment,
     FilePractice,
     ProposeSecondment,
+    RenewSecondment,
+    SecondmentKind,
 )
 from functions.organisation.structure.service.campuses import campus, midnight
-from functions.organisation.structure.service.holdings import lock_posts
+from functions.organisation.structure.service.holdings import check_post_licence, lock_posts
+from functions.organisation.structure.service.judgement import licence_at
 from functions.organisation.structure.service.log import record
 from functions.organisation.structure.service.units import unit
 from shared.identity.posts import POSTS
 from shared.ids import new_id
 from shared.problems import Stale
+from shared.schemas import SHANGHAI
 from shared.tx import Tx
 
 SIDES = ("home", "hr", "receiving")
+A_MINUTES_WORK = 200
 _CLINICAL = {"technical", "circuit", "rotation", "support"}
 
 
@@ -54,7 +59,36 @@ def secondments_of_campus(tx: Tx, before: UUID, limit: int) -> list[tuple[Second
     return [(row, sides[row.secondment_id]) for row in rows]
 
 
-def propose_secondment(tx: Tx, command: ProposeSecondment) -> tuple[Secondment, list[str]]:
+def renew_secondment(tx: Tx, secondment_id: UUID, command: RenewSecondment) -> tuple[Secondment, list[str]]:
+    """Propose to go on with a secondment from its end (续派), for 12 months at most; all three consent again.
+
+    Raises SecondmentState unless it is approved, active or ended, and what propose_secondment raises.
+    """
+    row, _ = secondment(tx, secondment_id)
+    if row.status not in queries.IN_FORCE:
+        raise SecondmentState("该派驻未批准或已撤回，不能续派；请重新提出派驻。", status_now=row.status)
+    given = command.model_dump(exclude={"to_day"}, exclude_none=True)
+    kept = {name: given.get(name, getattr(row, name)) for name in _RENEWED}
+    proposal = ProposeSecondment(
+        staff_id=row.staff_id,
+        receiving_campus=row.receiving_campus,
+        unit_id=row.unit_id,
+        kind=SecondmentKind(row.kind),
+        posts=row.posts,
+        from_day=max(row.valid_to.astimezone(SHANGHAI).date(), tx.today),
+        to_day=command.to_day,
+        practice_filed=row.practice_filed,
+        **kept,
+    )
+    return propose_secondment(tx, proposal, renews=secondment_id)
+
+
+_RENEWED = ("mode", "weekdays", "dates", "cost_share", "performance_share")
+
+
+def propose_secondment(
+    tx: Tx, command: ProposeSecondment, *, renews: UUID | None = None
+) -> tuple[Secondment, list[str]]:
     """Propose a secondment; the proposing campus agrees with it by proposing.
 
     Raises SecondmentInvalid (longer than 12 months, backwards, no days, privileged posts), IncompatiblePosts,
@@ -95,6 +129,7 @@ def propose_secondment(tx: Tx, command: ProposeSecondment) -> tuple[Secondment, 
         status="proposed",
         proposed_at=tx.now,
         proposed_by=tx.actor.subject,
+        renews=renews,
     )
     side: Literal["home", "receiving"] = "home" if tx.campus == person.campus_id else "receiving"
     tx.session.add(row, _approval(tx, row.secondment_id, side))
@@ -121,8 +156,14 @@ def approve_secondment(tx: Tx, secondment_id: UUID, command: ApproveSecondment) 
         tx.assert_distinct([found.approved_by for found in earlier], "院区审批与医共体人事审批须由不同人员办理。")
     rules.not_before(row.valid_to, tx.now, "派驻结束日期")
     held = lock_posts(tx, row.staff_id, tx.now)
-    if row.kind in _CLINICAL and held.person.category == "doctor" and not row.practice_filed:
+    if (
+        row.kind in _CLINICAL
+        and held.person.category == "doctor"
+        and not (row.practice_filed or _filed_on_licence(tx, row))
+    ):
         raise PracticeNotFiled("该医师在接收院区未完成多机构执业备案，请先备案并登记。")
+    for post in row.posts:
+        check_post_licence(tx, row.staff_id, post, max(row.valid_from, tx.now), row.receiving_campus)
     new = [rules.Holding(row.receiving_campus, post, row.valid_from, row.valid_to) for post in row.posts]
     rules.check_posts(held.holdings, new)
     tx.session.add(_approval(tx, secondment_id, command.side))
@@ -171,16 +212,22 @@ def turn_secondments(tx: Tx) -> int:
 
     Rights don't wait for this: they follow the period itself.
     """
-    starting = tx.session.all(queries.SECONDMENTS_TO_START, now=tx.now)
+    starting = tx.session.all(queries.SECONDMENTS_TO_START, now=tx.now, limit=A_MINUTES_WORK)
     for row in starting:
         _tell_started(tx, _step(tx, row, "active"))
-    ending = tx.session.all(queries.SECONDMENTS_TO_END, now=tx.now)
+    ending = tx.session.all(queries.SECONDMENTS_TO_END, now=tx.now, limit=A_MINUTES_WORK)
     for row in ending:
         _tell_ended(tx, _step(tx, row, "ended"))
     return len(starting) + len(ending)
 
 
 # -- inside
+
+
+def _filed_on_licence(tx: Tx, row: Secondment) -> bool:
+    """Whether the doctor's own licence lists the receiving campus as a practice place when the secondment begins."""
+    begins = max(row.valid_from, tx.now)
+    return licence_at(tx, row.staff_id, "physician", begins, campus=row.receiving_campus).allowed
 
 
 def _term(tx: Tx, command: ProposeSecondment) -> tuple[datetime, datetime]:

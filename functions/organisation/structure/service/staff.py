@@ -7,7 +7,7 @@ from uuid import UUID
 
 from events.organisation import PostEnded, StaffChanged, StaffJoined, StaffLeft
 from functions.organisation.structure import rules
-from functions.organisation.structure.models import StaffContact, StaffMember, StaffUnit
+from functions.organisation.structure.models import StaffContact, StaffMember, StaffSuspension, StaffUnit
 from functions.organisation.structure.problems import (
     StaffNotActive,
     StaffNotFound,
@@ -15,9 +15,9 @@ from functions.organisation.structure.problems import (
     UnitNotFound,
     UnitNotInForce,
 )
+from functions.organisation.structure.queries import credentials, posts, signatures
 from functions.organisation.structure.queries import people as queries
-from functions.organisation.structure.queries import posts
-from functions.organisation.structure.queries.people import Found, Member, StaffInfo
+from functions.organisation.structure.queries.people import Member, StaffInfo
 from functions.organisation.structure.schemas.people import (
     ChangePrimaryUnit,
     ChangeStaff,
@@ -26,7 +26,7 @@ from functions.organisation.structure.schemas.people import (
     JoinUnit,
     SuspendStaff,
 )
-from functions.organisation.structure.service import secondments
+from functions.organisation.structure.service import delegations, privileges, secondments
 from functions.organisation.structure.service.log import record
 from functions.organisation.structure.service.units import unit_history
 from shared.ids import new_id
@@ -37,6 +37,8 @@ from shared.tx import Tx
 
 DENIED_FOR = timedelta(days=366)
 """How long a withdrawn sign-on stays on the deny list; the account itself is disabled within minutes."""
+A_MINUTES_WORK = 100
+"""Leavers signed off in one minute at most; the rest follows in the next."""
 SUSPENDED = "staff suspended"
 LEFT = "staff left"
 
@@ -62,25 +64,6 @@ def staff_by_no(tx: Tx, staff_no: str) -> StaffInfo:
     return found
 
 
-def staff_card(tx: Tx, staff_id: UUID) -> tuple[StaffMember, str | None]:
-    """A person's record and, for readers of the home campus, the mobile number."""
-    row = tx.session.send(queries.STAFF, staff_id=staff_id)
-    contact = tx.session.send(queries.CONTACT, staff_id=staff_id).first()
-    found = row.first()
-    if found is None:
-        raise StaffNotFound("没有这位职工，请核对后重新选择。")
-    tx.audit("staff.read", "staff", staff_id)
-    return found, contact.mobile if contact is not None else None
-
-
-def directory(tx: Tx, beginning: str, limit: int) -> list[Found]:
-    """People of all campuses whose pinyin initials, name or staff number begin with a text (通讯录)."""
-    prefix = beginning.lower()
-    return tx.session.all(
-        queries.DIRECTORY, prefix=prefix, beyond=prefix + "\U0010ffff", day=tx.today, limit=min(limit, 50)
-    )
-
-
 def staff_of_unit(tx: Tx, unit_id: UUID, at: date | None, after: str, limit: int) -> list[Member]:
     """Who belonged to a unit on a day, in order of staff number."""
     return tx.session.all(queries.STAFF_OF_UNIT, unit_id=unit_id, day=at or tx.today, after=after, limit=limit)
@@ -91,6 +74,11 @@ def engage_staff(tx: Tx, command: EngageStaff) -> StaffMember:
     since = command.engaged_on or tx.today
     _check_title(command.title_code)
     _check_unit(tx, command.unit_id, since, None)
+    return add_person(tx, command, since)
+
+
+def add_person(tx: Tx, command: EngageStaff, since: date) -> StaffMember:
+    """Engage a person whose title and unit have been checked."""
     row = StaffMember(
         staff_id=new_id(),
         campus_id=tx.campus,
@@ -212,6 +200,16 @@ def suspend_staff(tx: Tx, staff_id: UUID, command: SuspendStaff) -> StaffMember:
     """Suspend a person (停职): every token is refused within a minute, the account is disabled, posts stay."""
     person = _step(tx, staff_id, command.version, "active", "suspended")
     _deny(tx, staff_id, SUSPENDED)
+    tx.session.add(
+        StaffSuspension(
+            suspension_id=new_id(),
+            campus_id=tx.campus,
+            staff_id=staff_id,
+            valid_from=tx.now,
+            valid_to=None,
+            suspended_by=tx.actor.subject,
+        )
+    )
     record(tx, "staff", staff_id, "suspended", reason=command.reason)
     _tell_changed(tx, person, ["status"], "suspended")
     return tx.session.one(queries.STAFF, staff_id=staff_id)
@@ -221,6 +219,7 @@ def resume_staff(tx: Tx, staff_id: UUID, command: SuspendStaff) -> StaffMember:
     """Let a suspended person work again (复职)."""
     person = _step(tx, staff_id, command.version, "suspended", "active")
     tx.session.execute(queries.LIFT_SUSPENSION, subject_=str(staff_id), reason_=SUSPENDED, now=tx.now)
+    tx.session.execute(credentials.END_STAFF_SUSPENSION, id_=staff_id, now=tx.now, by=tx.actor.subject)
     record(tx, "staff", staff_id, "resumed", reason=command.reason)
     _tell_changed(tx, person, ["status"], "active")
     return tx.session.one(queries.STAFF, staff_id=staff_id)
@@ -229,8 +228,9 @@ def resume_staff(tx: Tx, staff_id: UUID, command: SuspendStaff) -> StaffMember:
 def end_staff(tx: Tx, staff_id: UUID, command: EndStaff) -> StaffMember:
     """A person leaves (离职), now or at a later minute.
 
-    Posts at the home campus and memberships get that end at once. When the minute has come - here, or in
-    `sign_off_leavers` - the status becomes `left`, secondments end and every token is refused within 60 s.
+    Posts and privileges of the home campus and memberships get that end at once. When the minute has come - here, or
+    in `sign_off_leavers` - the status becomes `left`, secondments, delegations and the signature specimen end and every
+    token is refused within 60 s.
     """
     at = command.at or tx.now
     rules.not_before(at, tx.now - timedelta(minutes=5), "离职时间")
@@ -261,6 +261,7 @@ def end_staff(tx: Tx, staff_id: UUID, command: EndStaff) -> StaffMember:
                 valid_to=at,
             )
         )
+    privileges.end_privileges_of(tx, staff_id, at, why)
     after = at.astimezone(SHANGHAI).date() + timedelta(days=1)
     for membership in tx.session.all(queries.UNITS_OF_STAFF, staff_id=staff_id):
         if membership.valid_to is None or membership.valid_to > after:
@@ -273,7 +274,7 @@ def end_staff(tx: Tx, staff_id: UUID, command: EndStaff) -> StaffMember:
 
 def sign_off_leavers(tx: Tx) -> int:
     """Sign off the people of the acting campus whose last minute has come. Run every minute; returns how many."""
-    due = tx.session.all(queries.LEAVERS_DUE, campus=tx.campus, now=tx.now)
+    due = tx.session.all(queries.LEAVERS_DUE, campus=tx.campus, now=tx.now, limit=A_MINUTES_WORK)
     for person in due:
         _sign_off(tx, person)
     return len(due)
@@ -293,6 +294,16 @@ def _sign_off(tx: Tx, person: StaffMember) -> None:
         leaves=left_at,
     )
     secondments.end_all_of(tx, person.staff_id, LEFT)
+    delegations.end_delegations_of(tx, person.staff_id, LEFT)
+    tx.session.execute(
+        signatures.END_SIGNATURE,
+        id_=person.staff_id,
+        campus=tx.campus,
+        until=left_at,
+        now=tx.now,
+        by=tx.actor.subject,
+        why=LEFT,
+    )
     _deny(tx, person.staff_id, LEFT)
     record(tx, "staff", person.staff_id, "left", after={"left_at": left_at})
     tx.emit(StaffLeft(staff_id=person.staff_id, campus_code=person.campus_id, left_at=left_at))

@@ -15,7 +15,7 @@ from functions.organisation.structure.problems import (
     UnitNotFound,
     UnitNotInForce,
 )
-from functions.organisation.structure.queries import people
+from functions.organisation.structure.queries import credentials, people, posts, wards
 from functions.organisation.structure.queries import structure as queries
 from functions.organisation.structure.queries.structure import UnitInfo
 from functions.organisation.structure.schemas.structure import (
@@ -46,6 +46,14 @@ def unit(tx: Tx, unit_id: UUID, at: date | None = None) -> UnitInfo:
     raise UnitNotInForce(f"该科室在 {at or tx.today:%Y-%m-%d} 未启用或已关闭，请另选科室。")
 
 
+def unit_campus(tx: Tx, unit_id: UUID) -> str:
+    """The campus of a unit that is or ever was. Raises UnitNotFound."""
+    found = tx.session.first(queries.UNIT_EXISTS, unit_id=unit_id)
+    if found is None:
+        raise UnitNotFound("没有这个科室，请核对后重新选择。")
+    return found.campus_id
+
+
 def unit_by_code(tx: Tx, code: str, campus: str | None = None, at: date | None = None) -> UnitInfo:
     """A unit by its code, at the acting campus and today unless told otherwise. Raises UnitNotFound."""
     found = tx.session.first(queries.UNIT_BY_CODE, campus=campus or tx.campus, code=code, day=at or tx.today)
@@ -73,9 +81,14 @@ def create_unit(tx: Tx, command: CreateUnit) -> UnitInfo:
     Raises UnitCodeTaken, ParentNotInForce (the parent is not there all that time), SecondRoot.
     """
     since = command.valid_from or tx.today
+    row = plant(tx, command, _future(tx, since), since)
+    return tx.session.one(queries.UNIT_ON, unit_id=row.unit_id, day=since)
+
+
+def plant(tx: Tx, command: CreateUnit, future: list[UnitVersion], since: date) -> UnitVersion:
+    """Put a unit into a tree whose future is read and locked; for several units at once, `future` grows with each."""
     if command.kind is UnitKind.CAMPUS:
         raise RootStays("院区根科室随院区开设而建立，不能另建。")
-    future = _future(tx, since)
     parent = command.parent_id or _root(future)
     row = UnitVersion(
         row_id=new_id(),
@@ -96,7 +109,14 @@ def create_unit(tx: Tx, command: CreateUnit) -> UnitInfo:
     rules.check_tree([*_nodes(future), _node(row)], since)
     tx.session.add(Unit(unit_id=row.unit_id, campus_id=tx.campus, code=command.code), row)
     record(tx, "unit", row.unit_id, "created", after=command.model_dump(mode="json", exclude_none=True))
-    return _done(tx, row, "created", since)
+    _tell(tx, row, "created", since)
+    future.append(row)
+    return row
+
+
+def locked_future(tx: Tx, since: date) -> list[UnitVersion]:
+    """What is in force from a day on, with the campus's tree locked until the commit."""
+    return _future(tx, since)
 
 
 def change_unit(tx: Tx, unit_id: UUID, command: ChangeUnit) -> UnitInfo:
@@ -127,8 +147,8 @@ def move_unit(tx: Tx, unit_id: UUID, command: MoveUnit) -> UnitInfo:
 def close_unit(tx: Tx, unit_id: UUID, command: CloseUnit) -> list[Objection]:
     """Close a unit from a day on. Returns what others had to say about it.
 
-    Raises RootStays, UnitInUse (units below it, people, posts), or what the gate before_close_unit says: open
-    visits, published sessions, inpatients, unsettled money, stock.
+    Raises RootStays, UnitInUse (units below it, people, posts, secondments, beds), or what the gate before_close_unit
+    says: open visits, published sessions, inpatients, unsettled money, stock.
     """
     day = command.closes_on
     rules.not_before(day, tx.today, "关闭日期")
@@ -137,15 +157,26 @@ def close_unit(tx: Tx, unit_id: UUID, command: CloseUnit) -> list[Objection]:
     _bump(tx, unit_id, command.version)
     if row.parent_id is None:
         raise RootStays("院区根科室不能单独关闭。")
+    moment = max(midnight(day), tx.now)
     below = [other.name for other in future if other.parent_id == unit_id]
     staffed = tx.session.send(people.UNIT_STILL_STAFFED, unit_id=unit_id, day=day)
-    held = tx.session.send(people.POST_STILL_HELD, unit_id=unit_id, at=midnight(day))
+    held = tx.session.send(people.POST_STILL_HELD, unit_id=unit_id, at=moment)
+    seconded = tx.session.send(posts.SECONDMENT_IN_UNIT, unit_id=unit_id, at=moment)
+    delegated = tx.session.send(credentials.DELEGATION_IN_UNIT, unit_id=unit_id, at=moment)
+    beds = tx.session.send(wards.BEDS_IN_UNIT, unit_id=unit_id, at=moment)
     members = tx.session.send(people.STAFF_OF_UNIT, unit_id=unit_id, day=day, after="", limit=10)
     holds = [f"下级科室：{'、'.join(below[:10])}"] if below else []
     if staffed.first() is not None:
         holds.append(f"在岗人员：{'、'.join(member.name for member in members.all()) or '已安排入科'}")
     if held.first() is not None:
         holds.append("未结束的岗位任命")
+    if seconded.first() is not None:
+        holds.append("派驻到本科室的人员")
+    if delegated.first() is not None:
+        holds.append("未结束的代班")
+    numbers = beds.all()
+    if numbers:
+        holds.append(f"床位：{'、'.join(numbers)}")
     if holds:
         raise UnitInUse(f"该科室还不能关闭，请先处理：{'；'.join(holds)}。", holds=holds)
     said = before_close_unit.ask(tx, UnitToClose(unit_id, tx.campus, day), command.confirmed)

@@ -1,4 +1,4 @@
-"""Tables of the organisation.
+"""Campuses, units, places, staff, posts and secondments.
 
 What has a history is effective-dated `[valid_from, valid_to)` and never rewritten: a trigger lets an UPDATE only
 shorten a period or mark a row as superseded (see the migration). Exclusion constraints keep periods from overlapping.
@@ -79,6 +79,10 @@ class Campus(Model):
     status: Mapped[str] = mapped_column(Text)
     """open, closed."""
     opened_on: Mapped[date]
+    licensed_beds: Mapped[int | None] = mapped_column(default=None)
+    """Beds the licence allows: 编制床位 never exceed it."""
+    edge_identity: Mapped[str | None] = mapped_column(Text, default=None)
+    """Client id of the campus's bridge (院区网桥) in the realm."""
     closed_on: Mapped[date | None] = mapped_column(default=None)
     version: Mapped[int] = mapped_column(default=1)
     opened_in: Mapped[int] = mapped_column(
@@ -350,6 +354,8 @@ class Secondment(Model):
     status: Mapped[str] = mapped_column(Text)
     proposed_at: Mapped[datetime]
     proposed_by: Mapped[str] = mapped_column(Text)
+    renews: Mapped[UUID | None] = mapped_column(default=None)
+    """The secondment this one goes on from (续派)."""
     version: Mapped[int] = mapped_column(default=1)
 
 

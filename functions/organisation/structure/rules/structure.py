@@ -1,6 +1,7 @@
 """Rules of the organisation: titles, settings, the tree over time, posts that must not meet. No I/O, no clock."""
 
 import re
+from calendar import monthrange
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -81,12 +82,19 @@ class SettingType:
     pattern: str = ""
 
 
+_HOURS = r"\d{2}:\d{2}-\d{2}:\d{2}(,\d{2}:\d{2}-\d{2}:\d{2}){0,3}"
 SETTINGS: Mapping[str, SettingType] = MappingProxyType(
     {
         "cash_rounding": SettingType("现金收款抹零到角", bool, False),
         "inquiry_phone": SettingType("咨询电话（印于凭条）", str, "", r"[0-9\-]{0,20}"),
         "noon_break": SettingType("午休时间", str, "12:00-14:30", r"\d{2}:\d{2}-\d{2}:\d{2}"),
         "follow_up_days": SettingType("挂号有效天数（一次挂号管几天）", int, 3),
+        "open_weekdays": SettingType("门诊开诊星期（1 为周一）", str, "1234567", r"1?2?3?4?5?6?7?"),
+        "open_on_holidays": SettingType("法定节假日门诊照常开诊", bool, False),
+        "summer_season": SettingType("夏季作息起止（月-日）", str, "06-01/09-30", r"\d{2}-\d{2}/\d{2}-\d{2}"),
+        "hours_summer": SettingType("夏季作息", str, "08:00-12:00,15:00-18:00", _HOURS),
+        "hours_winter": SettingType("冬季作息", str, "08:00-12:00,14:30-17:30", _HOURS),
+        "night_shift": SettingType("夜班起止", str, "17:30-08:00", r"\d{2}:\d{2}-\d{2}:\d{2}"),
     }
 )
 """Campus settings by key, with type and default."""
@@ -102,9 +110,20 @@ def checked_setting(key: str, value: Any) -> Any:
         raise SettingInvalid(f"“{known.title}”须为{wanted}。")
     if isinstance(value, str) and known.pattern and not re.fullmatch(known.pattern, value):
         raise SettingInvalid(f"“{known.title}”格式不正确，例如 {known.default or '0772-6812345'}。")
+    if isinstance(value, str) and not _clock_times(value):
+        raise SettingInvalid(f"“{known.title}”中有不存在的日期或时间，例如 {known.default}。")
     if isinstance(value, int) and not 0 <= value <= 365:
         raise SettingInvalid(f"“{known.title}”须在 0 至 365 之间。")
     return value
+
+
+def _clock_times(value: str) -> bool:
+    """Whether every HH:MM and MM-DD of a setting exists."""
+    if re.fullmatch(r"\d{2}-\d{2}/\d{2}-\d{2}", value):
+        days = [tuple(map(int, part.split("-"))) for part in value.split("/")]
+        return all(1 <= month <= 12 and 1 <= day <= monthrange(2024, month)[1] for month, day in days)
+    times = [part.split(":") for part in re.findall(r"\d{2}:\d{2}", value)]
+    return all(int(hour) < 24 and int(minute) < 60 for hour, minute in times)
 
 
 TEMPLATE: tuple[tuple[str, str, str], ...] = (

@@ -1,0 +1,1 @@
+"""Selects, locks and guarded changes of registration, by subject."""

@@ -1,0 +1,90 @@
+"""Use cases of outpatient registration, one file per verb. What other modules call stands in `__all__`."""
+
+from functions.outpatient.registration.service.articles import issue_article, record_slip
+from functions.outpatient.registration.service.bracelets import close_batch, prepare_bracelets, read_batch
+from functions.outpatient.registration.service.cancel import (
+    Cancelled,
+    approve_release,
+    cancel_visit,
+    refund_stopped_session,
+    release_visit,
+    waiting_releases,
+)
+from functions.outpatient.registration.service.collect import collect_number
+from functions.outpatient.registration.service.emergency import (
+    change_level,
+    green_channels,
+    open_green_channel,
+    pays_later,
+    register_emergency,
+)
+from functions.outpatient.registration.service.entering import CHANNELS, SOURCE, Registered
+from functions.outpatient.registration.service.following import follow_moved_session, follow_replaced_doctor
+from functions.outpatient.registration.service.payer import change_payer
+from functions.outpatient.registration.service.reading import (
+    DayFilter,
+    Load,
+    department_load,
+    find_visit,
+    read_visit,
+    visits_of_day,
+    visits_of_patient,
+)
+from functions.outpatient.registration.service.register import register_visit
+from functions.outpatient.registration.service.reports import drop_report, expect_report, report_ready
+from functions.outpatient.registration.service.states import (
+    check_in,
+    each_minute,
+    finish_visit,
+    mark_no_show,
+    record_insurance_visit,
+    reopen_visit,
+    start_consultation,
+)
+from functions.outpatient.registration.service.transfer import Transferred, transfer_visit
+
+__all__ = [
+    "CHANNELS",
+    "SOURCE",
+    "Cancelled",
+    "DayFilter",
+    "Load",
+    "Registered",
+    "Transferred",
+    "approve_release",
+    "cancel_visit",
+    "change_level",
+    "change_payer",
+    "check_in",
+    "close_batch",
+    "collect_number",
+    "department_load",
+    "drop_report",
+    "each_minute",
+    "expect_report",
+    "find_visit",
+    "finish_visit",
+    "follow_moved_session",
+    "follow_replaced_doctor",
+    "green_channels",
+    "issue_article",
+    "mark_no_show",
+    "open_green_channel",
+    "pays_later",
+    "prepare_bracelets",
+    "read_batch",
+    "read_visit",
+    "record_insurance_visit",
+    "record_slip",
+    "refund_stopped_session",
+    "register_emergency",
+    "register_visit",
+    "release_visit",
+    "reopen_visit",
+    "report_ready",
+    "start_consultation",
+    "transfer_visit",
+    "visits_of_day",
+    "visits_of_patient",
+    "waiting_releases",
+]
