@@ -5,19 +5,14 @@ and `shared.serve` closes it.
 """
 
 import logging
-import re
 import threading
-from contextlib import AsyncExitStack
 from typing import Any
 
 import anyio.to_thread
 from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute, iter_route_contexts
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.convertors import Convertor
 from starlette.responses import JSONResponse, Response
-from starlette.routing import compile_path
 from starlette.types import Receive, Scope, Send
 
 from shared import telemetry
@@ -26,6 +21,7 @@ from shared.function import FunctionApp
 from shared.http import problem_response
 from shared.runtime import Runtime
 from shared.settings import Settings, settings
+from shared.switchboard import Api
 from shared.telemetry import accept_trace
 
 log = logging.getLogger("his.host")
@@ -38,47 +34,6 @@ def load_apps(names: str) -> list[FunctionApp]:
     if names == "all":
         return registry.all_apps()
     return [registry.app(name.strip()) for name in names.split(",") if name.strip()]
-
-
-class Api(FastAPI):
-    """FastAPI with a switchboard: a path leads to its function at once, and only its few routes are tried.
-
-    FastAPI tries every route of every included router, twice, below seven layers of middleware that our routes have no
-    use for (they answer their own errors and bound their own bodies): two fifths of a request's time in Python. What
-    the switchboard does not know (probes, events, a wrong address or method) goes FastAPI's way.
-    """
-
-    _lines: dict[str, list[tuple[re.Pattern[str], dict[str, Convertor[Any]], APIRoute]]]
-
-    def connect(self, apps: list[FunctionApp]) -> None:
-        """Serve these function apps."""
-        self._lines = {}
-        for app in apps:
-            self.include_router(app.router, prefix=app.prefix, tags=[app.title])
-            lines = self._lines[app.prefix] = []
-            for context in iter_route_contexts(app.router.routes):
-                route = context.original_route
-                if isinstance(route, APIRoute):
-                    pattern, _, convertors = compile_path(app.prefix + (context.path or ""))
-                    lines.append((pattern, convertors, route))
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        line = self._line(scope) if scope["type"] == "http" else None
-        if line is None:
-            await super().__call__(scope, receive, send)
-            return
-        route, scope["path_params"] = line
-        scope.update(app=self, route=route, endpoint=route.endpoint)
-        async with AsyncExitStack() as files:
-            scope["fastapi_middleware_astack"] = files
-            await route.app(scope, receive, send)
-
-    def _line(self, scope: Scope) -> tuple[APIRoute, dict[str, Any]] | None:
-        path, method = scope["path"], scope["method"]
-        for pattern, convertors, route in self._lines.get("/".join(path.split("/", 4)[:4]), ()):
-            if method in (route.methods or ()) and (found := pattern.match(path)):
-                return route, {name: convertors[name].convert(value) for name, value in found.groupdict().items()}
-        return None
 
 
 def build(apps: list[FunctionApp], runtime: Runtime) -> FastAPI:

@@ -34,6 +34,7 @@ from shared.identity.posts import POSTS
 from shared.problems import Busy, NotFound, Problem
 from shared.runtime import Runtime
 from shared.settings import REPOSITORY
+from shared.switchboard import Api
 from shared.telemetry import current_traceparent
 from shared.tx import Tx
 
@@ -52,14 +53,14 @@ _WORKERS = Query(
 )
 
 
-def mount(api: FastAPI) -> None:
+def mount(api: Api) -> None:
     """Serve the start page at `/`, the API reference at `/reference/`, and what both ask before anybody signs on."""
     runtime: Runtime = api.state.runtime
     headers = _headers(runtime)
     for path, file in pages().items():
         api.add_route(path, _file(file, headers))
     traffic = {name: Traffic() for name in api.state.apps}
-    api.add_middleware(Counting, traffic=traffic)
+    api.put_before(lambda app: Counting(app, traffic))
     look = Look(runtime)
 
     async def state(request: Request) -> Response:

@@ -212,6 +212,7 @@ class AccessGrant(Model):
     __tablename__ = "access_grants"
     __table_args__ = (
         Index(None, "patient_id", "reader_campus_id", "valid_to"),
+        Index(None, "basis", "basis_id"),
         {"schema": KERNEL},
     )
 

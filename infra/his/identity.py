@@ -9,7 +9,6 @@ import typer
 from infra.his import settings
 
 if TYPE_CHECKING:
-    from shared.identity.accounts import StaffAccount
     from shared.identity.keycloak_admin import Report
     from shared.settings import Settings
 
@@ -42,56 +41,29 @@ def synchronise(configuration: Settings) -> list[Report]:
     Accounts made here start with the demonstration's password where there is one; elsewhere with none, and the
     identity office sets the first. Ends the command with advice when no campus is open.
     """
-    from shared.identity.accounts import sync_staff
-    from shared.identity.keycloak_admin import connect
-    from shared.identity.provisioning import provision
-    from shared.identity.realm import RealmDeclaration
-
-    campuses, people = _organisation(configuration)
-    if not campuses:
-        typer.echo(
-            "No campus is open: open the head hospital first (`his demo --only found` for a demonstration).", err=True
-        )
-        raise typer.Exit(1)
-    declaration = RealmDeclaration(
-        campuses=campuses,
-        web_redirect_uris=(f"{configuration.host_url}/", f"{configuration.host_url}/*"),
-        realm=configuration.keycloak_realm,
-        audience=configuration.keycloak_audience,
-    )
-    admin = connect(configuration)
-    return [provision(admin, declaration), sync_staff(admin, people)]
-
-
-def _organisation(configuration: Settings) -> tuple[tuple[str, ...], list[StaffAccount]]:
-    """The open campuses and everybody with the posts held now, as the auditor sees them: every campus, read-only."""
     from datetime import UTC, datetime
 
-    from functions.organisation.structure import service as organisation
+    from functions.platform.sso import service as sso
     from shared.database.engine import REPORT, Database, Scope
-    from shared.identity.accounts import StaffAccount
+    from shared.identity.accounts import sync_staff
     from shared.identity.actor import system_actor
+    from shared.identity.keycloak_admin import connect
+    from shared.identity.provisioning import provision
     from shared.telemetry import current_traceparent
     from shared.tx import Tx
 
     database = Database(configuration.auditor_database_url, 1, name="his-identity")
     try:
+        # The auditor sees every campus and changes nothing.
         with database.transaction(Scope(campus="", readable=(), subject="system:identity"), REPORT) as session:
             tx = Tx(session, system_actor("identity", ""), "", datetime.now(UTC), current_traceparent())
-            campuses = tuple(campus.code for campus in organisation.open_campuses(tx))
-            people = organisation.staff_accounts(tx)
+            declaration, people = sso.declaration(tx, configuration), sso.people(tx, None, configuration)
     finally:
         database.close()
-    first = configuration.demo_password or None
-    return campuses, [
-        StaffAccount(
-            staff_no=person.staff_no,
-            name=person.name,
-            staff_id=person.staff_id,
-            posts={campus: posts for campus, posts in person.posts.items() if campus in campuses},
-            enabled=person.enabled,
-            initial_password=first,
-            must_change_password=first is None,
+    if not declaration.campuses:
+        typer.echo(
+            "No campus is open: open the head hospital first (`his demo --only found` for a demonstration).", err=True
         )
-        for person in people
-    ]
+        raise typer.Exit(1)
+    admin = connect(configuration)
+    return [provision(admin, declaration), sync_staff(admin, people)]

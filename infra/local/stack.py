@@ -91,6 +91,8 @@ def _steps(state: Path, ports: Mapping[str, int]) -> Iterator[Service | Job]:
             "HIS_DRAIN_SECONDS": "0",
         },
         needs=("migrations", "storage"),
+        # platform/sso administers the realm; in the data centre it has a group and a secret of its own.
+        trusted_with=("HIS_KEYCLOAK_ADMIN", "HIS_KEYCLOAK_ADMIN_PASSWORD"),
         ready=lambda: probe.body(f"{url}/readyz") is not None,
         address=url,
     )
@@ -124,11 +126,13 @@ def _python_service(
     needs: tuple[str, ...],
     ready: Callable[[], bool],
     address: str = "",
+    trusted_with: tuple[str, ...] = (),
 ) -> Service:
     arguments = [sys.executable, "-m", module]
 
     def settings() -> dict[str, str]:
-        return service_environment(state) | {"PYTHONUNBUFFERED": "1", **extra}
+        trusted = {name: environment(state)[name] for name in trusted_with}
+        return service_environment(state) | trusted | {"PYTHONUNBUFFERED": "1", **extra}
 
     def launch() -> Process:
         return process.spawn(

@@ -86,7 +86,9 @@ def plan(tx: Tx, query: Query[Any], **params: Any) -> str:
 
 @pytest.fixture(scope="module")
 def hospital() -> Iterator[Hospital]:
-    with cloned_hospital([registry.app("organisation/structure"), registry.app("catalogue/prices")]) as one:
+    with cloned_hospital(
+        [registry.app(name) for name in ("organisation/structure", "catalogue/codes", "catalogue/prices")]
+    ) as one:
         one.clock.set(APRIL)
         yield one
 

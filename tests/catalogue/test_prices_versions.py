@@ -131,6 +131,8 @@ def test_a_ceiling_holds_until_another_is_given(catalogue: Catalogue, code: str)
     catalogue.price(code, "9.00", ceiling="10.00")
     refused = catalogue.draft(code, "10.01")
     assert (refused.status_code, refused.json()["code"]) == (422, "price_above_ceiling")
+    attempts = "SELECT count(*) FROM kernel.audit_entries WHERE action = 'refused' AND actor = %s"
+    assert catalogue.hospital.value(attempts, [catalogue.officer.subject]) >= 1, "the attempt stays on record"
     assert catalogue.price(code, "10.00", valid_from=MAY.isoformat())["ceiling"] == "10.0000"
     assert catalogue.draft(code, "12.00", ceiling="12.00").status_code == 201
 

@@ -17,6 +17,10 @@ from tests.support.clinic import open_hospital
 from tests.support.hospital import Caller, Hospital, cloned_hospital
 
 
+ENDS_THE_SESSION = {"/api/platform/sso/my/sign-out"}
+"""Answered rightly, it would leave the rest of the fuzzing outside the door."""
+
+
 @pytest.fixture(scope="module")
 def hospital() -> Iterator[Hospital]:
     with cloned_hospital() as one:
@@ -36,7 +40,7 @@ def test_no_request_breaks_a_function(hospital: Hospital, everybody: Caller) -> 
     tried = 0
     for found in schema.get_all_operations():
         operation = found.ok()
-        if operation.path.endswith(".pdf"):
+        if operation.path.endswith(".pdf") or operation.path in ENDS_THE_SESSION:
             continue
         tried += 1
         try:

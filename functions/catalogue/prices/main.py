@@ -1,6 +1,7 @@
 """Charge catalogue (物价管理系统), module 40."""
 
-from functions.catalogue.prices import api
+from events.payments import ChargesPosted, ChargesVoided
+from functions.catalogue.prices import api, service
 from shared.function import FunctionApp, Scaling
 
 app = FunctionApp(
@@ -8,5 +9,7 @@ app = FunctionApp(
     module=40,
     title="物价管理",
     router=api.router,
+    on={ChargesPosted: service.keep_posted, ChargesVoided: service.keep_voided},
+    minute=service.each_minute,
     scaling=Scaling(warm=1, peak=6, concurrency=5),
 )

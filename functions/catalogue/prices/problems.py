@@ -44,9 +44,12 @@ class PriceBackDated(Problem):
 
 
 class PriceAboveCeiling(Problem):
+    """The attempt stays on record (spec 40, "Bad input and faults")."""
+
     status = 422
     code = "price_above_ceiling"
     title = "超过最高限价"
+    traced = True
 
 
 class PriceStateWrong(Problem):
@@ -101,3 +104,115 @@ class BatchTooLong(Problem):
     status = 422
     code = "price_batch_too_long"
     title = "导入批次过大"
+
+
+class RuleWrong(Problem):
+    status = 422
+    code = "price_rule_wrong"
+    title = "规则内容不完整或相互矛盾"
+
+
+class RuleCycle(Problem):
+    status = 422
+    code = "price_rule_cycle"
+    title = "包含关系成环"
+
+
+class RuleStateWrong(Problem):
+    status = 409
+    code = "price_rule_state_wrong"
+    title = "规则当前状态不允许此操作"
+
+
+class LimitsBroken(Problem):
+    status = 422
+    code = "price_limits_broken"
+    title = "不符合收费规则"
+
+
+class PackageUnusable(Problem):
+    status = 422
+    code = "package_unusable"
+    title = "套餐不能使用"
+
+
+class PackageOverlaps(Problem):
+    status = 409
+    code = "package_period_overlaps"
+    title = "套餐有效期重叠"
+    constraint = "ex_package_versions_period"
+    constraint_detail = "该套餐在此时段已有另一组成，请核对生效时间。"
+
+
+class MappingOverlaps(Problem):
+    status = 409
+    code = "item_mapping_overlaps"
+    title = "对照有效期重叠"
+    constraint = "ex_item_mappings_period"
+    constraint_detail = "该项目在此目录的对照刚被他人修改，请刷新后核对。"
+
+
+class InsuranceCodeTaken(Problem):
+    status = 409
+    code = "insurance_code_taken"
+    title = "医保编码已被其他项目对照"
+    constraint = "ex_item_mappings_insurance"
+    constraint_detail = "医保对照须一一对应，该医保编码已对照到其他项目，请先核对原对照。"
+
+
+class ItemUnmapped(Problem):
+    status = 422
+    code = "charge_item_unmapped"
+    title = "项目未对照"
+
+
+class CorrectionOpen(Problem):
+    status = 409
+    code = "price_correction_open"
+    title = "该价格已有更正在办"
+    constraint = "uq_price_corrections_open"
+    constraint_detail = "该价格已有一份更正在审批，请先办结。"
+
+
+class CorrectionWrong(Problem):
+    status = 422
+    code = "price_correction_wrong"
+    title = "不能更正"
+
+
+class CorrectionStateWrong(Problem):
+    status = 409
+    code = "price_correction_state_wrong"
+    title = "更正当前状态不允许此操作"
+
+
+class ApplicationStateWrong(Problem):
+    status = 409
+    code = "item_application_state_wrong"
+    title = "申请当前状态不允许此操作"
+    constraint = "uq_application_decisions_application_id_step"
+    constraint_detail = "这一步刚由他人作出决定，请刷新后核对。"
+
+
+class ApplicationWrong(Problem):
+    status = 422
+    code = "item_application_wrong"
+    title = "申请材料或批复内容有误"
+
+
+class CaseClosed(Problem):
+    status = 409
+    code = "price_case_closed"
+    title = "已办结"
+
+
+class MonitorRuleWrong(Problem):
+    status = 422
+    code = "monitor_rule_wrong"
+    title = "监测规则不完整"
+
+
+class ListUnreadable(Problem):
+    status = 422
+    code = "price_list_unreadable"
+    title = "价格表无法读取"

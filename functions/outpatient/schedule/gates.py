@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from functions.organisation.structure.gates import UnitToClose
-from functions.outpatient.schedule import queries
+from functions.outpatient.schedule.queries import plans
 from shared.gates import Gate, Objection
 from shared.tx import Tx
 
@@ -27,5 +27,5 @@ before_publish: Gate[SessionToPublish] = Gate("outpatient/schedule: before_publi
 
 def answer_before_close_unit(tx: Tx, question: UnitToClose) -> Iterable[Objection]:
     """A unit with sessions on sale stays open."""
-    if tx.session.first(queries.OPEN_SESSIONS_OF_UNIT, unit_id=question.unit_id, now=tx.now) is not None:
+    if tx.session.first(plans.OPEN_SESSIONS_OF_UNIT, unit_id=question.unit_id, now=tx.now) is not None:
         yield Objection("block", "unit_has_sessions", "该科室还有已发布的出诊班次", "请先停诊或待班次结束")

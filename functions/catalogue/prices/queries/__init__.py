@@ -19,7 +19,7 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from functions.catalogue.prices.models import ChargeItem, ChargeUnit, PriceVersion
 from functions.catalogue.prices.rules import Period
@@ -47,6 +47,8 @@ class PricedItem(NamedTuple):
     stopped: bool
     unit_price: Decimal
     version_id: UUID
+    limits: dict[str, Any]
+    """Who it may be charged to, as in ChargeItem.limits."""
 
 
 _AT = bindparam("at", type_=DateTime(timezone=True))
@@ -87,6 +89,7 @@ _priced = select(
     _stopped,
     _in_force.c.unit_price,
     _in_force.c.version_id,
+    ChargeItem.limits,
 ).outerjoin(_in_force, true())
 _chargeable = and_(not_(_stopped), _in_force.c.unit_price.is_not(null()))
 
@@ -123,6 +126,7 @@ DEFINE_UNIT = Query(
 )
 ITEM = Query(ChargeItem, select(ChargeItem).where(ChargeItem.code == bindparam("code")))
 ITEM_OF = Query(ChargeItem, select(ChargeItem).where(ChargeItem.item_id == bindparam("item_id")))
+ITEMS_OF = Query(ChargeItem, select(ChargeItem).where(among(ChargeItem.item_id, "ids")))
 LOCK_ITEMS = Query(
     ChargeItem,
     select(ChargeItem).where(among(ChargeItem.code, "codes")).order_by(ChargeItem.item_id).with_for_update(),
@@ -151,6 +155,7 @@ CHANGE_ITEM = Query(
         max_quantity=bindparam("max_quantity_", type_=QUANTITY),
         max_per_day=bindparam("max_per_day_", type_=QUANTITY),
         quantity_step=bindparam("quantity_step_", type_=QUANTITY),
+        limits=bindparam("limits_", type_=JSONB),
         version=ChargeItem.version + 1,
     )
     .returning(ChargeItem),

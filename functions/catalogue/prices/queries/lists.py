@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
+    Boolean,
     DateTime,
     SmallInteger,
     Text,
@@ -21,11 +22,14 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.orm import aliased
 
 from functions.catalogue.prices.models import ChargeItem, ImportBatch, ImportRow, PriceVersion
 from shared.database.query import Query, among, constant
 
+SEPARATOR = "\x1f"
+"""Stands between the faults of a row on their way into the database; no fault contains it."""
 _AT = bindparam("at", type_=DateTime(timezone=True))
 
 
@@ -106,6 +110,117 @@ END_PRICES = Query(
     .returning(PriceVersion.succeeded_by, PriceVersion.unit_price),
 )
 """END_PRICE for a whole list at once."""
+
+_row_names = ("row_id", "row_no", "content", "change", "faults")
+_row_types = (Uuid, SmallInteger, Text, Text, Text)
+_staged = (
+    func.unnest(*(bindparam(name, type_=ARRAY(kind)) for name, kind in zip(_row_names, _row_types, strict=True)))
+    .table_valued(*(column(name, kind) for name, kind in zip(_row_names, _row_types, strict=True)))
+    .render_derived(name="staged")
+)
+STAGE_ROWS = Query(
+    object,
+    insert(ImportRow).from_select(
+        ["row_id", "batch_id", "row_no", "content", "change", "faults", "set_aside"],
+        select(
+            _staged.c.row_id,
+            bindparam("batch", type_=Uuid),
+            _staged.c.row_no,
+            _staged.c.content.cast(JSONB),
+            _staged.c.change,
+            func.string_to_array(_staged.c.faults, SEPARATOR),
+            literal(False),
+        ),
+    ),
+)
+"""Rows of a list in one statement; faults are joined by SEPARATOR, and none are an empty text."""
+
+OF_BATCH = Query(
+    PriceVersion,
+    select(PriceVersion)
+    .where(PriceVersion.batch_id == bindparam("batch_id"), PriceVersion.status == constant("checked"))
+    .order_by(PriceVersion.version_id)
+    .with_for_update(),
+)
+CANCEL_BATCH = Query(
+    object,
+    update(PriceVersion)
+    .where(PriceVersion.batch_id == bindparam("batch"), PriceVersion.status == constant("checked"))
+    .values(status="cancelled", cancelled_by=bindparam("who")),
+)
+_before, _after = aliased(PriceVersion), aliased(PriceVersion)
+REOPEN_BATCH = Query(
+    PriceVersion,
+    update(PriceVersion)
+    .where(
+        _after.batch_id == bindparam("batch"),
+        PriceVersion.item_id == _after.item_id,
+        PriceVersion.succeeded_by == _after.version_id,
+    )
+    .values(valid_to=null(), succeeded_by=null())
+    .returning(PriceVersion),
+)
+"""The prices that a batch ended go on as if it had never been."""
+END_BATCH = Query(
+    ImportBatch,
+    update(ImportBatch)
+    .where(
+        ImportBatch.batch_id == bindparam("id_"),
+        ImportBatch.version == bindparam("seen"),
+        ImportBatch.status == constant("published"),
+    )
+    .values(status="rolled_back", version=ImportBatch.version + 1)
+    .returning(ImportBatch),
+)
+
+
+class Followed(NamedTuple):
+    """What an item cost at a level before a batch changed it."""
+
+    code: str
+    name: str
+    unit: str
+    kind: str
+    fee_class: str
+    level: str
+    unit_price: Decimal
+
+
+BEFORE_BATCH = Query(
+    Followed,
+    select(
+        ChargeItem.code,
+        ChargeItem.name,
+        ChargeItem.unit,
+        ChargeItem.kind,
+        ChargeItem.fee_class,
+        _before.level,
+        _before.unit_price,
+    )
+    .join(_after, and_(_after.item_id == _before.item_id, _before.succeeded_by == _after.version_id))
+    .join(ChargeItem, ChargeItem.item_id == _before.item_id)
+    .where(_after.batch_id == bindparam("batch_id"))
+    .order_by(ChargeItem.code),
+)
+ADJUSTABLE = Query(
+    str,
+    select(ChargeItem.code)
+    .where(
+        ChargeItem.status == constant("published"),
+        or_(bindparam("all_codes", type_=Boolean), among(ChargeItem.code, "codes")),
+        or_(bindparam("all_kinds", type_=Boolean), among(ChargeItem.kind, "kinds")),
+        or_(bindparam("all_classes", type_=Boolean), among(ChargeItem.fee_class, "classes")),
+    )
+    .order_by(ChargeItem.code)
+    .limit(20_001),
+)
+CODES_AFTER = Query(
+    str,
+    select(ChargeItem.code)
+    .where(ChargeItem.code > bindparam("after"), ChargeItem.status == constant("published"))
+    .order_by(ChargeItem.code)
+    .limit(bindparam("limit")),
+)
 
 BATCH = Query(ImportBatch, select(ImportBatch).where(ImportBatch.batch_id == bindparam("batch_id")).with_for_update())
 READ_BATCH = Query(ImportBatch, select(ImportBatch).where(ImportBatch.batch_id == bindparam("batch_id")))

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from events.catalogue import ItemPublished, ItemSuspended
+from events.catalogue import ItemPublished, ItemSuspended, PackageChanged
 from functions.catalogue.prices import queries, rules
 from functions.catalogue.prices.models import ChargeItem, PriceVersion
 from functions.catalogue.prices.problems import (
@@ -13,6 +13,7 @@ from functions.catalogue.prices.problems import (
     PriceStateWrong,
     UnitUnknown,
 )
+from functions.catalogue.prices.queries.rules import PACKAGES_WITH
 from functions.catalogue.prices.rules import ListedItem
 from functions.catalogue.prices.schemas import ChangeItem, DefineUnit, DraftItem, ResumeItem, StopItem
 from functions.organisation.structure import service as organisation
@@ -66,6 +67,7 @@ def draft_item(tx: Tx, command: DraftItem) -> ChargeItem:
         max_quantity=command.max_quantity,
         max_per_day=command.max_per_day,
         quantity_step=command.quantity_step,
+        limits=command.limits.model_dump(mode="json", exclude_none=True),
     )
     tx.session.add(item)
     tx.audit("charge_item.drafted", "charge_item", item.item_id)
@@ -81,7 +83,9 @@ def change_item(tx: Tx, code: str, command: ChangeItem) -> ChargeItem:
     require_head(tx)
     before = known(tx, code)
     given: dict[str, Any] = command.model_dump(exclude={"version", "reason"}, exclude_unset=True)
-    if any(given.get(name, "") is None for name in _FIXED | {"direct_entry", "market_priced"}):
+    if command.limits is not None:
+        given["limits"] = command.limits.model_dump(mode="json", exclude_none=True)
+    if any(given.get(name, "") is None for name in _FIXED | {"direct_entry", "market_priced", "limits"}):
         raise Invalid("名称、单位、类型、收费类别和标志不能清空。")
     changed = {name: value for name, value in given.items() if value != getattr(before, name)}
     if before.status != "draft" and (fixed := sorted(_FIXED & changed.keys())):
@@ -120,6 +124,7 @@ _CHANGEABLE = (
     "max_quantity",
     "max_per_day",
     "quantity_step",
+    "limits",
 )
 
 
@@ -151,6 +156,8 @@ def stop_item(tx: Tx, code: str, command: StopItem) -> ChargeItem:
             replacement_code=command.replacement_code,
         )
     )
+    for package in tx.session.all(PACKAGES_WITH, code=code, at=tx.now):
+        tx.emit(PackageChanged(package_code=package, package_version_id=None, effective_at=start, usable=False))
     tx.audit("charge_item.stopped", "charge_item", item.item_id, reason=command.reason)
     return stopped
 
@@ -192,6 +199,7 @@ def new_item(
     max_quantity: Decimal | None = None,
     max_per_day: Decimal | None = None,
     quantity_step: Decimal | None = None,
+    limits: dict[str, Any] | None = None,
 ) -> ChargeItem:
     """A row for an item that does not exist yet."""
     return ChargeItem(
@@ -214,19 +222,23 @@ def new_item(
         status=status,
         created_at=tx.now,
         created_by=tx.actor.subject,
+        limits=limits or {},
     )
 
 
 def tell_item(tx: Tx, item: ChargeItem) -> None:
     """Tell that an item can be used."""
-    tx.emit(
-        ItemPublished(
-            item_id=item.item_id,
-            code=item.code,
-            national_code=item.national_code,
-            kind=item.kind,
-            fee_class=item.fee_class,
-        )
+    tx.emit(item_published(item))
+
+
+def item_published(item: ChargeItem) -> ItemPublished:
+    """The event that tells of a usable item."""
+    return ItemPublished(
+        item_id=item.item_id,
+        code=item.code,
+        national_code=item.national_code,
+        kind=item.kind,
+        fee_class=item.fee_class,
     )
 
 

@@ -7,16 +7,19 @@ from typing import NamedTuple
 from uuid import UUID
 
 from events.catalogue import PricesBatchPublished
+from events.envelope import Event
 from functions.catalogue.prices import queries as catalogue
 from functions.catalogue.prices import rules
 from functions.catalogue.prices.models import ChargeItem, ImportBatch, ImportRow, PriceVersion
 from functions.catalogue.prices.problems import BatchNotClean, BatchStateWrong, BatchTooLong
+from functions.catalogue.prices.queries import bulk
 from functions.catalogue.prices.queries import lists as queries
 from functions.catalogue.prices.queries.lists import LevelPrice
 from functions.catalogue.prices.rules import KnownItem, ListedItem, Verdict
 from functions.catalogue.prices.schemas import AddRows, DiscardBatch, FixRow, ImportList, PublishBatch, SetAside
-from functions.catalogue.prices.service.items import new_item, require_head, tell_item
-from functions.catalogue.prices.service.pricing import tell_price
+from functions.catalogue.prices.service.items import item_published, new_item, require_head
+from functions.catalogue.prices.service.pricing import price_published
+from functions.catalogue.prices.service.telling import tell_all
 from shared.ids import new_id
 from shared.problems import NotFound, Stale
 from shared.tx import Tx
@@ -33,21 +36,43 @@ class Batch(NamedTuple):
 
 def import_list(tx: Tx, command: ImportList) -> Batch:
     """Take in a price list: each row is read and its faults are kept with it. Nothing is in force yet."""
+    batch = open_batch(tx, command.title, command.basis_document, command.effective_at)
+    return take_rows(tx, batch, command.rows)
+
+
+def open_batch(
+    tx: Tx,
+    title: str,
+    basis_document: str,
+    effective_at: datetime | None,
+    *,
+    file_id: UUID | None = None,
+    undoes: UUID | None = None,
+) -> ImportBatch:
+    """A batch without rows yet. Raises ConsortiumList, PriceBackDated."""
     require_head(tx)
+    if effective_at is not None:
+        rules.require_future(effective_at, tx.now)
     batch = ImportBatch(
         batch_id=new_id(),
-        title=command.title,
-        basis_document=command.basis_document,
-        effective_at=command.effective_at,
+        title=title,
+        basis_document=basis_document,
+        effective_at=effective_at,
         maker=tx.actor.subject,
         made_at=tx.now,
+        file_id=file_id,
+        undoes=undoes,
     )
-    if command.effective_at is not None:
-        rules.require_future(command.effective_at, tx.now)
-    numbered = list(enumerate(command.rows, 1))
+    tx.session.add(batch)
+    return batch
+
+
+def take_rows(tx: Tx, batch: ImportBatch, cells: Sequence[Cells]) -> Batch:
+    """The first rows of a batch, judged."""
+    numbered = list(enumerate(cells, 1))
     verdicts, _ = _judge(tx, batch, numbered)
     rows = [_row(batch, *row, verdict) for row, verdict in zip(numbered, verdicts, strict=True)]
-    tx.session.add(batch, *rows)
+    keep_rows(tx, rows)
     tx.audit("price_batch.imported", "price_batch", batch.batch_id, rows=len(rows))
     return Batch(batch, rows)
 
@@ -62,7 +87,7 @@ def add_rows(tx: Tx, batch_id: UUID, command: AddRows) -> Batch:
     kept = [(row.row_no, row.content) for row in rows if not row.set_aside]
     verdicts, _ = _judge(tx, batch, [*kept, *new])
     added = [_row(batch, *row, verdict) for row, verdict in zip(new, verdicts[len(kept) :], strict=True)]
-    tx.session.add(*added)
+    keep_rows(tx, added)
     touched = _touch(tx, batch, "open")
     tx.audit("price_batch.rows_added", "price_batch", batch_id, rows=len(added))
     return Batch(touched, [*rows, *added])
@@ -140,6 +165,22 @@ def publish_batch(tx: Tx, batch_id: UUID, command: PublishBatch) -> Batch:
     return Batch(_touch(tx, batch, "published"), rows)
 
 
+def keep_rows(tx: Tx, rows: Sequence[ImportRow]) -> None:
+    """Write rows in one statement."""
+    import orjson
+
+    if rows:
+        tx.session.execute(
+            queries.STAGE_ROWS,
+            batch=rows[0].batch_id,
+            row_id=[row.row_id for row in rows],
+            row_no=[row.row_no for row in rows],
+            content=[orjson.dumps(row.content).decode() for row in rows],
+            change=[row.change for row in rows],
+            faults=[queries.SEPARATOR.join(row.faults) for row in rows],
+        )
+
+
 # -- inside
 
 
@@ -157,14 +198,16 @@ def _publish(
 ) -> int:
     start = _start(tx, batch)
     made: list[tuple[str, PriceVersion]] = []
+    new: list[ChargeItem] = []
+    told: list[Event] = []
     for entry in listed:
         item = there.get(entry.code)
         if item is None:
             item = new_item(tx, entry, batch.basis_document, status="published")
-            tx.session.add(item)
-            tell_item(tx, item)
+            new.append(item)
+            told.append(item_published(item))
         elif item.status == "draft":
-            tell_item(tx, tx.session.one(catalogue.PUBLISH_ITEM, id_=item.item_id))
+            told.append(item_published(tx.session.one(catalogue.PUBLISH_ITEM, id_=item.item_id)))
         before = known.get(entry.code)
         made += [
             (item.code, _price(tx, batch, item.item_id, level, amount, before))
@@ -179,9 +222,11 @@ def _publish(
         until=start,
     )
     old = {one.successor: one.unit_price for one in ended}
-    tx.session.add(*(price for _, price in made))
-    for code, price in made:
-        tell_price(tx, price, code, old.get(price.version_id), start)
+    for items in bulk.ITEMS.batches(new):
+        tx.session.execute(bulk.ITEMS.query, **items)
+    for prices in bulk.PRICES.batches([price for _, price in made]):
+        tx.session.execute(bulk.PRICES.query, **prices)
+    tell_all(tx, [*told, *(price_published(price, code, old.get(price.version_id), start) for code, price in made)])
     return len(made)
 
 

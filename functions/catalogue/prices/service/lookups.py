@@ -1,6 +1,6 @@
 """What an item costs: the look-ups every charging module calls in its own transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -9,6 +9,7 @@ from functions.catalogue.prices.problems import ItemStopped, ItemUnknown, NoPric
 from functions.catalogue.prices.queries import PricedItem
 from shared.tx import Tx
 
+PAGE = 5000
 EVERYBODY = "all"
 """Payer class (费别) of the price that holds for all who have none of their own."""
 
@@ -30,6 +31,12 @@ def prices_at(
     price of the payer class before the one for everybody. Raises ItemUnknown, ItemStopped or NoPrice, naming the item.
     """
     found = {item.code: item for item in _ask(tx, codes, at, payer_class)}
+    refuse_unpriced(found, codes)
+    return found
+
+
+def refuse_unpriced(found: Mapping[str, PricedItem], codes: Sequence[str]) -> None:
+    """Raises ItemUnknown, ItemStopped or NoPrice for the first code that can't be charged."""
     for code in codes:
         item = found.get(code)
         if item is None:
@@ -38,7 +45,6 @@ def prices_at(
             raise ItemStopped(f"项目“{item.name}”已停用，请改用其他项目或联系物价科。", item_code=code)
         if item.version_id is None:
             raise NoPrice(f"项目“{item.name}”在本院区没有执行价格，请联系物价科。", item_code=code)
-    return found
 
 
 def price_at(tx: Tx, code: str, at: datetime | None = None, payer_class: str = EVERYBODY) -> PricedItem:
@@ -79,6 +85,14 @@ def search(tx: Tx, text: str, limit: int) -> list[PricedItem]:
 def public_list(tx: Tx, after: str, limit: int) -> list[PricedItem]:
     """The effective prices of this campus in order of code (价格公示): generated, never typed."""
     return tx.session.all(queries.PUBLIC_LIST, after=after, campus=tx.campus, at=tx.now, payer=EVERYBODY, limit=limit)
+
+
+def whole_public_list(tx: Tx) -> list[PricedItem]:
+    """Every effective price of this campus, for the printed list (价格公示表)."""
+    found: list[PricedItem] = []
+    while page := public_list(tx, found[-1].code if found else "", PAGE):
+        found += page
+    return found
 
 
 def _ask(tx: Tx, codes: Sequence[str], at: datetime | None, payer_class: str) -> list[PricedItem]:

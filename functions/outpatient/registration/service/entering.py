@@ -109,7 +109,7 @@ def require_doctor(tx: Tx, staff_id: UUID) -> None:
 
 def open_records(tx: Tx, patient: PatientInfo, encounter_id: UUID, valid_until: datetime) -> None:
     """Let this campus read the patient's records of other campuses until a week after the visit."""
-    patients.grant_record_access(tx, patient.patient_id, "registration", encounter_id, valid_until + AFTER_VISIT)
+    patients.grant_record_access(tx, patient, "registration", encounter_id, valid_until + AFTER_VISIT)
 
 
 def next_visit_no(tx: Tx) -> str:

@@ -1,0 +1,230 @@
+"""Routes of mappings, aliases, favourites, bindings, questions, proposals and laboratory items."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Path
+from fastapi import Query as Parameter
+
+from functions.catalogue.codes import service
+from functions.catalogue.codes.api.routing import FIRST, LAST, After, CodePath, CodeQuery, Limit, System, router
+from functions.catalogue.codes.models import LabItem, ReferenceRange
+from functions.catalogue.codes.schemas import (
+    AddSynonym,
+    AskQuestion,
+    BindField,
+    BindingView,
+    CheckCodeMappings,
+    CodeMappingView,
+    DraftCodeMappings,
+    KeepFavourite,
+    ProposalView,
+    ProposeCode,
+    QuestionView,
+    SynonymView,
+    TranslationView,
+    UsedView,
+)
+from functions.catalogue.codes.schemas.checks import LabItemView, RangeView, SaveLabItem
+from shared.command import command, query
+from shared.schemas import Page
+from shared.tx import Tx
+
+OtherSystem = Annotated[str, Parameter(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{1,39}$")]
+FieldPath = Annotated[str, Path(pattern=r"^[a-z0-9_.\-]{1,160}$")]
+
+
+# -- mappings
+
+
+@router.post("/systems/{system}/mappings", status_code=201)
+@command("catalogue.codes.write")
+def draft_mappings(tx: Tx, system: System, body: DraftCodeMappings) -> list[CodeMappingView]:
+    """Draft mappings to another system (编制对照)."""
+    return [CodeMappingView.model_validate(row) for row in service.draft_mappings(tx, system, body)]
+
+
+@router.get("/mappings/waiting")
+@query("catalogue.codes.read")
+def waiting_mappings(tx: Tx, limit: Limit = 100, cursor: UUID | None = None) -> Page[CodeMappingView]:
+    """Mappings that wait for their second person (待复核对照)."""
+    found = service.waiting_mappings(tx, cursor or FIRST, limit)
+    return Page[CodeMappingView](
+        items=[CodeMappingView.model_validate(row) for row in found],
+        next=str(found[-1].mapping_id) if len(found) == limit else None,
+    )
+
+
+@router.post("/mappings/check")
+@command("catalogue.codes.approve")
+def check_mappings(tx: Tx, body: CheckCodeMappings) -> list[CodeMappingView]:
+    """Put mappings in force (复核对照)."""
+    return [CodeMappingView.model_validate(row) for row in service.check_mappings(tx, body.mapping_ids)]
+
+
+@router.post("/mappings/{mapping_id}/end")
+@command("catalogue.codes.approve")
+def end_mapping(tx: Tx, mapping_id: UUID) -> CodeMappingView:
+    """A mapping holds no more (停用对照)."""
+    return CodeMappingView.model_validate(service.end_mapping(tx, mapping_id))
+
+
+@router.get("/systems/{system}/translate")
+@query("catalogue.codes.read")
+def translate(tx: Tx, system: System, code: CodeQuery, to: OtherSystem) -> TranslationView:
+    """A code in another system (编码转换)."""
+    return TranslationView.model_validate(service.translate(tx, system, code, to))
+
+
+@router.get("/systems/{system}/unmapped")
+@query("catalogue.codes.read")
+def unmapped_in_use(tx: Tx, system: System, to: OtherSystem) -> list[UsedView]:
+    """Codes used here in the last 90 days without a mapping (在用未对照)."""
+    return [UsedView.model_validate(row) for row in service.unmapped_in_use(tx, system, to)]
+
+
+# -- search words
+
+
+@router.post("/systems/{system}/synonyms", status_code=201)
+@command("catalogue.codes.write")
+def add_synonym(tx: Tx, system: System, body: AddSynonym) -> SynonymView:
+    """Another word for a code (别名)."""
+    return SynonymView.model_validate(service.add_synonym(tx, system, body))
+
+
+@router.post("/synonyms/{synonym_id}/drop")
+@command("catalogue.codes.write")
+def drop_synonym(tx: Tx, synonym_id: UUID) -> SynonymView:
+    """A word finds its code no more (删除别名)."""
+    return SynonymView.model_validate(service.drop_synonym(tx, synonym_id))
+
+
+@router.get("/systems/{system}/favourites")
+@query("catalogue.codes.read")
+def list_favourites(tx: Tx, system: System) -> list[str]:
+    """Own favourites at this campus (我的常用)."""
+    return service.favourites(tx, system)
+
+
+@router.put("/systems/{system}/favourites")
+@command("catalogue.codes.use")
+def keep_favourite(tx: Tx, system: System, body: KeepFavourite) -> list[str]:
+    """Keep a code at hand, or let it go (收藏编码)."""
+    return service.keep_favourite(tx, system, body.code, body.kept)
+
+
+# -- bindings
+
+
+@router.get("/bindings")
+@query("catalogue.codes.read")
+def list_bindings(tx: Tx) -> list[BindingView]:
+    """Fields of the data model and their value sets (值域绑定)."""
+    return [BindingView.model_validate(row) for row in service.bindings(tx)]
+
+
+@router.put("/bindings/{field}")
+@command("catalogue.codes.write")
+def bind_field(tx: Tx, field: FieldPath, body: BindField) -> BindingView:
+    """Bind a field to a value set (绑定值域)."""
+    return BindingView.model_validate(service.bind_field(tx, field, body))
+
+
+# -- questions and proposals
+
+
+@router.post("/systems/{system}/questions", status_code=201)
+@command("catalogue.codes.use")
+def ask_question(tx: Tx, system: System, body: AskQuestion) -> QuestionView:
+    """Ask how to code something (编码问题)."""
+    return QuestionView.model_validate(service.ask_question(tx, system, body))
+
+
+@router.get("/systems/{system}/questions")
+@query("catalogue.codes.read")
+def list_questions(tx: Tx, system: System, limit: Limit = 50, cursor: UUID | None = None) -> Page[QuestionView]:
+    """Questions on a system, latest first."""
+    found = service.questions(tx, system, cursor or LAST, limit)
+    return Page[QuestionView](
+        items=[QuestionView.model_validate(row) for row in found],
+        next=str(found[-1].question_id) if len(found) == limit else None,
+    )
+
+
+@router.post("/systems/{system}/proposals", status_code=201)
+@command("catalogue.codes.use")
+def propose_code(tx: Tx, system: System, body: ProposeCode) -> ProposalView:
+    """Propose a code to the standard manager (编码建议)."""
+    return ProposalView.model_validate(service.propose_code(tx, system, body))
+
+
+@router.get("/proposals")
+@query("catalogue.codes.read")
+def list_proposals(tx: Tx, limit: Limit = 50, cursor: UUID | None = None) -> Page[ProposalView]:
+    """Proposals of all campuses, latest first."""
+    found = service.proposals(tx, cursor or LAST, limit)
+    return Page[ProposalView](
+        items=[ProposalView.model_validate(row) for row in found],
+        next=str(found[-1].proposal_id) if len(found) == limit else None,
+    )
+
+
+# -- laboratory items
+
+
+@router.get("/lab-items")
+@query("catalogue.codes.read")
+def list_lab_items(tx: Tx, limit: Limit = 100, after: After = "") -> Page[LabItemView]:
+    """Laboratory items with their reference ranges (检验项目字典)."""
+    found = service.lab_items(tx, after, limit)
+    return Page[LabItemView](
+        items=[_lab_item(*one) for one in found], next=found[-1][0].code if len(found) == limit else None
+    )
+
+
+@router.get("/lab-items/{code}")
+@query("catalogue.codes.read")
+def read_lab_item(tx: Tx, code: CodePath) -> LabItemView:
+    """A laboratory item."""
+    return _lab_item(*service.lab_item(tx, code))
+
+
+@router.put("/lab-items/{code}")
+@command("catalogue.codes.write")
+def save_lab_item(tx: Tx, code: CodePath, body: SaveLabItem) -> LabItemView:
+    """A new laboratory item, or an item as it is from now on (维护检验项目)."""
+    return _lab_item(*service.save_lab_item(tx, code, body))
+
+
+def _lab_item(item: LabItem, ranges: list[ReferenceRange]) -> LabItemView:
+    return LabItemView(
+        **{
+            name: getattr(item, name)
+            for name in (
+                "code",
+                "name",
+                "short_name",
+                "specimen",
+                "method",
+                "unit",
+                "loinc",
+                "national_code",
+                "active",
+                "version",
+            )
+        },
+        ranges=[
+            RangeView(
+                sex=one.sex,
+                age_from_days=one.age_from_days,
+                age_to_days=one.age_to_days,
+                week_from=one.week_from,
+                week_to=one.week_to,
+                low=f"{one.low.normalize():f}" if one.low is not None else None,
+                high=f"{one.high.normalize():f}" if one.high is not None else None,
+                text_value=one.text_value,
+            )
+            for one in ranges
+        ],
+    )

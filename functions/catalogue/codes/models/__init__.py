@@ -1,0 +1,42 @@
+"""Tables of the code systems and value sets."""
+
+from functions.catalogue.codes.models.lab import LabItem, ReferenceRange
+from functions.catalogue.codes.models.systems import (
+    CATALOGUE,
+    Code,
+    CodeImport,
+    CodeReject,
+    CodeSystem,
+    CodeVersion,
+    ReceivedFile,
+    ReceivedPart,
+)
+from functions.catalogue.codes.models.words import (
+    CodeFavourite,
+    CodeMapping,
+    CodeProposal,
+    CodeQuestion,
+    CodeSynonym,
+    CodeUse,
+    ValueSetBinding,
+)
+
+__all__ = [
+    "CATALOGUE",
+    "Code",
+    "CodeFavourite",
+    "CodeImport",
+    "CodeMapping",
+    "CodeProposal",
+    "CodeQuestion",
+    "CodeReject",
+    "CodeSynonym",
+    "CodeSystem",
+    "CodeUse",
+    "CodeVersion",
+    "LabItem",
+    "ReceivedFile",
+    "ReceivedPart",
+    "ReferenceRange",
+    "ValueSetBinding",
+]

@@ -1,0 +1,48 @@
+"""Tables of the charge catalogue."""
+
+from functions.catalogue.prices.models.items import (
+    BY_CODE_POINT,
+    CATALOGUE,
+    ChargeItem,
+    ChargeUnit,
+    ImportBatch,
+    ImportRow,
+    PriceVersion,
+)
+from functions.catalogue.prices.models.procedures import (
+    ApplicationDecision,
+    ItemApplication,
+    PriceComplaint,
+    PriceCorrection,
+)
+from functions.catalogue.prices.models.rules import (
+    ItemMapping,
+    PackageMember,
+    PackageVersion,
+    PriceRule,
+    PriceRuleItem,
+)
+from functions.catalogue.prices.models.watch import ChargedLine, MonitoredDay, MonitorRule, PriceFinding
+
+__all__ = [
+    "BY_CODE_POINT",
+    "CATALOGUE",
+    "ApplicationDecision",
+    "ChargeItem",
+    "ChargeUnit",
+    "ChargedLine",
+    "ImportBatch",
+    "ImportRow",
+    "ItemApplication",
+    "ItemMapping",
+    "MonitorRule",
+    "MonitoredDay",
+    "PackageMember",
+    "PackageVersion",
+    "PriceComplaint",
+    "PriceCorrection",
+    "PriceFinding",
+    "PriceRule",
+    "PriceRuleItem",
+    "PriceVersion",
+]

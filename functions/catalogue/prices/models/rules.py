@@ -1,0 +1,148 @@
+"""Rules between lines, packages and mappings."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Text, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import JSONB, ExcludeConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from functions.catalogue.prices.models.items import CATALOGUE
+from shared.database.model import QUANTITY, Model
+
+_PERIOD = (func.tstzrange(text("valid_from"), text("valid_to")), "&&")
+
+
+class PriceRule(Model):
+    """A rule between lines (加收、减收、封顶、不得同时收取…), over a period. Status: draft, checked, dropped.
+
+    `kind` and `params` as in quoting.py. Made by one officer, in force when another has checked it.
+    """
+
+    __tablename__ = "price_rules"
+    __table_args__ = (
+        CheckConstraint("valid_to IS NULL OR valid_to > valid_from", name="period"),
+        CheckConstraint("checker IS NULL OR checker <> maker", name="two_people"),
+        CheckConstraint("status IN ('draft', 'checked', 'dropped')", name="status"),
+        {"schema": CATALOGUE},
+    )
+
+    rule_id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(Text)
+    title: Mapped[str] = mapped_column(Text)
+    params: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    basis_document: Mapped[str] = mapped_column(Text)
+    valid_from: Mapped[datetime]
+    maker: Mapped[str] = mapped_column(Text)
+    made_at: Mapped[datetime]
+    valid_to: Mapped[datetime | None] = mapped_column(default=None)
+    status: Mapped[str] = mapped_column(Text, default="draft")
+    checker: Mapped[str | None] = mapped_column(Text, default=None)
+    checked_at: Mapped[datetime | None] = mapped_column(default=None)
+    version: Mapped[int] = mapped_column(default=1)
+
+
+class PriceRuleItem(Model):
+    """An item a rule speaks of. Role `subject`: what it acts on; `other`: what that must not stand beside."""
+
+    __tablename__ = "price_rule_items"
+    __table_args__ = (
+        Index(None, "item_code", "rule_id"),
+        CheckConstraint("role IN ('subject', 'other')", name="role"),
+        {"schema": CATALOGUE},
+    )
+
+    rule_id: Mapped[UUID] = mapped_column(ForeignKey("catalogue.price_rules.rule_id"), primary_key=True)
+    item_code: Mapped[str] = mapped_column(Text, ForeignKey("catalogue.charge_items.code"), primary_key=True)
+    role: Mapped[str] = mapped_column(Text, primary_key=True)
+
+
+class PackageVersion(Model):
+    """What a package (收费套餐) consists of during a period. Its price is the sum of its members' prices."""
+
+    __tablename__ = "package_versions"
+    __table_args__ = (
+        ExcludeConstraint(
+            ("package_code", "="), _PERIOD, name="ex_package_versions_period", where=text("status = 'checked'")
+        ),
+        CheckConstraint("valid_to IS NULL OR valid_to > valid_from", name="period"),
+        CheckConstraint("checker IS NULL OR checker <> maker", name="two_people"),
+        Index(None, "package_code", "valid_from"),
+        {"schema": CATALOGUE},
+    )
+
+    package_version_id: Mapped[UUID] = mapped_column(primary_key=True)
+    package_code: Mapped[str] = mapped_column(Text, ForeignKey("catalogue.charge_items.code"))
+    valid_from: Mapped[datetime]
+    maker: Mapped[str] = mapped_column(Text)
+    made_at: Mapped[datetime]
+    valid_to: Mapped[datetime | None] = mapped_column(default=None)
+    status: Mapped[str] = mapped_column(Text, default="draft")
+    checker: Mapped[str | None] = mapped_column(Text, default=None)
+    checked_at: Mapped[datetime | None] = mapped_column(default=None)
+
+
+class PackageMember(Model):
+    """A member of a package. Members of one `choice` are alternatives of which the first that fits is taken."""
+
+    __tablename__ = "package_members"
+    __table_args__ = (
+        UniqueConstraint("package_version_id", "place"),
+        Index(None, "member_code"),
+        CheckConstraint("quantity > 0", name="quantity"),
+        {"schema": CATALOGUE},
+    )
+
+    member_id: Mapped[UUID] = mapped_column(primary_key=True)
+    package_version_id: Mapped[UUID] = mapped_column(ForeignKey("catalogue.package_versions.package_version_id"))
+    place: Mapped[int] = mapped_column(Integer)
+    member_code: Mapped[str] = mapped_column(Text, ForeignKey("catalogue.charge_items.code"))
+    quantity: Mapped[Decimal] = mapped_column(QUANTITY)
+    choice: Mapped[str | None] = mapped_column(Text, default=None)
+    sex: Mapped[str | None] = mapped_column(Text, default=None)
+    """1 or 2: a member for men or women only."""
+    age_min: Mapped[int | None] = mapped_column(default=None)
+    age_max: Mapped[int | None] = mapped_column(default=None)
+    """Whole years, both inclusive."""
+
+
+class ItemMapping(Model):
+    """What an item is called in another scheme (对照) during a period: insurance, front page of the record, accounts,
+    costs, RBRVS. One to one for the insurance. Status: draft, checked, dropped."""
+
+    __tablename__ = "item_mappings"
+    __table_args__ = (
+        ExcludeConstraint(
+            ("item_code", "="),
+            ("scheme", "="),
+            _PERIOD,
+            name="ex_item_mappings_period",
+            where=text("status = 'checked'"),
+        ),
+        ExcludeConstraint(
+            ("target", "="),
+            _PERIOD,
+            name="ex_item_mappings_insurance",
+            where=text("status = 'checked' AND scheme = 'insurance'"),
+        ),
+        CheckConstraint("valid_to IS NULL OR valid_to > valid_from", name="period"),
+        CheckConstraint("checker IS NULL OR checker <> maker", name="two_people"),
+        Index("ix_item_mappings_checked", "item_code", "scheme", postgresql_where=text("status = 'checked'")),
+        Index("ix_item_mappings_drafts", "mapping_id", postgresql_where=text("status = 'draft'")),
+        {"schema": CATALOGUE},
+    )
+
+    mapping_id: Mapped[UUID] = mapped_column(primary_key=True)
+    item_code: Mapped[str] = mapped_column(Text, ForeignKey("catalogue.charge_items.code"))
+    scheme: Mapped[str] = mapped_column(Text)
+    target: Mapped[str] = mapped_column(Text)
+    target_name: Mapped[str] = mapped_column(Text)
+    valid_from: Mapped[datetime]
+    maker: Mapped[str] = mapped_column(Text)
+    made_at: Mapped[datetime]
+    valid_to: Mapped[datetime | None] = mapped_column(default=None)
+    status: Mapped[str] = mapped_column(Text, default="draft")
+    checker: Mapped[str | None] = mapped_column(Text, default=None)
+    checked_at: Mapped[datetime | None] = mapped_column(default=None)

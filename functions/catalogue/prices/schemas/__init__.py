@@ -1,0 +1,276 @@
+"""Requests and answers of the charge catalogue."""
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AfterValidator, Field, model_validator
+
+from shared.money import Quantity, UnitPrice
+from shared.schemas import Code, Input, LongText, Moment, Text, View
+
+
+class Level(StrEnum):
+    """Price level (价格等级): 三级, 二级, 一级."""
+
+    TERTIARY = "tertiary"
+    SECONDARY = "secondary"
+    PRIMARY = "primary"
+
+
+class ItemKind(StrEnum):
+    """Kind of charge item."""
+
+    REGISTRATION = "registration"
+    SERVICE = "service"
+    DRUG = "drug"
+    CONSUMABLE = "consumable"
+    BED = "bed"
+    PACKAGE = "package"
+
+
+FeeClass = Annotated[str, Field(pattern="^(0[1-9]|1[0-4])$", description="财政票据收费类别 01-14")]
+NationalCode = Annotated[str, Field(pattern=r"^[0-9A-Za-z\-]{9,30}$", description="国家项目代码")]
+UnitText = Annotated[str, Field(min_length=1, max_length=20, pattern=r"^[^\x00]+$")]
+Version = Annotated[int, Field(ge=1)]
+
+
+class ItemLimits(Input):
+    """Who an item may be charged to: a sex, an age in whole years (both inclusive), so much in one visit."""
+
+    sex: Annotated[str | None, Field(pattern="^[12]$")] = None
+    age_min: Annotated[int | None, Field(ge=0, le=150)] = None
+    age_max: Annotated[int | None, Field(ge=0, le=150)] = None
+    per_visit: Quantity | None = None
+
+
+class DefineUnit(Input):
+    """A unit of charge (计价单位) the catalogue does not have yet."""
+
+    unit: UnitText
+
+
+class DraftItem(Input):
+    """A new charge item as a draft. `basis_document` (依据文号) is what allows it: there are no free-text items."""
+
+    code: Code
+    national_code: NationalCode | None = None
+    name: Text
+    content: LongText | None = None
+    excluded: LongText | None = None
+    unit: UnitText
+    kind: ItemKind
+    fee_class: FeeClass
+    direct_entry: bool = False
+    market_priced: bool = False
+    max_quantity: Quantity | None = None
+    max_per_day: Quantity | None = None
+    quantity_step: Quantity | None = None
+    limits: ItemLimits = ItemLimits()
+    basis_document: Text
+
+
+class ChangeItem(Input):
+    """Change what is given of an item; the rest stays. Name, unit, kind and fee class only while it is a draft."""
+
+    version: Version
+    reason: Text
+    national_code: NationalCode | None = None
+    name: Text | None = None
+    content: LongText | None = None
+    excluded: LongText | None = None
+    unit: UnitText | None = None
+    kind: ItemKind | None = None
+    fee_class: FeeClass | None = None
+    direct_entry: bool | None = None
+    market_priced: bool | None = None
+    max_quantity: Quantity | None = None
+    max_per_day: Quantity | None = None
+    quantity_step: Quantity | None = None
+    limits: ItemLimits | None = None
+
+
+class DraftPrice(Input):
+    """A price to be checked by a second officer. Without `valid_from` it takes effect when checked."""
+
+    item_code: Code
+    level: Level
+    payer_class: Annotated[str, Field(pattern="^(all|resident|employee|self_pay|contract)$")] = "all"
+    campus_id: Annotated[str | None, Field(pattern=r"^[a-z][a-z0-9]{1,9}$")] = None
+    valid_from: Moment | None = None
+    valid_to: Moment | None = None
+    unit_price: UnitPrice
+    ceiling: UnitPrice | None = None
+    basis_document: Text
+
+    @model_validator(mode="after")
+    def _period(self) -> "DraftPrice":
+        if self.valid_to is not None and self.valid_from is not None and self.valid_to <= self.valid_from:
+            raise ValueError("价格结束时间须晚于生效时间")
+        return self
+
+
+class StopItem(Input):
+    """Suspend an item (停用), or withdraw it for good (废止), from a moment on."""
+
+    version: Version
+    stopped_from: Moment | None = None
+    withdrawn: bool = False
+    replacement_code: Code | None = None
+    reason: Text
+
+
+class ResumeItem(Input):
+    version: Version
+    reason: Text
+
+
+def _without_nul(text: str) -> str:
+    return text.replace("\x00", "\ufffd")
+
+
+Cell = Annotated[str, Field(max_length=2100), AfterValidator(_without_nul)]
+"""A cell of a spreadsheet as text. A character no database keeps becomes the replacement character: a fault."""
+Row = Annotated[dict[Cell, Cell | None], Field(max_length=40)]
+Rows = Annotated[list[Row], Field(min_length=1, max_length=2000)]
+
+
+class ImportList(Input):
+    """A price list as rows of a spreadsheet: each a mapping from column to text. Checked row by row."""
+
+    title: Text
+    basis_document: Text
+    effective_at: Moment | None = None
+    rows: Rows
+
+
+class AddRows(Input):
+    """Further rows of a list that is longer than one call."""
+
+    version: Version
+    rows: Rows
+
+
+class FixRow(Input):
+    """A row put right."""
+
+    version: Version
+    row: Row
+
+
+class SetAside(Input):
+    """Rows of a batch that are not to be published."""
+
+    version: Version
+    row_numbers: Annotated[list[Annotated[int, Field(ge=1, le=20_000)]], Field(min_length=1, max_length=2000)]
+
+
+class PublishBatch(Input):
+    version: Version
+
+
+class DiscardBatch(Input):
+    version: Version
+    reason: Text
+
+
+class ItemView(View):
+    item_id: UUID
+    code: str
+    national_code: str | None
+    name: str
+    content: str
+    excluded: str
+    unit: str
+    kind: ItemKind
+    fee_class: str
+    direct_entry: bool
+    market_priced: bool
+    max_quantity: Quantity | None
+    max_per_day: Quantity | None
+    quantity_step: Quantity | None
+    limits: dict[str, Any]
+    trial_until: date | None
+    basis_document: str
+    status: str
+    stopped_from: Moment | None
+    replacement_code: str | None
+    version: int
+
+
+class PriceView(View):
+    version_id: UUID
+    item_id: UUID
+    level: Level
+    payer_class: str
+    campus_id: str | None
+    valid_from: Moment
+    valid_to: Moment | None
+    unit_price: UnitPrice
+    ceiling: UnitPrice | None
+    basis_document: str
+    status: str
+    maker: str
+    checker: str | None
+
+
+class ItemCardView(View):
+    """An item with the whole history of its prices."""
+
+    item: ItemView
+    prices: list[PriceView]
+
+
+class PricedItemView(View):
+    """An item with the price that is in force here now."""
+
+    item_id: UUID
+    code: str
+    national_code: str | None
+    name: str
+    unit: str
+    kind: ItemKind
+    fee_class: str
+    unit_price: UnitPrice
+    direct_entry: bool
+
+
+class WaitingPriceView(View):
+    """A price that waits for its second officer."""
+
+    item_code: str
+    item_name: str
+    price: PriceView
+
+
+class FaultView(View):
+    row_no: int
+    faults: list[str]
+    content: dict[str, Any]
+
+
+class BatchView(View):
+    """A batch: how many rows, what they would do, and which are wrong and not yet set aside (the first 200)."""
+
+    batch_id: UUID
+    title: str
+    status: str
+    effective_at: Moment | None
+    rows: int
+    new: int
+    changed: int
+    same: int
+    set_aside: int
+    wrong: int
+    faults: list[FaultView]
+    version: int
+
+
+class BatchLineView(View):
+    batch_id: UUID
+    title: str
+    status: str
+    effective_at: Moment | None
+    made_at: Moment
+    version: int

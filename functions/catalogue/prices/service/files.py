@@ -1,0 +1,246 @@
+"""Price lists from spreadsheets and from a percentage; lists taken back; what a list would mean."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from functions.catalogue.codes import service as codes
+from functions.catalogue.prices import queries as catalogue
+from functions.catalogue.prices import rules
+from functions.catalogue.prices.models import ImportBatch
+from functions.catalogue.prices.problems import BatchStateWrong, BatchTooLong, ListUnreadable
+from functions.catalogue.prices.queries import lists as queries
+from functions.catalogue.prices.queries import procedures
+from functions.catalogue.prices.queries.rules import Difference
+from functions.catalogue.prices.schemas.procedures import AdjustPrices, ImportFile, UndoBatch
+from functions.catalogue.prices.service.items import require_head
+from functions.catalogue.prices.service.lists import Batch, open_batch, read_batch, take_rows
+from functions.catalogue.prices.service.lookups import EVERYBODY, current_prices
+from functions.catalogue.prices.service.pricing import tell_price
+from functions.organisation.structure import service as organisation
+from shared.database.engine import REPORT
+from shared.money import ZERO, Money, round_money
+from shared.problems import NotFound, Stale
+from shared.steps import Steps
+from shared.tx import Tx
+
+HUNDRED = Decimal(100)
+KIND_NAMES = {
+    "挂号": "registration",
+    "医疗服务": "service",
+    "服务": "service",
+    "药品": "drug",
+    "耗材": "consumable",
+    "卫生材料": "consumable",
+    "床位": "bed",
+    "套餐": "package",
+}
+"""What official lists call the kinds of items."""
+HEADING_WITHIN = 15
+VOLUME_DAYS = 365
+
+
+# -- spreadsheets
+
+
+def start_file(tx: Tx, command: ImportFile) -> Batch:
+    """A batch for a received spreadsheet; `read_file` fills it, outside this transaction."""
+    file = codes.received(tx, command.file_id)
+    batch = open_batch(tx, command.title, command.basis_document, command.effective_at, file_id=file.file_id)
+    tx.audit("price_batch.started", "price_batch", batch.batch_id, file=str(file.file_id))
+    return Batch(batch, [])
+
+
+def read_file(steps: Steps, started: ImportBatch) -> Batch:
+    """Read the spreadsheet of a batch, keep the original with its hash, judge every row."""
+    assert started.file_id is not None  # noqa: S101  a batch that was started from a file
+    file, content = codes.content_of(steps, started.file_id)
+    cells = cells_of(codes.read_rows(content, file.name))
+
+    def fill(tx: Tx) -> Batch:
+        batch = tx.session.first(queries.BATCH, batch_id=started.batch_id)
+        if batch is None or batch.status != "open":
+            raise BatchStateWrong("该批次已作废，请重新导入。")
+        return take_rows(tx, batch, cells)
+
+    return steps.step(fill, REPORT)
+
+
+def cells_of(rows: Iterable[Sequence[Any]]) -> list[dict[str, str | None]]:
+    """Rows below the heading as columns of an imported list. Raises ListUnreadable without a heading, BatchTooLong."""
+    everything = list(rows)
+    first = 0
+    headings: dict[int, str] = {}
+    names = {label: name for name, label in rules.COLUMNS.items()} | {name: name for name in rules.COLUMNS}
+    for number, row in enumerate(everything[:HEADING_WITHIN], 1):
+        headings = {place: names.get(codes.plain(cell), codes.plain(cell)) for place, cell in enumerate(row)}
+        if {"code", "name"} <= set(headings.values()):
+            first = number
+            break
+    if not first:
+        raise ListUnreadable("没有找到表头，请确认表中有“项目代码”和“项目名称”两列。")
+    below = [row for row in everything[first:] if any(codes.plain(cell) for cell in row)]
+    if len(below) > rules.BATCH_ROWS:
+        raise BatchTooLong(f"一个批次最多 {rules.BATCH_ROWS} 行，请拆分表格后导入。")
+    return [_cells(row, headings) for row in below]
+
+
+def _cells(row: Sequence[Any], headings: Mapping[int, str]) -> dict[str, str | None]:
+    cells: dict[str, str | None] = {}
+    for place, name in headings.items():
+        text = codes.plain(row[place]) if place < len(row) else ""
+        if not name or (name not in rules.COLUMNS and not text):
+            continue
+        if name == "fee_class" and text.isdigit():
+            text = text.zfill(2)
+        cells[name] = (KIND_NAMES.get(text, text) if name == "kind" else text)[:2100] or None
+    return cells
+
+
+# -- adjustments
+
+
+def adjust_prices(tx: Tx, command: AdjustPrices) -> Batch:
+    """A batch with every chosen item's new price (批量调价): its rows are the dry run, its publication the adjustment.
+
+    Raises ListUnreadable when nothing is chosen or priced, BatchTooLong, ItemUnknown.
+    """
+    batch = open_batch(tx, command.title, command.basis_document, command.effective_at)
+    chosen = tx.session.all(
+        queries.ADJUSTABLE,
+        all_codes=not command.item_codes,
+        codes=command.item_codes,
+        all_kinds=not command.kinds,
+        kinds=[kind.value for kind in command.kinds],
+        all_classes=not command.fee_classes,
+        classes=command.fee_classes,
+    )
+    if len(chosen) > rules.BATCH_ROWS:
+        raise BatchTooLong(f"所选项目超过 {rules.BATCH_ROWS} 个，请缩小范围。")
+    step = Decimal(1).scaleb(-command.places)
+    levels = {level.value for level in command.levels}
+    rows: dict[str, dict[str, str | None]] = {}
+    for known in tx.session.all(queries.KNOWN, codes=chosen, at=command.effective_at):
+        if known.level in levels and known.unit_price is not None:
+            price = (known.unit_price * command.percent / HUNDRED).quantize(step, ROUND_HALF_UP)
+            row = rows.setdefault(
+                known.code, _described(known.code, known.name, known.unit, known.kind, known.fee_class)
+            )
+            row[f"price_{known.level}"] = str(price)
+    if not rows:
+        raise ListUnreadable("所选范围内没有可调价的项目，请核对项目、类别与等级。")
+    return take_rows(tx, batch, [rows[code] for code in sorted(rows)])
+
+
+def _described(code: str, name: str, unit: str, kind: str, fee_class: str) -> dict[str, str | None]:
+    return {"code": code, "name": name, "unit": unit, "kind": kind, "fee_class": fee_class}
+
+
+# -- taking back
+
+
+def roll_back_batch(tx: Tx, batch_id: UUID, command: UndoBatch) -> Batch:
+    """Take a published list back, whole, until an hour before it takes effect; what it would have ended goes on.
+
+    By another person than who published it. Raises BatchStateWrong afterwards: then `reverse_batch`.
+    """
+    batch = _published(tx, batch_id, command.version)
+    tx.assert_distinct([batch.checker], "价格目录的发布与撤回须由不同人员办理。")
+    prices = tx.session.all(queries.OF_BATCH, batch_id=batch_id)
+    if any(price.valid_from - rules.CANCEL_UNTIL < tx.now for price in prices):
+        raise BatchStateWrong("该批价格已生效或一小时内即将生效，不能撤回；请生成恢复原价的批次。")
+    tx.session.execute(queries.CANCEL_BATCH, batch=batch_id, who=tx.actor.subject)
+    reopened = tx.session.all(queries.REOPEN_BATCH, batch=batch_id)
+    ended = tx.session.first(queries.END_BATCH, id_=batch_id, seen=batch.version)
+    if ended is None:
+        raise Stale("该批次刚被他人修改，请刷新后再操作。")
+    cancelled = {(price.item_id, price.level): price for price in prices}
+    items = {
+        item.item_id: item.code for item in tx.session.all(catalogue.ITEMS_OF, ids=[one.item_id for one in reopened])
+    }
+    for price in reopened:
+        was = cancelled[price.item_id, price.level]
+        tell_price(tx, price, items[price.item_id], was.unit_price, was.valid_from)
+    tx.audit("price_batch.rolled_back", "price_batch", batch_id, prices=len(prices), reason=command.reason)
+    return Batch(ended, read_batch(tx, batch_id).rows)
+
+
+def reverse_batch(tx: Tx, batch_id: UUID, command: UndoBatch) -> Batch:
+    """A new batch that puts back what items cost before a published one, to be published by a second officer."""
+    batch = _published(tx, batch_id, command.version)
+    rows: dict[str, dict[str, str | None]] = {}
+    for old in tx.session.all(queries.BEFORE_BATCH, batch_id=batch_id):
+        row = rows.setdefault(old.code, _described(old.code, old.name, old.unit, old.kind, old.fee_class))
+        row[f"price_{old.level}"] = str(old.unit_price)
+    if not rows:
+        raise BatchStateWrong("该批次没有替换过原价格，无可恢复的内容。")
+    made = open_batch(tx, f"恢复：{batch.title}"[:200], batch.basis_document, None, undoes=batch_id)
+    tx.audit("price_batch.reversed", "price_batch", batch_id, reason=command.reason)
+    return take_rows(tx, made, [rows[code] for code in sorted(rows)])
+
+
+def _published(tx: Tx, batch_id: UUID, version: int) -> ImportBatch:
+    require_head(tx)
+    batch = tx.session.first(queries.BATCH, batch_id=batch_id)
+    if batch is None:
+        raise NotFound("没有这个导入批次，请刷新后重试。")
+    tx.check_version(batch.version, version)
+    if batch.status != "published":
+        raise BatchStateWrong("只有已发布的批次可以撤回或恢复，请刷新后核对。", current_status=batch.status)
+    return batch
+
+
+# -- what a change means
+
+
+class Effect(NamedTuple):
+    """Volume of the last twelve months here times the difference of price."""
+
+    item_code: str
+    quantity: Decimal
+    old_price: Decimal | None
+    new_price: Decimal
+
+    @property
+    def difference(self) -> Money:
+        return round_money(self.quantity * (self.new_price - self.old_price)) if self.old_price is not None else ZERO
+
+
+def effect_of_batch(tx: Tx, batch_id: UUID) -> list[Effect]:
+    """What a list means at this campus, dearest difference first (收入影响测算)."""
+    batch, rows = read_batch(tx, batch_id)
+    column = f"price_{organisation.campus(tx).price_level}"
+    new = {
+        str(row.content["code"]): rules.price_of(str(row.content[column]))
+        for row in rows
+        if not row.set_aside and not row.faults and row.change == "changed" and row.content.get(column)
+    }
+    start = batch.effective_at or batch.published_at or tx.now
+    old = current_prices(tx, sorted(new), start - timedelta(microseconds=1))
+    volumes = {
+        one.item_code: one.quantity
+        for one in tx.session.all(
+            procedures.VOLUMES, campus=tx.campus, codes=sorted(new), since=tx.today - timedelta(days=VOLUME_DAYS)
+        )
+    }
+    effects = [
+        Effect(code, volumes.get(code, Decimal(0)), old[code].unit_price if code in old else None, price)
+        for code, price in new.items()
+    ]
+    return sorted(effects, key=lambda one: (-abs(one.difference), one.item_code))
+
+
+def differences(tx: Tx, other: str, after: str, limit: int) -> tuple[list[Difference], str | None]:
+    """Items whose price differs between this campus and another, among the next `limit` items in order of code."""
+    page = tx.session.all(queries.CODES_AFTER, after=after, limit=limit)
+    here = tx.session.send(catalogue.PRICES_AT, codes=page, campus=tx.campus, at=tx.now, payer=EVERYBODY)
+    there = tx.session.all(catalogue.PRICES_AT, codes=page, campus=other, at=tx.now, payer=EVERYBODY)
+    prices = {item.code: item.unit_price for item in there}
+    found = [
+        Difference(item.code, item.name, item.unit_price, prices.get(item.code))
+        for item in sorted(here.all(), key=lambda item: item.code)
+        if item.unit_price != prices.get(item.code)
+    ]
+    return found, page[-1] if len(page) == limit else None

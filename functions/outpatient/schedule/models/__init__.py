@@ -1,0 +1,26 @@
+"""Tables of the clinic schedule."""
+
+from functions.outpatient.schedule.models.changes import Attendance, DoctorBar, SessionChange, SessionTask
+from functions.outpatient.schedule.models.clinics import Clinic, ClinicPrice, Template
+from functions.outpatient.schedule.models.people import DoctorProfile, Leave, Swap
+from functions.outpatient.schedule.models.pool import PoolFreeze, ReleaseWave, ReturnRule, Slot
+from functions.outpatient.schedule.models.sessions import ON_SALE, Session
+
+__all__ = [
+    "ON_SALE",
+    "Attendance",
+    "Clinic",
+    "ClinicPrice",
+    "DoctorBar",
+    "DoctorProfile",
+    "Leave",
+    "PoolFreeze",
+    "ReleaseWave",
+    "ReturnRule",
+    "Session",
+    "SessionChange",
+    "SessionTask",
+    "Slot",
+    "Swap",
+    "Template",
+]

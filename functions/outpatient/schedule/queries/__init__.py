@@ -1,0 +1,1 @@
+"""Selects, locks and guarded updates of the clinic schedule, by subject."""

@@ -1,0 +1,13 @@
+"""Unified payment gateway (统一支付), module 56."""
+
+from functions.payments.gateway import api, service
+from shared.function import FunctionApp, Scaling
+
+app = FunctionApp(
+    "payments/gateway",
+    module=56,
+    title="统一支付",
+    router=api.router,
+    minute=service.each_minute,
+    scaling=Scaling(warm=1, peak=8, concurrency=5),
+)

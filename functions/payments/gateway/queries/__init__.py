@@ -1,0 +1,1 @@
+"""Selects, locks and guarded updates of the gateway, by what they are about."""

@@ -1,0 +1,78 @@
+"""Electronic payments for every module: called in the module's own transaction, carried out after it.
+
+    payment = gateway.create_payment(tx, PaymentOrder("outpatient", "payments/billing", tender_id, amount, "wechat"))
+    return Onward(view, lambda steps: view_of(gateway.carry_out(steps, payment.payment_id)))
+
+What became of it comes by event as well (`payment_succeeded`, `payment_failed`, `payment_closed`, `refund_succeeded`,
+`refund_failed`), exactly once each, whether or not the caller waited.
+"""
+
+from functions.payments.gateway.service.health import pause_channel, resume_channel
+from functions.payments.gateway.service.merchants import (
+    activate_merchant,
+    approve_key,
+    own_merchant,
+    propose_key,
+    propose_merchant,
+    stop_merchant,
+    try_merchant,
+)
+from functions.payments.gateway.service.ordering import (
+    accept_late_payment,
+    carry_out,
+    close_payment,
+    create_payment,
+    request_close,
+    settle_by_asking,
+)
+from functions.payments.gateway.service.reading import payment_of, payments_of, refund_of
+from functions.payments.gateway.service.receiving import campus_of, receive
+from functions.payments.gateway.service.refunding import (
+    approve_transfer,
+    carry_out_refund,
+    propose_transfer,
+    request_refund,
+)
+from functions.payments.gateway.service.sweeping import each_minute
+from functions.payments.gateway.service.terminals import (
+    enter_refund_result,
+    enter_result,
+    record_transfer,
+    settle_terminal,
+)
+from functions.payments.gateway.service.terms import PaymentInfo, PaymentOrder, RefundInfo
+
+__all__ = [
+    "PaymentInfo",
+    "PaymentOrder",
+    "RefundInfo",
+    "accept_late_payment",
+    "activate_merchant",
+    "approve_key",
+    "approve_transfer",
+    "campus_of",
+    "carry_out",
+    "carry_out_refund",
+    "close_payment",
+    "create_payment",
+    "each_minute",
+    "enter_refund_result",
+    "enter_result",
+    "own_merchant",
+    "pause_channel",
+    "payment_of",
+    "payments_of",
+    "propose_key",
+    "propose_merchant",
+    "propose_transfer",
+    "receive",
+    "record_transfer",
+    "refund_of",
+    "request_close",
+    "request_refund",
+    "resume_channel",
+    "settle_by_asking",
+    "settle_terminal",
+    "stop_merchant",
+    "try_merchant",
+]

@@ -1,0 +1,118 @@
+"""Asking a channel: the merchant's keys in force, one call outside any transaction, the record of what was said."""
+
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from functions.payments.gateway import client, rules
+from functions.payments.gateway.channels import Channel, Credentials, Exchange, Order, RefundOrder, Told, open_channel
+from functions.payments.gateway.models import GatewayRefund, Merchant, MerchantKey, Payment, PaymentAttempt
+from functions.payments.gateway.problems import KeyMissing
+from functions.payments.gateway.queries import merchants as queries
+from shared.ids import new_id
+from shared.problems import NotFound
+from shared.steps import Steps
+from shared.tx import Tx
+
+
+class Contact(NamedTuple):
+    """A merchant and its keys in force now."""
+
+    merchant: Merchant
+    keys: list[MerchantKey]
+
+
+def contact_of(tx: Tx, merchant_id: UUID) -> Contact:
+    """The merchant of a payment with the keys in force at this moment."""
+    merchant = tx.session.send(queries.MERCHANT, merchant_id=merchant_id)
+    keys = tx.session.send(queries.KEYS_IN_FORCE, merchant_id=merchant_id, at=tx.now)
+    found = merchant.first()
+    if found is None:
+        raise NotFound("没有这个商户，请核对。")
+    return Contact(found, keys.all())
+
+
+def channel_of(contact: Contact, steps: Steps) -> Channel:
+    """The merchant's channel, ready to be asked. KeyMissing when the store lacks a key."""
+    outside = client.outside()
+    return open_channel(credentials(contact, outside), outside, steps.clock)
+
+
+def credentials(contact: Contact, outside: client.Outside) -> Credentials:
+    """The keys themselves, read from the store. The newest of our own keys signs; all the channel's may be believed."""
+    merchant, keys = contact
+    signing = next((key for key in keys if key.role == "sign"), None)
+    verifying = [key for key in keys if key.role == "verify"]
+    if signing is None or not verifying:
+        raise KeyMissing(f"{rules.CHANNELS[merchant.channel]}商户没有生效的密钥，请信息科核对密钥有效期。")
+    return Credentials(
+        merchant_id=merchant.merchant_id,
+        campus=merchant.campus_id,
+        channel=merchant.channel,
+        merchant_no=merchant.merchant_no,
+        app_id=merchant.app_id or "",
+        sign_serial=signing.serial,
+        sign_key=outside.secret(signing.secret_ref),
+        verify_keys=tuple((key.serial, outside.secret(key.secret_ref)) for key in verifying),
+        cipher_keys=tuple(outside.secret(key.secret_ref) for key in keys if key.role == "cipher"),
+    )
+
+
+def order_of(payment: Payment) -> Order:
+    """A payment as its channel needs it."""
+    return Order(
+        order_no=payment.order_no,
+        fen=rules.fen(payment.amount),
+        product=payment.product,
+        description=payment.description,
+        one_time=payment.one_time or "",
+        terminal=payment.terminal or "",
+        expires_at=payment.expires_at,
+        channel_no=payment.channel_no or "",
+    )
+
+
+def refund_order_of(refund: GatewayRefund, payment: Payment) -> RefundOrder:
+    """A refund as its channel needs it."""
+    return RefundOrder(
+        order_no=payment.order_no,
+        channel_no=payment.channel_no or "",
+        refund_no=refund.refund_no,
+        fen=rules.fen(refund.amount),
+        total_fen=rules.fen(payment.amount),
+        reason=refund.reason,
+    )
+
+
+def keep_exchange(
+    tx: Tx,
+    merchant_id: UUID,
+    told: Told,
+    exchange: Exchange,
+    *,
+    payment_id: UUID | None = None,
+    channel_refund_id: UUID | None = None,
+) -> None:
+    """Record what was said, both sides masked."""
+    tx.session.add(
+        PaymentAttempt(
+            attempt_id=new_id(),
+            campus_id=tx.campus,
+            merchant_id=merchant_id,
+            payment_id=payment_id,
+            channel_refund_id=channel_refund_id,
+            operation=exchange.operation,
+            request=rules.masked(exchange.request),
+            answer=rules.masked(exchange.answer),
+            http_status=exchange.status,
+            outcome=told.outcome,
+            started_at=exchange.started_at,
+            milliseconds=exchange.milliseconds,
+            actor=tx.actor.subject,
+        )
+    )
+
+
+def by_hand(operation: str, said: dict[str, str | int | None], at: datetime) -> Exchange:
+    """What a person or a terminal said, in the form of an exchange."""
+    return Exchange(operation, {"entered": "by hand"}, dict(said), None, at, 0)

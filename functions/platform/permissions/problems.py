@@ -1,0 +1,159 @@
+"""Refusals of permissions and parameters."""
+
+from shared.problems import NotFound, Problem
+
+
+class TemplateNotFound(NotFound):
+    code = "template_not_found"
+    title = "没有这个岗位模板"
+
+
+class TemplateBreaksSeparation(Problem):
+    """Permissions that must not meet in one person (不相容) stand in one template, or would meet in a holder."""
+
+    code = "template_breaks_separation"
+    title = "模板含不相容权限"
+    traced = True
+
+
+class UnknownPermission(Problem):
+    code = "unknown_permission"
+    title = "没有这个权限点"
+
+
+class TemplateTooFar(Problem):
+    """More differences to the release than tokens can carry."""
+
+    code = "template_too_far"
+    title = "模板改动过多"
+
+
+class DraftOpen(Problem):
+    status = 409
+    code = "template_draft_open"
+    title = "该岗位已有未完成的模板草稿"
+    constraint = "uq_template_versions_open"
+    constraint_detail = "该岗位已有草稿或待发布版本，请先发布或撤回。"
+
+
+class NothingChanges(Problem):
+    code = "template_unchanged"
+    title = "模板没有变化"
+
+
+class WrongState(Problem):
+    status = 409
+    code = "permission_state"
+    title = "当前状态不能办理"
+
+
+class SeparationBroken(Problem):
+    """A single permission would join with the person's posts what must be kept apart."""
+
+    code = "separation_broken"
+    title = "与现有岗位不相容"
+    traced = True
+
+
+class NotHere(Problem):
+    code = "campus_not_theirs"
+    title = "该职工在本院区没有岗位"
+
+
+class EndMissing(Problem):
+    code = "end_date_missing"
+    title = "缺少截止日期"
+
+
+class TermTooLong(Problem):
+    code = "grant_too_long"
+    title = "授权期限过长"
+
+
+class CompanionMissing(Problem):
+    code = "companion_missing"
+    title = "缺少陪同人"
+
+
+class GrantOverlaps(Problem):
+    status = 409
+    code = "grant_overlaps"
+    title = "该权限已授予"
+    constraint = "ex_extra_scopes_period"
+    constraint_detail = "该职工在此期间已有同一单项授权，请刷新后核对。"
+
+
+class TooManyGrants(Problem):
+    code = "too_many_grants"
+    title = "单项授权过多"
+
+
+class GrantNotFound(NotFound):
+    code = "grant_not_found"
+    title = "没有这项授权"
+
+
+class RequestNotFound(NotFound):
+    code = "request_not_found"
+    title = "没有这份申请"
+
+
+class AlreadyFrozen(Problem):
+    status = 409
+    code = "already_frozen"
+    title = "该职工已冻结"
+    constraint = "uq_freezes_open"
+    constraint_detail = "该职工已处于冻结状态，无需再次冻结。"
+
+
+class NotFrozen(Problem):
+    status = 409
+    code = "not_frozen"
+    title = "该职工未冻结"
+
+
+class LastAdministrator(Problem):
+    """The last person of one of the three administrators cannot be shut out or ended; a successor comes first."""
+
+    status = 409
+    code = "last_administrator"
+    title = "最后一名管理员"
+    traced = True
+
+
+class UnknownParameter(NotFound):
+    code = "unknown_parameter"
+    title = "没有这个参数"
+
+
+class ParameterInvalid(Problem):
+    code = "parameter_invalid"
+    title = "参数值不正确"
+
+
+class LevelNotAllowed(Problem):
+    code = "parameter_level"
+    title = "该参数不能在此级别设置"
+
+
+class ParameterOverlaps(Problem):
+    status = 409
+    code = "parameter_overlaps"
+    title = "参数时间重叠"
+    constraint = "ex_parameter_values_period"
+    constraint_detail = "该时间之后已安排此参数的变更，请刷新后核对。"
+
+
+class ValueNotFound(NotFound):
+    code = "parameter_value_not_found"
+    title = "没有这条参数变更"
+
+
+class AttestationNotFound(NotFound):
+    code = "attestation_not_found"
+    title = "没有这份复核"
+
+
+class AttestationIncomplete(Problem):
+    code = "attestation_incomplete"
+    title = "复核未填完"

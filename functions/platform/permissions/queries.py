@@ -1,0 +1,397 @@
+"""What is read, locked and changed of permissions and parameters."""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Boolean, and_, bindparam, func, insert, null, or_, select, update
+
+from functions.platform.permissions.models import (
+    Attestation,
+    AttestationLine,
+    ExtraScope,
+    Freeze,
+    ParameterValue,
+    PermissionRequest,
+    Reconciliation,
+    TemplateVersion,
+)
+from shared.database.query import Query, among, constant, one_of
+from shared.tables import DeniedSubject
+
+_AT = bindparam("at", type_=TemplateVersion.valid_from.type)
+
+
+def _in_force(table: Any) -> Any:
+    return and_(table.valid_from <= _AT, or_(table.valid_to.is_(null()), table.valid_to > _AT))
+
+
+# -- templates
+
+_PUBLISHED = one_of(TemplateVersion.state, "in_force", "superseded")
+TEMPLATES_AT = Query(
+    TemplateVersion,
+    select(TemplateVersion).where(_PUBLISHED, _in_force(TemplateVersion)).order_by(TemplateVersion.post),
+)
+"""The versions in force at a moment, one a post at most."""
+TEMPLATE_AT = Query(
+    TemplateVersion,
+    select(TemplateVersion).where(_PUBLISHED, TemplateVersion.post == bindparam("post"), _in_force(TemplateVersion)),
+)
+LOCK_TEMPLATES = Query(
+    TemplateVersion,
+    select(TemplateVersion)
+    .where(TemplateVersion.post == bindparam("post"))
+    .order_by(TemplateVersion.version_no)
+    .with_for_update(),
+)
+"""Every version of a post, held while one of them changes its state."""
+VERSIONS = Query(
+    TemplateVersion,
+    select(TemplateVersion)
+    .where(TemplateVersion.post == bindparam("post"), TemplateVersion.version_no < bindparam("before"))
+    .order_by(TemplateVersion.version_no.desc())
+    .limit(bindparam("limit")),
+)
+TEMPLATE = Query(
+    TemplateVersion, select(TemplateVersion).where(TemplateVersion.template_id == bindparam("template_id"))
+)
+STEP_TEMPLATE = Query(
+    TemplateVersion,
+    update(TemplateVersion)
+    .where(
+        TemplateVersion.template_id == bindparam("id_"),
+        TemplateVersion.version == bindparam("seen"),
+        TemplateVersion.state == bindparam("from_"),
+    )
+    .values(
+        state=bindparam("to"),
+        reviewed_at=func.coalesce(TemplateVersion.reviewed_at, bindparam("reviewed_at_", type_=_AT.type)),
+        reviewed_by=func.coalesce(TemplateVersion.reviewed_by, bindparam("by")),
+        holders=bindparam("holders_"),
+        valid_from=func.coalesce(TemplateVersion.valid_from, bindparam("since", type_=_AT.type)),
+        valid_to=bindparam("until", type_=_AT.type),
+        version=TemplateVersion.version + 1,
+    )
+    .returning(TemplateVersion),
+)
+
+# -- single grants
+
+GRANT = Query(ExtraScope, select(ExtraScope).where(ExtraScope.grant_id == bindparam("grant_id")))
+GRANTS_OF = Query(
+    ExtraScope,
+    select(ExtraScope)
+    .where(ExtraScope.staff_id == bindparam("staff_id"), _in_force(ExtraScope))
+    .order_by(ExtraScope.campus_id, ExtraScope.permission),
+)
+GRANTS_TO_COME = Query(
+    ExtraScope,
+    select(ExtraScope)
+    .where(ExtraScope.staff_id == bindparam("staff_id"), ExtraScope.valid_to > _AT)
+    .order_by(ExtraScope.valid_from, ExtraScope.grant_id),
+)
+ALL_GRANTS = Query(ExtraScope, select(ExtraScope).where(_in_force(ExtraScope)).order_by(ExtraScope.grant_id))
+GRANTS_TURNING = Query(
+    UUID,
+    select(ExtraScope.staff_id)
+    .where(
+        or_(
+            and_(ExtraScope.valid_from > bindparam("since", type_=_AT.type), ExtraScope.valid_from <= _AT),
+            and_(ExtraScope.valid_to > bindparam("since", type_=_AT.type), ExtraScope.valid_to <= _AT),
+        )
+    )
+    .distinct(),
+)
+"""Whose grants began or ended since a moment."""
+GRANTS_HERE = Query(
+    ExtraScope,
+    select(ExtraScope)
+    .where(
+        ExtraScope.campus_id == bindparam("campus"),
+        ExtraScope.valid_to > _AT,
+        ExtraScope.grant_id < bindparam("before"),
+    )
+    .order_by(ExtraScope.grant_id.desc())
+    .limit(bindparam("limit")),
+)
+HOLDERS_OF = Query(
+    ExtraScope,
+    select(ExtraScope)
+    .where(ExtraScope.permission == bindparam("permission"), _in_force(ExtraScope))
+    .order_by(ExtraScope.grant_id)
+    .limit(500),
+)
+END_GRANT = Query(
+    ExtraScope,
+    update(ExtraScope)
+    .where(ExtraScope.grant_id == bindparam("id_"), ExtraScope.valid_to > bindparam("now"))
+    .values(
+        valid_to=func.greatest(ExtraScope.valid_from, bindparam("now")),
+        ended_at=bindparam("now"),
+        ended_by=bindparam("by"),
+        end_reason=bindparam("why"),
+    )
+    .returning(ExtraScope),
+)
+
+# -- requests
+
+REQUEST = Query(PermissionRequest, select(PermissionRequest).where(PermissionRequest.request_id == bindparam("id_")))
+REQUESTS = Query(
+    PermissionRequest,
+    select(PermissionRequest)
+    .where(
+        PermissionRequest.campus_id == bindparam("campus"),
+        PermissionRequest.state == bindparam("state"),
+        PermissionRequest.request_id < bindparam("before"),
+    )
+    .order_by(PermissionRequest.request_id.desc())
+    .limit(bindparam("limit")),
+)
+AGREE_REQUEST = Query(
+    PermissionRequest,
+    update(PermissionRequest)
+    .where(
+        PermissionRequest.request_id == bindparam("id_"),
+        PermissionRequest.version == bindparam("seen"),
+        PermissionRequest.state == constant("requested"),
+    )
+    .values(
+        state="agreed", agreed_at=bindparam("now"), agreed_by=bindparam("by"), version=PermissionRequest.version + 1
+    )
+    .returning(PermissionRequest),
+)
+DECIDE_REQUEST = Query(
+    PermissionRequest,
+    update(PermissionRequest)
+    .where(
+        PermissionRequest.request_id == bindparam("id_"),
+        PermissionRequest.version == bindparam("seen"),
+        among(PermissionRequest.state, "from_"),
+    )
+    .values(
+        state=bindparam("to"),
+        decided_at=bindparam("now"),
+        decided_by=bindparam("by"),
+        refusal=bindparam("why"),
+        result_id=bindparam("result"),
+        version=PermissionRequest.version + 1,
+    )
+    .returning(PermissionRequest),
+)
+
+# -- freezes
+
+OPEN_FREEZE = Query(
+    Freeze, select(Freeze).where(Freeze.staff_id == bindparam("staff_id"), Freeze.lifted_at.is_(null()))
+)
+OPEN_FREEZES = Query(
+    Freeze, select(Freeze).where(Freeze.lifted_at.is_(null())).order_by(Freeze.frozen_at, Freeze.freeze_id).limit(200)
+)
+FROZEN = Query(UUID, select(Freeze.staff_id).where(Freeze.lifted_at.is_(null())))
+FREEZES_OF = Query(Freeze, select(Freeze).where(Freeze.staff_id == bindparam("staff_id")).order_by(Freeze.frozen_at))
+ASK_LIFT = Query(
+    Freeze,
+    update(Freeze)
+    .where(Freeze.staff_id == bindparam("id_"), Freeze.lifted_at.is_(null()), Freeze.lift_asked_at.is_(null()))
+    .values(lift_asked_at=bindparam("now"), lift_asked_by=bindparam("by"))
+    .returning(Freeze),
+)
+LIFT = Query(
+    Freeze,
+    update(Freeze)
+    .where(Freeze.staff_id == bindparam("id_"), Freeze.lifted_at.is_(null()), Freeze.lift_asked_at.is_not(null()))
+    .values(lifted_at=bindparam("now"), lifted_by=bindparam("by"))
+    .returning(Freeze),
+)
+END_DENIAL = Query(
+    UUID,
+    update(DeniedSubject)
+    .where(DeniedSubject.denial_id == bindparam("id_"))
+    .values(expires_at=bindparam("now"))
+    .returning(DeniedSubject.denial_id),
+)
+
+# -- parameters
+
+_EFFECTIVE = and_(ParameterValue.state == constant("effective"), ParameterValue.superseded_at.is_(null()))
+VALUES_FOR = Query(
+    ParameterValue,
+    select(ParameterValue).where(
+        ParameterValue.key == bindparam("key"),
+        or_(
+            ParameterValue.level == constant("system"),
+            and_(ParameterValue.level == constant("campus"), ParameterValue.level_id == bindparam("campus")),
+            and_(ParameterValue.level == constant("department"), ParameterValue.level_id == bindparam("unit")),
+            and_(ParameterValue.level == constant("workstation"), ParameterValue.level_id == bindparam("place")),
+        ),
+        _EFFECTIVE,
+        _in_force(ParameterValue),
+    ),
+)
+"""Every value that could decide at one desk, at most one a level."""
+VALUE = Query(ParameterValue, select(ParameterValue).where(ParameterValue.value_id == bindparam("value_id")))
+VALUES_AT_LEVEL = Query(
+    ParameterValue,
+    select(ParameterValue)
+    .where(
+        ParameterValue.key == bindparam("key"),
+        ParameterValue.level == bindparam("level"),
+        ParameterValue.level_id == bindparam("level_id"),
+        _EFFECTIVE,
+        or_(ParameterValue.valid_to.is_(null()), ParameterValue.valid_to > _AT),
+    )
+    .order_by(ParameterValue.valid_from)
+    .with_for_update(),
+)
+"""What holds at one level from a moment on, held while it changes."""
+VALUES_OF = Query(
+    ParameterValue,
+    select(ParameterValue)
+    .where(ParameterValue.key == bindparam("key"), ParameterValue.value_id < bindparam("before"))
+    .order_by(ParameterValue.value_id.desc())
+    .limit(bindparam("limit")),
+)
+ALL_VALUES_AT = Query(ParameterValue, select(ParameterValue).where(_EFFECTIVE, _in_force(ParameterValue)))
+VALUES_ASKED = Query(
+    ParameterValue,
+    select(ParameterValue)
+    .where(ParameterValue.state == constant("asked"))
+    .order_by(ParameterValue.value_id)
+    .limit(200),
+)
+SHORTEN_VALUE = Query(
+    ParameterValue,
+    update(ParameterValue)
+    .where(ParameterValue.value_id == bindparam("id_"))
+    .values(valid_to=bindparam("until"), version=ParameterValue.version + 1)
+    .returning(ParameterValue),
+)
+SUPERSEDE_VALUE = Query(
+    ParameterValue,
+    update(ParameterValue)
+    .where(ParameterValue.value_id == bindparam("id_"))
+    .values(superseded_at=bindparam("now"), version=ParameterValue.version + 1)
+    .returning(ParameterValue),
+)
+DECIDE_VALUE = Query(
+    ParameterValue,
+    update(ParameterValue)
+    .where(
+        ParameterValue.value_id == bindparam("id_"),
+        ParameterValue.version == bindparam("seen"),
+        ParameterValue.state == constant("asked"),
+    )
+    .values(
+        state=bindparam("to"),
+        approved_at=bindparam("now"),
+        approved_by=bindparam("by"),
+        valid_from=func.greatest(ParameterValue.valid_from, bindparam("now")),
+        version=ParameterValue.version + 1,
+    )
+    .returning(ParameterValue),
+)
+
+# -- attestations
+
+ATTESTATIONS = Query(
+    Attestation,
+    select(Attestation)
+    .where(
+        Attestation.campus_id == bindparam("campus"),
+        Attestation.attestation_id < bindparam("before"),
+        or_(bindparam("whole", type_=Boolean), among(Attestation.unit_id, "units")),
+    )
+    .order_by(Attestation.attestation_id.desc())
+    .limit(bindparam("limit")),
+)
+ATTESTATION = Query(Attestation, select(Attestation).where(Attestation.attestation_id == bindparam("id_")))
+ATTESTED_UNITS = Query(
+    UUID,
+    select(Attestation.unit_id).where(
+        Attestation.campus_id == bindparam("campus"), Attestation.quarter == bindparam("quarter")
+    ),
+)
+LINES = Query(
+    AttestationLine,
+    select(AttestationLine).where(AttestationLine.attestation_id == bindparam("id_")).order_by(AttestationLine.line_id),
+)
+ANSWER = Query(
+    Attestation,
+    update(Attestation)
+    .where(
+        Attestation.attestation_id == bindparam("id_"),
+        Attestation.version == bindparam("seen"),
+        one_of(Attestation.state, "open", "overdue"),
+    )
+    .values(
+        state="answered", answered_at=bindparam("now"), answered_by=bindparam("by"), version=Attestation.version + 1
+    )
+    .returning(Attestation),
+)
+JUDGE = Query(
+    object,
+    update(AttestationLine).where(AttestationLine.line_id == bindparam("id_")).values(verdict=bindparam("verdict_")),
+)
+OVERDUE = Query(
+    Attestation,
+    update(Attestation)
+    .where(
+        Attestation.campus_id == bindparam("campus"),
+        Attestation.state == constant("open"),
+        Attestation.due_at <= bindparam("now"),
+    )
+    .values(state="overdue", version=Attestation.version + 1)
+    .returning(Attestation),
+)
+
+# -- reconciliations
+
+
+class LastRun(NamedTuple):
+    """When the realm was last compared, and what came of it."""
+
+    started_at: datetime
+    outcome: str
+
+
+LAST_RUN = Query(
+    LastRun,
+    select(Reconciliation.started_at, Reconciliation.outcome).order_by(Reconciliation.started_at.desc()).limit(1),
+)
+RUNS = Query(
+    Reconciliation,
+    select(Reconciliation)
+    .where(Reconciliation.started_at < bindparam("before"))
+    .order_by(Reconciliation.started_at.desc())
+    .limit(bindparam("limit")),
+)
+START_RUN = Query(
+    UUID,
+    insert(Reconciliation)
+    .values(
+        run_id=bindparam("run_id"),
+        started_at=bindparam("now"),
+        outcome="running",
+        people=0,
+        changes=0,
+        differences=0,
+        lines=[],
+    )
+    .returning(Reconciliation.run_id),
+)
+FINISH_RUN = Query(
+    Reconciliation,
+    update(Reconciliation)
+    .where(Reconciliation.run_id == bindparam("id_"))
+    .values(
+        outcome=bindparam("outcome_"),
+        finished_at=bindparam("now"),
+        people=bindparam("people_"),
+        changes=bindparam("changes_"),
+        differences=bindparam("differences_"),
+        lines=bindparam("lines_", type_=Reconciliation.lines.type),
+    )
+    .returning(Reconciliation),
+)

@@ -1,0 +1,122 @@
+"""Permissions and parameters for other modules: the only door.
+
+scope = permissions.data_scope(tx, "inpatient.nurse.read")        # whose rows a list may show
+days = permissions.parameter(tx, "outpatient.registration.validity_days", unit_id=unit).value
+"""
+
+from functions.platform.permissions.service.attestations import (
+    answer_attestation,
+    attestation,
+    attestations,
+    open_attestations,
+    tell_overdue,
+)
+from functions.platform.permissions.service.freezing import (
+    all_grants,
+    ask_lift,
+    end_grant,
+    freeze_staff,
+    frozen,
+    grants_here,
+    grants_of,
+    lift_freeze,
+    open_freezes,
+    refuse_tokens_before,
+)
+from functions.platform.permissions.service.parameters import (
+    Resolved,
+    approve_value,
+    history,
+    parameter,
+    parameters,
+    refuse_value,
+    set_value,
+    waiting_values,
+)
+from functions.platform.permissions.service.reconciling import finish_run, grants_turning, run_due, runs, start_run
+from functions.platform.permissions.service.requests import (
+    agree_request,
+    ask_permission,
+    carry_out_request,
+    refuse_request,
+    requests_here,
+)
+from functions.platform.permissions.service.rights import DataScope, Holder, Sheet, data_scope, holders, sheet, why
+from functions.platform.permissions.service.templates import (
+    Preview,
+    Template,
+    draft_template,
+    holders_losing,
+    preview,
+    publish_template,
+    published,
+    review_template,
+    template,
+    templates,
+    versions_of,
+    withdraw_template,
+)
+from shared.tx import Tx
+
+
+def each_minute(tx: Tx) -> None:
+    """What ends or begins by itself at the acting campus: reviews of the quarter, and those nobody answered."""
+    open_attestations(tx)
+    tell_overdue(tx)
+
+
+__all__ = [
+    "DataScope",
+    "Holder",
+    "Preview",
+    "Resolved",
+    "Sheet",
+    "Template",
+    "agree_request",
+    "all_grants",
+    "answer_attestation",
+    "approve_value",
+    "ask_lift",
+    "ask_permission",
+    "attestation",
+    "attestations",
+    "carry_out_request",
+    "data_scope",
+    "draft_template",
+    "each_minute",
+    "end_grant",
+    "finish_run",
+    "freeze_staff",
+    "frozen",
+    "grants_here",
+    "grants_of",
+    "grants_turning",
+    "history",
+    "holders",
+    "holders_losing",
+    "lift_freeze",
+    "open_attestations",
+    "open_freezes",
+    "parameter",
+    "parameters",
+    "preview",
+    "publish_template",
+    "published",
+    "refuse_request",
+    "refuse_tokens_before",
+    "refuse_value",
+    "requests_here",
+    "review_template",
+    "run_due",
+    "runs",
+    "set_value",
+    "sheet",
+    "start_run",
+    "tell_overdue",
+    "template",
+    "templates",
+    "versions_of",
+    "waiting_values",
+    "why",
+    "withdraw_template",
+]

@@ -1,0 +1,58 @@
+"""The client of WeChat: the code of wx.login() in the mini-program against the user's openid (auth.code2Session).
+
+GET /sns/jscode2session?appid=&secret=&js_code=&grant_type=authorization_code answers 200 with `openid`, `session_key`
+or with `errcode`: 40029 code invalid, 40163 code used, 45011 too often, -1 busy. The session key is not needed here
+and not kept. Address and keys come from the environment (HIS_WECHAT_LOGIN_*).
+"""
+
+import json
+import urllib.parse
+import urllib.request
+from http.client import HTTPException
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from functions.platform.sso.problems import WeChatCodeRefused, WeChatOutOfReach
+
+BUSY = frozenset({-1, 45011})
+"""Answers after which the same code may be tried again."""
+
+
+class WeChatLogin(BaseSettings):
+    """Where WeChat answers, and the mini-program's own credentials. Without a secret there is no WeChat sign-on."""
+
+    model_config = SettingsConfigDict(env_prefix="HIS_WECHAT_LOGIN_", frozen=True, extra="ignore")
+
+    url: str = "https://api.weixin.qq.com"
+    appid: str = ""
+    secret: str = ""
+    timeout: int = 5
+
+
+def openid_of(code: str, account: WeChatLogin) -> str:
+    """Who a code stands for. Raises WeChatCodeRefused, WeChatOutOfReach."""
+    if not account.secret:
+        raise WeChatOutOfReach("微信登录尚未配置，请改用手机号登录或到窗口办理。")
+    query = urllib.parse.urlencode(
+        {
+            "appid": account.appid,
+            "secret": account.secret,
+            "js_code": code,
+            "grant_type": "authorization_code",
+        }
+    )
+    try:
+        with urllib.request.urlopen(f"{account.url}/sns/jscode2session?{query}", timeout=account.timeout) as answer:  # noqa: S310  https by configuration
+            body = json.loads(answer.read(65_536))
+    except (OSError, HTTPException, ValueError):
+        # The cause holds the address, and the address holds the secret.
+        raise WeChatOutOfReach("微信暂时没有应答，请稍后重试，或改用手机号登录。") from None
+    if not isinstance(body, dict):
+        raise WeChatOutOfReach("微信暂时没有应答，请稍后重试，或改用手机号登录。")
+    error = body.get("errcode", 0)
+    if error in BUSY:
+        raise WeChatOutOfReach("微信正忙，请稍后重试。")
+    openid = body.get("openid")
+    if error or not isinstance(openid, str) or not openid:
+        raise WeChatCodeRefused("微信登录凭证无效或已过期，请重新打开小程序登录。")
+    return openid

@@ -1,0 +1,169 @@
+"""Sessions: signing out everywhere, ending other people's, what the realm reports of sign-ons."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from events.platform import AccountLocked, LoginRiskFound, SessionsEnded
+from functions.organisation.structure import service as organisation
+from functions.platform.sso import directory, queries, rules
+from functions.platform.sso.models import LoginEvent
+from functions.platform.sso.problems import RealmOutOfReach
+from functions.platform.sso.schemas import EndedView, SessionView
+from functions.platform.sso.service.realm import note
+from shared.command import Onward
+from shared.ids import new_id
+from shared.steps import Steps
+from shared.tables import DeniedSubject
+from shared.tx import Tx
+
+LOOK_BACK = timedelta(minutes=10)
+
+
+def sign_out(tx: Tx) -> Onward[EndedView]:
+    """Sign out of everything this sign-on opened (单点登出): the token at once, the other programs within seconds."""
+    sid = tx.actor.session_id
+    deny_session(tx, sid or "", tx.actor.subject, "signed out")
+    tx.audit("signed_out", "account", tx.actor.subject)
+    tx.emit(SessionsEnded(subject_key=tx.actor.subject, sessions=1, cause="signed_out"))
+
+    def go_on(steps: Steps) -> EndedView:
+        if sid is None:
+            return EndedView(sessions=0, told=True)
+        try:
+            return EndedView(sessions=int(directory.Directory().end_session(sid)), told=True)
+        except RealmOutOfReach:
+            return EndedView(sessions=0, told=False)
+
+    return Onward(EndedView(sessions=0, told=False), go_on)
+
+
+def end_sessions_of(tx: Tx, staff_id: UUID, reason: str) -> Onward[EndedView]:
+    """End every session of a member of staff (强制下线); signing on again is possible. Raises StaffNotFound."""
+    person = organisation.staff_member(tx, staff_id)
+    refuse_before(tx, str(staff_id), "sessions ended")
+    note(tx, "person", staff_id, "sessions ended")
+    tx.audit("sessions.ended", "staff", staff_id, reason=reason)
+    tx.emit(SessionsEnded(subject_key=str(staff_id), sessions=0, cause="forced"))
+
+    def go_on(steps: Steps) -> EndedView:
+        try:
+            door = directory.Directory()
+            account_id = door.account_of(person.staff_no)
+            ended = door.end_sessions(account_id) if account_id else 0
+        except RealmOutOfReach:
+            steps.step(lambda tx: note(tx, "sessions", staff_id, "forced"))
+            return EndedView(sessions=0, told=False)
+        return EndedView(sessions=ended, told=True)
+
+    return Onward(EndedView(sessions=0, told=False), go_on)
+
+
+def sessions_of(tx: Tx, staff_id: UUID) -> Onward[list[SessionView]]:
+    """The running sessions of a member of staff, as the realm knows them. Raises StaffNotFound, RealmOutOfReach."""
+    person = organisation.staff_member(tx, staff_id)
+    tx.audit("sessions.read", "staff", staff_id)
+
+    def go_on(steps: Steps) -> list[SessionView]:
+        door = directory.Directory()
+        account_id = door.account_of(person.staff_no)
+        return [
+            SessionView(
+                session_id=one.session_id,
+                address=one.address,
+                started_at=one.started_at,
+                last_seen_at=one.last_seen_at,
+                clients=list(one.clients),
+            )
+            for one in (door.sessions_of(account_id) if account_id else [])
+        ]
+
+    return Onward([], go_on)
+
+
+def login_history(tx: Tx, account_id: str, before: datetime, limit: int) -> list[LoginEvent]:
+    """Successes and failures of an account, latest first."""
+    return tx.session.all(queries.EVENTS_OF, account_id=account_id, before=before, limit=limit)
+
+
+def deny_session(tx: Tx, sid: str, subject: str, reason: str) -> None:
+    """Tokens of one session are refused by every function; without a session, all issued until now."""
+    tx.session.add(
+        DeniedSubject(
+            denial_id=new_id(),
+            subject=subject,
+            login_session=sid or None,
+            issued_before=None if sid else tx.now,
+            reason=reason,
+            expires_at=tx.now + rules.SESSION_TOKEN_LIFE,
+        )
+    )
+
+
+def refuse_before(tx: Tx, subject: str, reason: str) -> None:
+    """Tokens issued to somebody until now are refused by every function."""
+    tx.session.add(
+        DeniedSubject(
+            denial_id=new_id(),
+            subject=subject,
+            login_session=None,
+            issued_before=tx.now,
+            reason=reason,
+            expires_at=tx.now + rules.SESSION_TOKEN_LIFE,
+        )
+    )
+
+
+def collect_events(steps: Steps) -> None:
+    """Take over what the realm reports of sign-ons, and raise what looks like an attack."""
+    if not directory.available():
+        return
+    since = steps.step(lambda tx: tx.session.first(queries.LAST_EVENT))
+    try:
+        events = directory.Directory().events(since or steps.clock() - LOOK_BACK)
+    except RealmOutOfReach:
+        return
+    if events:
+        steps.step(lambda tx: keep_events(tx, events))
+
+
+def keep_events(tx: Tx, events: list[directory.RealmEvent]) -> int:
+    """Keep sign-on events not kept before; a session that ended at the realm is refused here too. Returns how many."""
+    fresh = []
+    for event in events:
+        kept = tx.session.first(
+            queries.KEEP_EVENT,
+            event_id=new_id(),
+            realm_event_id=event.event_id,
+            at=event.at,
+            kind=event.kind,
+            account_id=event.account_id,
+            client=event.client,
+            address=event.address,
+            realm_session=event.session_id,
+            error=event.error,
+        )
+        if kept is not None:
+            fresh.append(event)
+    for event in fresh:
+        account = _uuid(event.account_id)
+        if event.kind == "LOGOUT" and event.session_id and event.account_id:
+            deny_session(tx, event.session_id, event.account_id, "signed out")
+        elif event.kind in rules.LOCKED_KINDS and account is not None:
+            tx.emit(AccountLocked(staff_id=account, way="password", until=None))
+            tx.emit(LoginRiskFound(subject_key=str(account), staff_id=account, cause="locked", score=50))
+        elif event.kind == "REFRESH_TOKEN_ERROR" and event.error == "invalid_token" and account is not None:
+            tx.emit(LoginRiskFound(subject_key=str(account), staff_id=account, cause="refresh_token_reused", score=80))
+    if any(event.error for event in fresh):
+        recent = tx.session.all(queries.FAILURES_SINCE, since=tx.now - rules.SPRAYING_WITHIN)
+        addresses = {event.address for event in fresh if event.error}
+        for address, count in rules.spraying(recent, tx.now).items():
+            if address in addresses:
+                tx.emit(LoginRiskFound(subject_key=address, staff_id=None, cause="spraying", score=min(100, count)))
+    return len(fresh)
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None

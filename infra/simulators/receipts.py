@@ -1,0 +1,244 @@
+"""The electronic receipt platform (医疗收费电子票据), played on its real wire format: signed, numbered, fallible.
+
+    with ReceiptSimulator(app_id="...", key="...") as platform:
+        platform.url                          # what HIS_RECEIPTS_URL points to
+        platform.fail("down", times=3)        # the next three calls get no answer of worth
+
+Faults: `down` (HTTP 503), `lost` (the work is done, the answer is lost), `forged` (an answer signed by somebody else),
+`garbled` (no JSON), and any code of the platform, such as E0201 for a wrong sum, which it then says.
+"""
+
+import argparse
+import json
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from uuid import uuid4
+
+from functions.payments.billing.client import DONE, REPEATED, packed, signature, unpacked
+
+BATCH = "45060125"
+RED_BATCH = "45060225"
+REASONS = {
+    "E0001": "签名验证失败",
+    "E0002": "报文格式错误",
+    REPEATED: "业务流水号重复",
+    "E0103": "电子票据不存在",
+    "E0104": "电子票据已冲红",
+    "E0105": "纸质票号已使用",
+    "E0106": "纸质票号不存在或已作废",
+    "E0201": "金额与明细合计不符",
+}
+
+
+@dataclass
+class IssuedBill:
+    """A bill as the platform keeps it."""
+
+    business_no: str
+    code: str
+    number: str
+    check_code: str
+    amount: str
+    red_number: str | None = None
+    paper_no: str | None = None
+
+    def told(self) -> dict[str, Any]:
+        return {
+            "billBatchCode": self.code,
+            "billNo": self.number,
+            "random": self.check_code,
+            "pictureUrl": f"http://receipts.invalid/q?c={self.code}&n={self.number}&v={self.check_code}",
+            "billQRCode": f"{self.code}{self.number}{self.check_code}",
+        }
+
+
+@dataclass
+class Books:
+    """Everything the platform ever did."""
+
+    bills: dict[str, IssuedBill] = field(default_factory=dict)
+    """By business number."""
+    papers: dict[str, str] = field(default_factory=dict)
+    """Number of a sheet -> number of its bill, or `void`."""
+    calls: list[str] = field(default_factory=list)
+    red: int = 0
+
+    def by_number(self, number: object) -> IssuedBill | None:
+        return next((bill for bill in self.bills.values() if bill.number == number), None)
+
+
+class No(Exception):
+    """The platform says no, with one of its codes."""
+
+
+class ReceiptSimulator:
+    """The platform on a port of its own, as a context."""
+
+    def __init__(self, app_id: str = "hospital", key: str = "test-key", port: int = 0, first: int = 1) -> None:
+        """`first` is the number of its first bill."""
+        self.app_id = app_id
+        self.key = key
+        self.books = Books()
+        self._first = first
+        self._faults: deque[str] = deque()
+        self._lock = threading.Lock()
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> "ReceiptSimulator":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def fail(self, fault: str, times: int = 1) -> None:
+        """The next calls go wrong this way."""
+        with self._lock:
+            self._faults.extend([fault] * times)
+
+    def serve(self) -> None:
+        """Serve until the process ends."""
+        self._server.serve_forever()
+
+    # -- one call
+
+    def answer(self, operation: str, raw: bytes) -> tuple[int, bytes]:
+        """Status and body of the answer to a call."""
+        with self._lock:
+            fault = self._faults.popleft() if self._faults else ""
+            self.books.calls.append(operation)
+            if fault == "down":
+                return 503, b""
+            result, message = self._do(operation, raw, fault)
+        if fault == "lost":
+            return 504, b""
+        if fault == "garbled":
+            return 200, b"<html>gateway</html>"
+        return 200, self._signed(result, message, "somebody" if fault == "forged" else self.key)
+
+    def _do(self, operation: str, raw: bytes, fault: str) -> tuple[str, Any]:
+        try:
+            if fault in REASONS:
+                raise No(fault)
+            return DONE, self._work(operation, self._opened(raw))
+        except No as refusal:
+            code = str(refusal)
+            return code, REASONS[code]
+        except (ValueError, KeyError, TypeError):
+            return "E0002", REASONS["E0002"]
+
+    def _opened(self, raw: bytes) -> dict[str, Any]:
+        body = json.loads(raw)
+        expected = signature(self.app_id, body["data"], body["noise"], self.key, body["version"])
+        if body["appid"] != self.app_id or body["sign"] != expected:
+            raise No("E0001")
+        return dict(unpacked(body["data"]))
+
+    def _work(self, operation: str, content: dict[str, Any]) -> dict[str, Any]:
+        match operation:
+            case "invoiceEBillOutpatient":
+                return self._issue(content)
+            case "getEBillByBusNo":
+                return self._known(self.books.bills.get(content["busNo"])).told()
+            case "writeOffEBill":
+                return self._write_off(content)
+            case "turnPaper":
+                return self._to_paper(content)
+            case "invalidPaper":
+                return self._void_paper(content)
+        raise No("E0002")
+
+    def _issue(self, content: dict[str, Any]) -> dict[str, Any]:
+        if content["busNo"] in self.books.bills:
+            raise No(REPEATED)
+        if sum(Decimal(line["amt"]) for line in content["chargeDetail"]) != Decimal(content["totalAmt"]):
+            raise No("E0201")
+        number = f"{self._first + len(self.books.bills):010d}"
+        bill = IssuedBill(content["busNo"], BATCH, number, uuid4().hex[:6], content["totalAmt"])
+        self.books.bills[bill.business_no] = bill
+        return bill.told()
+
+    def _write_off(self, content: dict[str, Any]) -> dict[str, Any]:
+        bill = self._known(self.books.by_number(content["billNo"]))
+        if bill.red_number is None:
+            self.books.red += 1
+            bill.red_number = f"{self.books.red:010d}"
+        return {
+            "eScarletBillBatchCode": RED_BATCH,
+            "eScarletBillNo": bill.red_number,
+            "eScarletRandom": bill.check_code,
+            "pictureUrl": f"http://receipts.invalid/q?c={RED_BATCH}&n={bill.red_number}",
+        }
+
+    def _to_paper(self, content: dict[str, Any]) -> dict[str, Any]:
+        bill, paper_no = self._known(self.books.by_number(content["billNo"])), content["pBillNo"]
+        if bill.red_number is not None:
+            raise No("E0104")
+        if self.books.papers.get(paper_no, bill.number) != bill.number:
+            raise No("E0105")
+        self.books.papers[paper_no] = bill.number
+        bill.paper_no = paper_no
+        return {}
+
+    def _void_paper(self, content: dict[str, Any]) -> dict[str, Any]:
+        self.books.papers[content["pBillNo"]] = "void"
+        for bill in self.books.bills.values():
+            if bill.paper_no == content["pBillNo"]:
+                bill.paper_no = None
+        return {}
+
+    @staticmethod
+    def _known(bill: IssuedBill | None) -> IssuedBill:
+        if bill is None:
+            raise No("E0103")
+        return bill
+
+    def _signed(self, result: str, message: Any, key: str) -> bytes:
+        data, noise = packed({"result": result, "message": packed(message)}), uuid4().hex
+        sign = signature(self.app_id, data, noise, key)
+        return json.dumps({"data": data, "noise": noise, "sign": sign}).encode()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        simulator = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                length = int(self.headers.get("content-length", "0"))
+                operation = self.path.rstrip("/").rpartition("/")[2]
+                status, body = simulator.answer(operation, self.rfile.read(length))
+                self.send_response(status)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """Quiet: the books hold what happened."""
+
+        return Handler
+
+
+def main() -> None:
+    """Run the platform on a port: `python -m infra.simulators.receipts --port 58701 --key ...`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=58701)
+    parser.add_argument("--app-id", default="hospital")
+    parser.add_argument("--key", required=True)
+    arguments = parser.parse_args()
+    ReceiptSimulator(arguments.app_id, arguments.key, arguments.port).serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,459 @@
+"""What the realm cannot know itself: patients by WeChat, devices, shared workstations, programs of other makers."""
+
+import json
+import logging
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import jwt
+import pytest
+from keycloak import KeycloakAdmin
+
+from infra.local.login import LoginRefused
+from infra.simulators.wechat_login import WeChatLoginSimulator
+from tests.platform.beyond import SSO, Listener, badge, enrolled, patient, programs_told, renewed, signed_on
+from tests.platform.conftest import BASE, ORGANISATION, ok, refused
+from tests.platform.realm import PASSWORD, Refused, World, opened_world
+from tests.support.clinic import register_person, resident_id
+from tests.support.hospital import Caller
+
+PATIENTS = "/api/patients/index"
+PHONE = "13800001111"
+
+
+@pytest.fixture(scope="module")
+def listener() -> Iterator[Listener]:
+    heard = Listener()
+    his = logging.getLogger("his")
+    before = his.level
+    his.addHandler(heard)
+    his.setLevel(logging.DEBUG)
+    yield heard
+    his.removeHandler(heard)
+    his.setLevel(before)
+
+
+@pytest.fixture(scope="module")
+def world(keycloak, listener: Listener) -> Iterator[World]:
+    with opened_world(keycloak) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def secrets() -> set[str]:
+    """Every password, PIN, token, secret and code of this file's tests."""
+    return {PASSWORD}
+
+
+@pytest.fixture(scope="module")
+def wechat() -> Iterator[WeChatLoginSimulator]:
+    with (
+        WeChatLoginSimulator("wx-test", "wechat-app-secret-of-tests") as simulator,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("HIS_WECHAT_LOGIN_URL", simulator.url)
+        patch.setenv("HIS_WECHAT_LOGIN_APPID", "wx-test")
+        patch.setenv("HIS_WECHAT_LOGIN_SECRET", "wechat-app-secret-of-tests")
+        yield simulator
+
+
+@pytest.fixture(scope="module")
+def gateway(world: World, secrets: set[str]) -> Caller:
+    return signed_on(world, secrets, enrolled(world, secrets, "wx", "miniprogram"))
+
+
+@pytest.mark.case("42", 9)
+def test_a_device_of_one_campus_does_nothing_at_another(world: World, secrets: set[str]) -> None:
+    bridge = signed_on(world, secrets, enrolled(world, secrets, "bridge", "bridge", campus="mch"))
+    assert bridge.get(f"{ORGANISATION}/posts").status_code == 200
+    before = world.hospital.census()
+    refused(bridge.at("hq").get(f"{ORGANISATION}/posts"), 403, "acting_campus")
+    refused(bridge.at("hq").post(f"{ORGANISATION}/units", {}), 403, "acting_campus")
+    event = {
+        "specversion": "1.0",
+        "id": "result-1",
+        "type": "cn.consortium.patients.index.patients_merged.v1",
+        "source": "/bridge",
+        "subject": "x",
+        "campusid": "hq",
+        "time": "2026-03-02T08:00:00Z",
+        "datacontenttype": "application/json",
+        "data": {},
+    }
+    headers = {"authorization": f"Bearer {bridge.token}", "content-type": "application/cloudevents+json"}
+    answer = world.hospital.client.post("/events", content=json.dumps(event), headers=headers)
+    assert answer.status_code == 403, answer.text
+    assert world.hospital.census() == before
+
+
+def test_a_devices_secret_is_rotated_without_a_stop(world: World, secrets: set[str]) -> None:
+    first = enrolled(world, secrets, "kiosk-1", "kiosk")
+    path = f"{SSO}/devices/{first['device_id']}"
+    admin = world.consortium.system
+    second = ok(admin.post(f"{path}/rotate", {"version": 1}))
+    secrets.add(second["secret"])
+    assert second["client_id"] != first["client_id"]
+    assert signed_on(world, secrets, first).get(f"{ORGANISATION}/posts").status_code == 200
+    assert signed_on(world, secrets, second).get(f"{ORGANISATION}/posts").status_code == 200
+    refused(admin.post(f"{path}/rotate", {"version": 1}), 409, "version_conflict")
+    shown = next(one for one in ok(admin.get(f"{SSO}/devices"))["items"] if one["device_id"] == first["device_id"])
+    assert shown["secret"] is None
+    world.hospital.clock.move(hours=25)
+    try:
+        world.minute()
+        with pytest.raises(LoginRefused):
+            signed_on(world, secrets, first)
+        assert signed_on(world, secrets, second)
+    finally:
+        world.hospital.clock.offset = timedelta()
+        world.hospital.execute("DELETE FROM platform.reconciliations")
+    assert world.reconcile()["outcome"] == "clean"
+    assert signed_on(world, secrets, second)
+    ok(admin.post(f"{path}/end"))
+    world.reconcile()
+    with pytest.raises(LoginRefused):
+        signed_on(world, secrets, second)
+    refused(admin.post(f"{path}/end"), 409, "device_ended")
+    mch = world.hospital.caller("system_admin", campus="mch")
+    refused(mch.post(f"{path}/end"), 404, "device_not_found")
+
+
+# -- patients
+
+
+@pytest.mark.case("42", 8)
+def test_children_need_a_guardian_and_a_merge_is_followed(
+    world: World, secrets: set[str], gateway: Caller, wechat: WeChatLoginSimulator
+) -> None:
+    desk, steward = world.hospital.caller("registrar"), world.hospital.caller("index_steward")
+    numbers = [resident_id(1), *(resident_id(place, born="20200601") for place in (2, 3, 4))]
+    mother = register_person(desk, numbers[0], name="韦春兰")
+    guardian = {"name": "韦春兰", "phone": PHONE, "relation": "mother"}
+    children = []
+    for place, number in enumerate(numbers[1:]):
+        body = {"document": {"type": "resident_id", "number": number}, "name": f"韦小{'一二三'[place]}", "phone": PHONE}
+        answer = desk.post(f"{PATIENTS}/patients", body)
+        if answer.status_code == 422:
+            answer = desk.post(f"{PATIENTS}/patients", {**body, "guardian": guardian})
+        children.append(str(ok(answer)["patient_id"]))
+    for child in children[:2]:
+        relation = {"kind": "mother", "name": "韦春兰", "related_patient_id": mother, "is_guardian": True}
+        ok(desk.post(f"{PATIENTS}/patients/{child}/relations", relation))
+
+    me = patient(world, secrets, gateway, wechat, "openid-mother-0001")
+    assert world.verify(me.token).patient_ids == frozenset()
+    path = f"{SSO}/my/persons"
+    refused(me.post(f"{path}/children", {"document_no": numbers[1], "name": "韦小一"}), 409, "self_not_bound")
+    wrong = {"document_no": numbers[0], "name": "韦春兰", "phone": "13900000000"}
+    refused(me.post(f"{path}/self", wrong), 422, "real_name_mismatch")
+    own = ok(me.post(f"{path}/self", {**wrong, "phone": PHONE}))
+    assert (own["patient_id"], own["relation_label"]) == (mother, "本人")
+    for place in (1, 2):
+        bound = ok(me.post(f"{path}/children", {"document_no": numbers[place], "name": f"韦小{'一二'[place - 1]}"}))
+        assert bound["until"].startswith("2038-06-01")
+    before = world.hospital.census()
+    third = me.post(f"{path}/children", {"document_no": numbers[3], "name": "韦小三"})
+    refused(third, 422, "guardian_proof_missing")
+    assert world.hospital.census() == before
+    world.hospital.minute("platform/sso")
+    me = renewed(world, secrets, gateway, wechat, "openid-mother-0001")
+    assert world.verify(me.token).patient_ids == {UUID(mother), UUID(children[0]), UUID(children[1])}
+
+    passport = {"document": {"type": "passport", "number": "E12345678"}, "name": "韦春兰", "phone": PHONE}
+    survivor = str(
+        ok(desk.post(f"{PATIENTS}/patients", {**passport, "sex": "2", "birth_date": "1986-03-15"}))["patient_id"]
+    )
+    version = "SELECT version FROM patients.patients WHERE patient_id = %s"
+    merge = ok(
+        steward.post(
+            f"{PATIENTS}/merges",
+            {
+                "survivor_id": survivor,
+                "retired_id": mother,
+                "survivor_version": world.hospital.value(version, [survivor]),
+                "retired_version": world.hospital.value(version, [mother]),
+                "reason": "同一人重复建档",
+            },
+        )
+    )
+    assert merge["status"] == "done", merge
+    world.settle()
+    me = renewed(world, secrets, gateway, wechat, "openid-mother-0001")
+    assert UUID(survivor) in world.verify(me.token).patient_ids
+    [shown, *_] = ok(me.get(path))
+    assert (shown["patient_id"], shown["relation"]) == (survivor, "self")
+    accounts = world.hospital.value("SELECT count(*) FROM platform.patient_accounts")
+    assert accounts == 1
+    ok(me.post(f"{path}/{shown['link_id']}/end", {"reason": "换手机"}))
+    refused(me.post(f"{path}/{shown['link_id']}/end", {"reason": "换手机"}), 404, "link_not_found")
+
+
+def test_wechat_refusals(world: World, secrets: set[str], gateway: Caller, wechat: WeChatLoginSimulator) -> None:
+    path = f"{SSO}/patient-logins"
+    code = wechat.issue("openid-other-0002")
+    secrets.add(code)
+    ok(gateway.post(path, {"code": code}))
+    refused(gateway.post(path, {"code": code}), 401, "wechat_code_refused")
+    refused(gateway.post(path, {"code": "made-up-code"}), 401, "wechat_code_refused")
+    wechat.busy()
+    refused(gateway.post(path, {"code": wechat.issue("openid-other-0002")}), 503, "wechat_out_of_reach")
+    wechat.silent()
+    refused(gateway.post(path, {"code": wechat.issue("openid-other-0002")}), 503, "wechat_out_of_reach")
+    wechat.silent(False)
+    kiosk = signed_on(world, secrets, enrolled(world, secrets, "ws-elsewhere", "workstation"))
+    refused(kiosk.post(path, {"code": wechat.issue("openid-other-0002")}), 403, "wrong_caller")
+    staff = world.hospital.caller("registrar")
+    refused(staff.post(path, {"code": wechat.issue("openid-other-0002")}), 403, "wrong_caller")
+    refused(staff.get(f"{SSO}/my/persons"), 403, "wrong_caller")
+
+
+def test_a_repeated_sign_on_gets_no_second_token(
+    world: World, secrets: set[str], gateway: Caller, wechat: WeChatLoginSimulator
+) -> None:
+    code = wechat.issue("openid-repeated-3")
+    first = ok(gateway.post(f"{SSO}/patient-logins", {"code": code}, key="repeated-key-1"))
+    secrets.update({code, first["access_token"], first["refresh_token"]})
+    again = ok(gateway.post(f"{SSO}/patient-logins", {"code": code}, key="repeated-key-1"))
+    assert (again["state"], again["access_token"]) == ("pending", "")
+
+
+# -- shared workstations
+
+
+@pytest.mark.case("42", 7)
+def test_two_nurses_change_twenty_times_and_each_act_stands_under_the_right_name(
+    world: World, secrets: set[str]
+) -> None:
+    station = signed_on(world, secrets, enrolled(world, secrets, "ward-1", "workstation"))
+    nurses = [world.person("registrar"), world.person("registrar")]
+    cards = [("CARD00000001", "258031"), ("CARD00000002", "913572")]
+    for nurse, (card, pin) in zip(nurses, cards, strict=True):
+        badge(world, secrets, nurse, card, pin)
+    done: list[str] = []
+    for turn in range(20):
+        card, pin = cards[turn % 2]
+        answer = ok(station.post(f"{SSO}/switches", {"card_no": card, "pin": pin}))
+        secrets.update({answer["access_token"], answer["refresh_token"]})
+        me = world.caller(answer["access_token"])
+        assert me.get(f"{ORGANISATION}/staff/{nurses[0]}").status_code == 200
+        done.append(str(nurses[turn % 2]))
+    audited = world.hospital.rows(
+        "SELECT actor FROM kernel.audit_entries WHERE action = 'staff.read' AND subject_id = %s ORDER BY at, entry_id",
+        [str(nurses[0])],
+    )
+    assert [row["actor"] for row in audited] == done
+    rows = world.hospital.rows("SELECT * FROM platform.workstation_sessions ORDER BY opened_at")
+    assert [str(row["staff_id"]) for row in rows] == done
+    assert [row["ended_at"] is None for row in rows] == [False] * 19 + [True]
+    assert len(world.admin.get_sessions(str(nurses[0]))) == 0
+    assert len(world.admin.get_sessions(str(nurses[1]))) == 1
+    refused(me.post(f"{SSO}/switches", {"card_no": cards[0][0], "pin": cards[0][1]}), 403, "wrong_caller")
+
+
+def test_a_pin_opens_nothing_elsewhere_and_locks(world: World, secrets: set[str]) -> None:
+    station = signed_on(world, secrets, enrolled(world, secrets, "ward-2", "workstation"))
+    nurse = world.person("registrar")
+    weak = {"card_no": "CARD00000009", "pin": "123456"}
+    refused(world.consortium.security.post(f"{SSO}/staff/{nurse}/badge", weak), 422, "weak_pin")
+    badge(world, secrets, nurse, "CARD00000009", "370462")
+    again = {"card_no": "CARD00000010", "pin": "370462"}
+    refused(world.consortium.security.post(f"{SSO}/staff/{nurse}/badge", again), 409, "badge_held")
+    path = f"{SSO}/switches"
+    refused(station.post(path, {"card_no": "CARD99999999", "pin": "370462"}), 401, "badge_refused")
+    for _ in range(4):
+        refused(station.post(path, {"card_no": "CARD00000009", "pin": "111222"}), 401, "badge_refused")
+    refused(station.post(path, {"card_no": "CARD00000009", "pin": "111222"}), 423, "badge_locked")
+    refused(station.post(path, {"card_no": "CARD00000009", "pin": "370462"}), 423, "badge_locked")
+    assert world.hospital.events("account_locked")[-1]["data"]["way"] == "badge"
+    world.hospital.clock.move(minutes=16)
+    try:
+        answer = ok(station.post(path, {"card_no": "CARD00000009", "pin": "370462"}))
+        secrets.update({answer["access_token"], answer["refresh_token"]})
+    finally:
+        world.hospital.clock.offset = timedelta()
+    me = world.caller(answer["access_token"])
+    actor = world.verify(me.token)
+    assert (actor.methods, actor.signed_on_at) == (frozenset(), None)
+    ok(me.post(f"{SSO}/my/badge/lost"))
+    refused(station.post(path, {"card_no": "CARD00000009", "pin": "370462"}), 401, "badge_refused")
+
+
+# -- programs of other makers
+
+
+@pytest.fixture
+def told() -> Iterator[tuple[str, list[dict[str, Any]], threading.Semaphore]]:
+    with programs_told() as one:
+        yield one
+
+
+@pytest.mark.case("42", 2)
+def test_one_login_opens_six_programs_and_one_logout_ends_them_all(
+    world: World, secrets: set[str], told: tuple[str, list[dict[str, Any]], threading.Semaphore]
+) -> None:
+    address, heard, arrived = told
+    programs = []
+    for place in range(6):
+        body = {
+            "code": f"pacs-{place}",
+            "title": f"影像系统{place}",
+            "owner": "影像科",
+            "shared_data": "工号、姓名",
+            "redirect_uris": [f"http://127.0.0.1:9{place}00/"],
+            "backchannel_logout_url": f"{address}/{place}",
+            "valid_to": world.consortium.moment(days=30),
+        }
+        program = ok(world.consortium.system.post(f"{SSO}/partners", body))
+        secrets.add(program["secret"])
+        programs.append((program["client_id"], body["redirect_uris"][0], program["secret"]))
+    person = world.person("registrar")
+    browser = world.browser()
+    tokens = browser.sign_on(world.username(person))
+    secrets.update({tokens["access_token"], tokens["refresh_token"]})
+    for client_id, redirect, secret in programs:
+        answer, verifier = browser.authorise(client_id, redirect, prompt="none")
+        theirs = browser.tokens(answer, verifier, client_id, redirect, client_secret=secret)
+        secrets.update({theirs["access_token"], theirs["id_token"]})
+        claims = jwt.decode(theirs["id_token"], options={"verify_signature": False})
+        assert (claims["preferred_username"], claims["name"]) == (world.username(person), "覃小兰")
+        assert "posts" not in claims
+        refused(world.caller(theirs["access_token"]).get(f"{BASE}/my/rights"), 401, "token_invalid")
+    me = world.caller(tokens["access_token"])
+    assert ok(me.post(f"{SSO}/my/sign-out")) == {"sessions": 1, "told": True}
+    assert all(arrived.acquire(timeout=5) for _ in programs)
+    assert {one["sid"] for one in heard} == {world.verify(tokens["access_token"]).session_id}
+    assert {one["aud"] for one in heard} == {client_id for client_id, _, _ in programs}
+    world.see_deny_list()
+    refused(me.get(f"{BASE}/my/rights"), 401, "subject_denied")
+    for client_id, redirect, _ in programs:
+        answer, _ = browser.authorise(client_id, redirect, prompt="none")
+        assert "error=login_required" in answer.headers["location"]
+
+
+def test_a_partner_has_an_end_and_no_direct_way_in(world: World, secrets: set[str]) -> None:
+    body = {
+        "code": "lis",
+        "title": "检验系统",
+        "owner": "检验科",
+        "shared_data": "工号、姓名",
+        "redirect_uris": ["http://127.0.0.1:9999/"],
+        "valid_to": world.consortium.moment(days=400),
+    }
+    refused(world.consortium.system.post(f"{SSO}/partners", body), 422, "invalid")
+    made = ok(world.consortium.system.post(f"{SSO}/partners", {**body, "valid_to": world.consortium.moment(days=300)}))
+    secrets.add(made["secret"])
+    client = world.admin.get_client(world.admin.get_client_id(made["client_id"]))
+    doors = ("directAccessGrantsEnabled", "implicitFlowEnabled", "publicClient", "serviceAccountsEnabled")
+    assert [door for door in doors if client[door]] == []
+    ok(world.consortium.system.post(f"{SSO}/partners/{made['partner_id']}/end"))
+    world.reconcile()
+    assert world.admin.get_client(world.admin.get_client_id(made["client_id"]))["enabled"] is False
+
+
+# -- the sealed account
+
+
+def test_the_sealed_account_is_opened_by_two_reported_and_sealed_again(world: World, secrets: set[str]) -> None:
+    first, second = world.consortium.security, world.consortium.second_security
+    asked = ok(first.post(f"{SSO}/emergency-accesses", {"reason": "安全管理员均不在岗"}))
+    path = f"{SSO}/emergency-accesses/{asked['access_id']}"
+    refused(first.post(f"{path}/open", {"version": 1}), 422, "same_person")
+    with pytest.raises(Refused):
+        world.browser().sign_on(asked["username"])
+    refused(second.post(f"{SSO}/emergency-accesses", {"reason": "x"}), 409, "emergency_open")
+    opened = ok(second.post(f"{path}/open", {"version": 1}))
+    secrets.add(opened["password"])
+    [alarm] = [row for row in world.hospital.events("login_risk_found") if row["data"]["cause"].startswith("emergency")]
+    assert alarm["data"]["subject_key"] == "emergency-hq"
+    tokens = world.browser().sign_on(opened["username"], opened["password"])
+    secrets.update({tokens["access_token"], tokens["refresh_token"]})
+    assert world.verify(tokens["access_token"]).posts == {"hq": {"security_admin"}}
+    world.reconcile()
+    assert world.browser().sign_on(opened["username"], opened["password"])["access_token"]
+    shown = ok(first.get(f"{SSO}/emergency-accesses"))["items"][0]
+    assert (shown["state"], shown["password"]) == ("open", None)
+    world.hospital.clock.move(hours=3)
+    try:
+        world.minute()
+    finally:
+        world.hospital.clock.offset = timedelta()
+        world.hospital.execute("DELETE FROM platform.reconciliations")
+    with pytest.raises(Refused):
+        world.browser().sign_on(opened["username"], opened["password"])
+    assert ok(first.get(f"{SSO}/emergency-accesses"))["items"][0]["state"] == "sealed"
+
+
+# -- without the realm, and what is kept
+
+
+@pytest.mark.case("42", 10)
+def test_many_sign_on_at_once_and_no_request_asks_the_realm(
+    world: World, secrets: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No sign-on of a crowd fails; keys are fetched once, and after that a request costs the realm nothing.
+
+    How long it takes is measured by load tests on a machine of its own.
+    """
+    people = [world.person("registrar") for _ in range(16)]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(world.sign_on, people))
+    secrets.update(one[kind] for one in found for kind in ("access_token", "refresh_token"))
+    assert len({one["session_state"] for one in found}) == len(people)
+    callers = [world.caller(one["access_token"]) for one in found]
+    assert callers[0].get(f"{BASE}/my/rights").status_code == 200
+    keys = world.hospital.runtime.verifier.real._keys  # type: ignore[attr-defined]
+    fetched = keys._attempts
+
+    def gone(*_: Any, **__: Any) -> Any:
+        raise AssertionError("the realm was asked")
+
+    monkeypatch.setattr(keys, "_fetch", gone)
+    monkeypatch.setattr(KeycloakAdmin, "__init__", gone)
+    for me in callers:
+        assert me.get(f"{BASE}/my/rights").status_code == 200
+        assert me.get(f"{ORGANISATION}/posts").status_code == 200
+    assert keys._attempts == fetched
+
+
+@pytest.mark.case("42", 12)
+def test_no_secret_is_in_any_log_event_audit_or_table(
+    world: World, secrets: set[str], listener: Listener, gateway: Caller, wechat: WeChatLoginSimulator
+) -> None:
+    """Runs last: whatever was done above was done with these secrets, and so are a sign-on of each kind here."""
+    world.hospital.clock.offset = timedelta()
+    patient(world, secrets, gateway, wechat, "openid-scanned-004")
+    station = signed_on(world, secrets, enrolled(world, secrets, "ward-9", "workstation"))
+    nurse = world.person("registrar")
+    badge(world, secrets, nurse, "CARD00000099", "481620")
+    answer = ok(station.post(f"{SSO}/switches", {"card_no": "CARD00000099", "pin": "481620"}))
+    secrets.update({answer["access_token"], answer["refresh_token"]})
+    wechat.busy()
+    code = wechat.issue("openid-scanned-004")
+    secrets.add(code)
+    refused(gateway.post(f"{SSO}/patient-logins", {"code": code}), 503, "wechat_out_of_reach")  # leaves a log line
+    assert len(secrets) > 12
+    tables = world.hospital.rows(
+        "SELECT schemaname || '.' || relname AS name FROM pg_stat_user_tables WHERE schemaname <> 'public'"
+    )
+    assert {"kernel.outbox", "kernel.audit_entries", "kernel.idempotent_answers", "platform.badges"} <= {
+        row["name"] for row in tables
+    }
+    kept = {
+        row["name"]: "\n".join(
+            one["line"]
+            for one in world.hospital.rows(
+                f"SELECT encode(convert_to(t::text, 'UTF8'), 'escape') AS line FROM {row['name']} t"
+            )
+        )
+        for row in tables
+    }
+    answers = world.hospital.rows("SELECT body FROM kernel.idempotent_answers")
+    kept["kernel.idempotent_answers"] += "\n".join(bytes(row["body"]).decode() for row in answers)
+    kept["log"] = "\n".join(listener.lines)
+    assert kept["log"]
+    found = [(name, secret[:6]) for name, text in kept.items() for secret in secrets if secret in text]
+    assert found == []
