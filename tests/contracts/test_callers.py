@@ -16,7 +16,7 @@ from tests.support import tokens
 from tests.support.hospital import Hospital, cloned_hospital
 
 ROUTES = [route for app in registry.all_apps() for route in app.routes() if route.kind != "callback"]
-"""Every route somebody signs on for. A callback asks for no token: its own tests prove that only a signature opens it."""
+"""Every route somebody signs on for. A callback asks for no token; its own tests prove that a signature opens it."""
 NOWHERE = "00000000-0000-7000-8000-000000000000"
 
 

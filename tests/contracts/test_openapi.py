@@ -16,7 +16,6 @@ from shared.identity.posts import POSTS
 from tests.support.clinic import open_hospital
 from tests.support.hospital import Caller, Hospital, cloned_hospital
 
-
 ENDS_THE_SESSION = {"/api/platform/sso/my/sign-out"}
 """Answered rightly, it would leave the rest of the fuzzing outside the door."""
 

@@ -16,9 +16,9 @@ from events import dead_letters, health, housekeeping
 from events.envelope import Event
 from events.outbox import _TAKE, PostgresOutbox
 from events.relay import Failure, Policy, Turn
-from shared.locks import WAKE_RELAY
 from shared.database.engine import Database
 from shared.ids import new_id
+from shared.locks import WAKE_RELAY
 from tests.events.worlds import APPS, DECLARED, ForNobody, ForOne
 from tests.support.hospital import Hospital, cloned_hospital
 

@@ -1,5 +1,6 @@
 """What no pod of ours may do, whoever writes the next manifest."""
 
+import re
 from typing import Any
 
 import pytest
@@ -8,7 +9,13 @@ from tests.infra.conftest import K8S, Manifest, documents, written
 from tests.infra.objects import Pod, environment, knative, of_kind, pods
 
 PODS = [(f"{file}:{pod.kind}/{pod.name}", pod) for file, one in written() for pod in pods([one])]
-BASE = [one for path in sorted((K8S / "base").glob("*.yaml")) for one in documents(path) if "metadata" in one]
+BASE = [
+    one
+    for folder in ("base", "data")
+    for path in sorted((K8S / folder).glob("*.yaml"))
+    for one in documents(path)
+    if "metadata" in one
+]
 EACH_POD = pytest.mark.parametrize("pod", [pod for _, pod in PODS], ids=[name for name, _ in PODS])
 
 
@@ -41,13 +48,23 @@ def test_pod_shares_nothing_with_its_node(pod: Pod) -> None:
 
 @EACH_POD
 def test_pod_has_no_key_to_the_api_server(pod: Pod) -> None:
-    assert pod.spec["automountServiceAccountToken"] is False
+    assert pod.spec["automountServiceAccountToken"] is (pod.name == "prewarm")
     account = next(
         one
         for one in BASE
         if one["kind"] == "ServiceAccount" and one["metadata"]["name"] == pod.spec["serviceAccountName"]
     )
     assert account["automountServiceAccountToken"] is False
+
+
+def test_the_one_key_opens_little() -> None:
+    """The pre-warmer may see services and set annotations of revisions; it can read no secret and start no pod."""
+    roles = [one for _, one in written() if one["kind"] in {"Role", "ClusterRole"}]
+    assert [role["metadata"]["name"] for role in roles] == ["prewarm"]
+    assert roles[0]["rules"] == [
+        {"apiGroups": ["serving.knative.dev"], "resources": ["services"], "verbs": ["list"]},
+        {"apiGroups": ["serving.knative.dev"], "resources": ["revisions"], "verbs": ["get", "patch"]},
+    ]
 
 
 @EACH_POD
@@ -74,12 +91,22 @@ def test_secrets_come_by_reference(pod: Pod) -> None:
     for container in pod.containers:
         for name, value in environment(container).items():
             assert not any(word in name for word in ("PASSWORD", "SECRET", "KEY", "_URL")), name
-            assert "://" not in value
+            assert not re.search(r"://[^/]*@", value), name
 
 
 @EACH_POD
 def test_a_role_reads_only_its_own_secret(pod: Pod) -> None:
-    allowed = {"function": "his-functions", "worker": "his-worker", "prepare": "his-operator", "gateway": None}
+    allowed = {
+        "function": "his-functions",
+        "worker": "his-worker",
+        "prepare": "his-operator",
+        "prewarm": "his-prewarm",
+        "gateway": None,
+        "storage": "storage-root",
+        "keycloak": "keycloak",
+        "kafka": "kafka",
+        "backup": "his-backup",
+    }
     own = allowed[pod.labels["app.kubernetes.io/component"]]
     for container in pod.containers:
         read = {one["secretRef"]["name"] for one in container.get("envFrom", []) if "secretRef" in one}
@@ -91,8 +118,10 @@ def test_no_secret_lies_in_the_repository() -> None:
 
 
 def test_the_namespace_enforces_the_same() -> None:
-    namespace = next(one for one in BASE if one["kind"] == "Namespace")
-    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    namespaces = [one for one in BASE if one["kind"] == "Namespace"]
+    assert {one["metadata"]["name"] for one in namespaces} == {"his", "his-data"}
+    for namespace in namespaces:
+        assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
 # -- who talks to whom

@@ -237,5 +237,5 @@ def test_outpatient_prepayments_have_stopped(hall: Hall) -> None:
     other = body | {"course": "card_top_up"}
     refused(cashier.caller.post(f"{BILLING}/course-prepayments", other), 422, "outpatient_prepayment_stopped")
     allowed = body | {"course": "dialysis"}
-    refused(cashier.caller.post(f"{BILLING}/course-prepayments", allowed), 422, "course_prepayment_closed")
+    refused(cashier.caller.post(f"{BILLING}/course-prepayments", allowed), 422, "tender_incomplete")
     assert hall.hospital.census() == census

@@ -133,3 +133,86 @@ def test_amounts_of_payments(hall: Hall, amount: str) -> None:
     cashier = hall.cashier()
     one = debt_of(hall, owe(hall, cashier, ("lab50", 1), total="50.00"))
     refused(pay(cashier, one, amount), 422, "invalid")
+
+
+# -- given up
+
+
+def write_off(hall: Hall, one: dict) -> dict:
+    """Ask that a debt be given up."""
+    body = {"reason": "患者死亡且无遗产", "evidence": "公安证明 2026-118"}
+    return dict(ok(hall.hospital.caller("registrar").post(f"{BILLING}/debts/{one['debt_id']}/write-offs", body)))
+
+
+def test_a_debt_is_given_up_with_two_approvals(hall: Hall) -> None:
+    cashier = hall.cashier()
+    settlement = owe(hall, cashier, ("exam250", 1), ("lab50", 1), total="300.00", paid="100.00")
+    one = debt_of(hall, settlement)
+    asked = write_off(hall, one)
+    path = f"{BILLING}/write-offs/{asked['write_off_id']}"
+    assert (asked["state"], asked["amount"]) == ("requested", "200.00")
+    body = {"reason": "重复", "evidence": "无"}
+    refused(cashier.caller.post(f"{BILLING}/debts/{one['debt_id']}/write-offs", body), 409, "write_off_waiting")
+    finance, lead = hall.finance(), hall.lead()
+    refused(finance.post(f"{path}/approve-finally", {"version": 1}), 409, "write_off_decided")
+    refused(cashier.caller.post(f"{path}/approve", {"version": 1}), 403, "permission_denied")
+    half = ok(lead.post(f"{path}/approve", {"version": 1}))
+    assert half["state"] == "half_approved"
+    both = hall.hospital.caller("cashier_lead", "finance")
+    refused(lead.post(f"{path}/approve", {"version": 2}), 409, "write_off_decided")
+    ok(pay(cashier, one, "50.00"))
+    done = ok(finance.post(f"{path}/approve-finally", {"version": 2}))
+    assert (done["state"], done["written_off"], done["second_approver_name"]) == ("executed", "150.00", "周建国")
+    after = ok(cashier.caller.get(f"{BILLING}/debts/{one['debt_id']}"))
+    assert (after["state"], after["paid"], after["written_off"], after["outstanding"]) == (
+        "written_off",
+        "50.00",
+        "150.00",
+        "0.00",
+    )
+    shown = ok(cashier.caller.get(f"{BILLING}/settlements/{settlement['settlement_id']}"))
+    assert (shown["owed"], shown["receipt"]["amount"]) == ("0.00", "150.00"), "no receipt for what nobody paid"
+    refused(pay(cashier, one, "1.00"), 409, "debt_not_open")
+    refused(both.post(f"{path}/approve-finally", {"version": 3}), 409, "debt_not_open")
+    hall.assert_balanced()
+    # a refund first takes back what was given up
+    exam = next(place for place, line in enumerate(shown["lines"]) if line["item_code"] == "exam250")
+    back = ok(hall.execute(cashier, hall.approved_refund(shown, (exam, 1))))
+    assert {part["method"]: part["amount"] for part in back["parts"]} == {"cash": "100.00", "bad_debt": "150.00"}
+    hall.assert_balanced()
+
+
+def test_nobody_gives_a_debt_up_alone(hall: Hall) -> None:
+    cashier = hall.cashier()
+    one = debt_of(hall, owe(hall, cashier, ("lab50", 1), total="50.00"))
+    all_posts = hall.hospital.caller("registrar", "cashier_lead", "finance")
+    body = {"reason": "查无此人", "evidence": "催缴记录"}
+    asked = ok(all_posts.post(f"{BILLING}/debts/{one['debt_id']}/write-offs", body))
+    path = f"{BILLING}/write-offs/{asked['write_off_id']}"
+    refused(all_posts.post(f"{path}/approve", {"version": 1}), 422, "same_person")
+    two_posts = hall.hospital.caller("cashier_lead", "finance")
+    ok(two_posts.post(f"{path}/approve", {"version": 1}))
+    census = hall.hospital.census()
+    refused(two_posts.post(f"{path}/approve-finally", {"version": 2}), 422, "same_person")
+    assert hall.hospital.census() == census
+    rejected = ok(hall.finance().post(f"{path}/reject-finally", {"version": 2, "note": "继续催缴"}))
+    assert (rejected["state"], rejected["note"]) == ("rejected", "继续催缴")
+    assert debt_of(hall, one)["state"] == "open"
+    waiting = [row["write_off_id"] for row in ok(cashier.caller.get(f"{BILLING}/write-offs"))["items"]]
+    assert asked["write_off_id"] not in waiting
+    again = write_off(hall, one)
+    assert again["state"] == "requested"
+    stranger = hall.hospital.caller("finance", campus="mch")
+    path = f"{BILLING}/write-offs/{again['write_off_id']}/approve-finally"
+    refused(stranger.post(path, {"version": 1}), 404, "write_off_unknown")
+    hall.assert_balanced()
+
+
+def test_the_agreement_on_a_debt(hall: Hall) -> None:
+    cashier = hall.cashier()
+    one = debt_of(hall, owe(hall, cashier, ("exam250", 1), total="250.00"))
+    path = f"{BILLING}/debts/{one['debt_id']}"
+    assert ok(cashier.caller.post(f"{path}/agreements"))["copy_number"] == 1
+    answer = cashier.caller.get(f"{path}/agreement.pdf")
+    assert answer.status_code == 200, answer.text
+    assert answer.content.startswith(b"%PDF")

@@ -336,7 +336,8 @@ class MoneyDay(RuleBasedStateMachine):
                 """
                 SELECT total - refunded AS worth,
                        (SELECT sum(amount - returned) FROM payments.tenders t
-                        WHERE t.settlement_id = s.settlement_id AND t.method <> 'debt') AS paid
+                        WHERE t.settlement_id = s.settlement_id AND t.method <> 'debt'
+                          AND t.state = 'received') AS paid
                 FROM payments.settlements s WHERE settlement_id = %s
                 """,
                 [bill.settlement_id],

@@ -100,12 +100,12 @@ def test_the_same_bill_in_steps(hall: Hall) -> None:
 
 
 @pytest.mark.parametrize("method", sorted(set(Method) - ACCEPTED))
-def test_means_that_are_not_connected(hall: Hall, method: str) -> None:
+def test_means_a_single_request_cannot_prove(hall: Hall, method: str) -> None:
     cashier = hall.cashier()
     charges = hall.post(hall.patient(), ("lab50", 1))
     census = hall.hospital.census()
     tender = {"method": method, "amount": "50.00"}
-    assert refused(hall.settle(cashier, charges, "50.00", tender), 422, "tender_not_connected")["method"] == method
+    assert refused(hall.settle(cashier, charges, "50.00", tender), 422, "tender_elsewhere")["method"] == method
     assert hall.hospital.census() == census
 
 
@@ -360,7 +360,7 @@ def test_statements_and_rounds_of_a_cash_sale(hall: Hall) -> None:
     one = measured_sale(hall, 1)
     twenty = measured_sale(hall, 20)
     assert one.rounds == twenty.rounds <= 5
-    assert one.statements <= 17
+    assert one.statements <= 18
     assert twenty.statements == one.statements, "no statement per line"
 
 

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from functions.payments.cashier import service as cashier_service
+from shared.identity.actor import Actor
 from tests.payments.conftest import BILLING, CASHIER, Hall, pieces, refused
 from tests.support.clinic import ok
 
@@ -328,3 +329,26 @@ def test_hand_in_slip_counts_its_copies(hall: Hall) -> None:
     assert answer.status_code == 200
     assert answer.content.startswith(b"%PDF")
     refused(hall.cashier("mch").caller.get(f"{path}/slip.pdf"), 404, "not_found")
+
+
+def test_channel_shifts_close_by_themselves(hall: Hall) -> None:
+    """The first minute of a new day closes what machines and the system took the day before."""
+    kiosk = Actor(
+        kind="device", subject="device:kiosk-9", name="自助机9", campus="hq", posts={"hq": frozenset({"device:kiosk"})}
+    )
+    with hall.hospital.tx("hq", kiosk) as tx:
+        shift = cashier_service.current_shift(tx)
+    state = "SELECT state FROM payments.shifts WHERE shift_id = %s"
+    hall.hospital.minute("payments/cashier")
+    assert hall.hospital.value(state, [shift.shift_id]) == "open"
+    try:
+        hall.hospital.clock.move(days=1)
+        hall.hospital.minute("payments/cashier")
+        assert hall.hospital.value(state, [shift.shift_id]) == "closed"
+        told = [event["data"]["shift_id"] for event in hall.hospital.events("shift_closed")]
+        hall.hospital.minute("payments/cashier")
+        again = [event["data"]["shift_id"] for event in hall.hospital.events("shift_closed")]
+        assert again == told
+        assert told.count(str(shift.shift_id)) == 1
+    finally:
+        hall.hospital.clock.move(days=-1)

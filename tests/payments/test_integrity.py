@@ -1,15 +1,15 @@
 """Every check of money and numbers finds the very harm it is there for, and nothing else on sound books."""
 
 from decimal import Decimal
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 
 from functions.payments.billing import service as billing
-from functions.payments.billing.service import Executed
+from functions.payments.billing.service import Executed, InsuranceAnswer
 from integrity.runner import load, run
-from tests.payments.conftest import BILLING, CASHIER, SOURCE, Hall, cash, pieces, staff
+from tests.payments.conftest import BILLING, CASHIER, SOURCE, Cashier, Hall, cash, pieces, staff
 from tests.support.clinic import ok
 
 SETTLEMENT = "(SELECT settlement_id FROM payments.settlements WHERE state = 'completed' AND total > 100 LIMIT 1)"
@@ -46,6 +46,8 @@ UPDATE payments.money_movements m SET at = s.closed_at + interval '1 minute'
 FROM payments.shifts s WHERE s.shift_id = m.shift_id AND s.shift_id = {CLOSED}
 """
 APPROVED_BY_NOBODY = "level = 'lead', approver = 'somebody', executor = applicant"
+ELECTRONIC = "(SELECT tender_id FROM payments.tenders WHERE method = 'cash' AND returned = 0 LIMIT 1)"
+COURSE = "(SELECT course_id FROM payments.course_prepayments LIMIT 1)"
 OF_SETTLEMENT = f"settlement_id = {SETTLEMENT}"
 OF_SUBJECT = f"subject_id = {SETTLEMENT}"
 
@@ -70,6 +72,16 @@ HARM = {
     "money.paid_twice": SECOND_LINE,
     "money.unfinished_settlement": money("settlements", "started_at = now() - interval '1 hour'", "state = 'draft'"),
     "money.unreceived_shift": money("shifts", "closed_at = now() - interval '4 days'", f"shift_id = {CLOSED}"),
+    "money.replacement": money(
+        "settlement_lines", "reversed_amount = reversed_amount + 1", "reversed_amount IS NOT NULL"
+    ),
+    "money.channel_money": money(
+        "tenders", "payment_id = gen_random_uuid(), returned = 0.01", f"tender_id = {ELECTRONIC}"
+    ),
+    "money.course_balance": money("course_movements", "amount = amount + 0.01", f"course_id = {COURSE}"),
+    "money.course_journal": money("money_movements", "amount = amount + 0.01", "method = 'course'"),
+    "money.receipt_waiting": money("receipt_jobs", "queued_at = now() - interval '2 days'", "state = 'queued'"),
+    "numbers.courses": series("course"),
     "numbers.settlements": money("settlements", "settlement_no = 'H26010199999'", OF_SETTLEMENT),
     "numbers.refunds": money("refunds", "refund_no = refund_no || '0'", f"refund_id = {REFUND}"),
     "numbers.receipts": series("receipt"),
@@ -103,12 +115,45 @@ def books(hall: Hall) -> Hall:
     done = hall.cashier()
     hall.sold(done, ("lab50", 1), total="50.00")
     hall.close(done)
+    insured_and_prepaid(hall, cashier)
     waiting = hall.post(hall.patient(), ("lab50", 1))
     body = {"charge_ids": [str(waiting[0].charge_id)], "expected_total": "50.00"}
     ok(cashier.caller.post(f"{BILLING}/settlements/start", body))
     with hall.hospital.tx("hq") as tx:
         billing.record_execution(tx, SOURCE, source, [Executed("1", Decimal(1))])
     return hall
+
+
+def insured_and_prepaid(hall: Hall, cashier: Cashier) -> None:
+    """An insured settlement of which a line went back, an electronic tender, a course of treatment."""
+    patient = hall.patient()
+    charges = hall.post(patient, ("exam250", 1), ("lab50", 1))
+    body = {"charge_ids": [str(one.charge_id) for one in charges], "expected_total": "300.00"}
+    started = ok(cashier.caller.post(f"{BILLING}/settlements/start", body))
+    settlement_id = UUID(started["settlement_id"])
+    with hall.hospital.tx("hq") as tx:
+        billing.begin_insurance(tx, settlement_id, "msg-1", "resident")
+        billing.record_insurance_tender(tx, settlement_id, InsuranceAnswer("setl-1", Decimal("200.00")))
+    sold = ok(cashier.caller.post(f"{BILLING}/settlements/{settlement_id}/tenders", cash("100.00")))
+    refund = hall.approved_refund(sold, (0, 1))
+    with hall.hospital.tx("hq") as tx:
+        billing.begin_reversal(tx, UUID(refund["refund_id"]))
+        undone = billing.insurance_reversed(tx, UUID(refund["refund_id"]), "msg-2")
+    assert undone.successor is not None
+    with hall.hospital.tx("hq") as tx:
+        billing.record_insurance_tender(
+            tx, undone.successor.settlement_id, InsuranceAnswer("setl-2", undone.successor.total - Decimal("10.00"))
+        )
+    ok(hall.cashier().caller.post(f"{BILLING}/settlements/{undone.successor.settlement_id}/complete"))
+    prepaid = {
+        "patient_id": str(patient),
+        "course": "dialysis",
+        "amount": "100.00",
+        "plan": "透析一月",
+        "doctor_id": str(staff(hall.hospital)),
+        "planned": "500.00",
+    }
+    ok(cashier.caller.post(f"{BILLING}/course-prepayments", prepaid))
 
 
 def test_sound_books_have_no_findings(books: Hall) -> None:
@@ -118,7 +163,7 @@ def test_sound_books_have_no_findings(books: Hall) -> None:
 
 def test_every_check_of_money_and_numbers_has_its_harm() -> None:
     ours = {check.name for check in load() if check.name.partition(".")[0] in {"money", "numbers"}}
-    assert ours - {"numbers.visits"} <= HARM.keys()
+    assert ours - {"numbers.visits", "money.visit_fee"} <= HARM.keys(), "those two are registration's"
 
 
 @pytest.mark.parametrize("name", sorted(HARM))

@@ -17,6 +17,10 @@ MODULES = [
     "billing.queries.settlements",
     "billing.queries.refunds",
     "billing.queries.reports",
+    "billing.queries.tenders",
+    "billing.queries.receipts",
+    "billing.queries.debts",
+    "billing.queries.prepayments",
 ]
 NO_TABLE = {"BEING_SETTLED"}
 """Asks a function, whose own plan is not shown."""
