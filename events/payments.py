@@ -141,7 +141,7 @@ class ChargesRefunded(Event, type="payments.billing.charges_refunded", subject="
 
 
 class SettlementReplaced(Event, type="payments.billing.settlement_replaced", subject="old_settlement_id"):
-    """An insured settlement was reversed whole and what remains of it settled anew (部分退费重新结算); finance books both.
+    """An insured settlement was reversed and what remains of it settled anew (部分退费重新结算); finance books both.
 
     Lines that stay paid are not announced again. `returned` is what really went back by each means, negative where the
     new settlement took more; together it is what the refunded lines were worth.

@@ -1,6 +1,16 @@
 """Billing (费用、结算、退费、票据), module 1."""
 
-from functions.payments.billing import api
+from events.catalogue import PriceCorrected, PricePublished
+from events.payments import (
+    PaymentClosed,
+    PaymentFailed,
+    PaymentSucceeded,
+    ReceiptIssued,
+    ReceiptReversed,
+    RefundFailed,
+    RefundSucceeded,
+)
+from functions.payments.billing import api, service
 from shared.function import FunctionApp, Scaling
 
 app = FunctionApp(
@@ -8,5 +18,17 @@ app = FunctionApp(
     module=1,
     title="费用结算",
     router=api.router,
+    on={
+        PaymentSucceeded: service.payment_told,
+        PaymentFailed: service.payment_told,
+        PaymentClosed: service.payment_told,
+        RefundSucceeded: service.refund_arrived,
+        RefundFailed: service.refund_came_back,
+        PricePublished: service.price_told,
+        PriceCorrected: service.correction_told,
+        ReceiptIssued: service.receipt_told,
+        ReceiptReversed: service.receipt_told,
+    },
+    minute=service.each_minute,
     scaling=Scaling(warm=1, peak=20, concurrency=5),
 )

@@ -1,16 +1,19 @@
 """Printed forms of billing: what stands on them. They are drawn after the transaction."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from functions.organisation.structure import service as organisation
 from functions.patients.index import service as patients
-from functions.payments.billing.models import Refund, Settlement
+from functions.payments.billing.models import Debt, Refund, RefundPart, Settlement
 from functions.payments.billing.problems import RefundNotWaiting, SettlementNotOpen
 from functions.payments.billing.queries import charges, refunds, settlements
-from functions.payments.billing.rules import FEE_CLASSES, METHOD_NAMES, REASONS
+from functions.payments.billing.queries import receipts as receipt_queries
+from functions.payments.billing.queries import tenders as tender_queries
+from functions.payments.billing.rules import FEE_CLASSES, METHOD_NAMES, PAYER_KINDS, REASONS
 from functions.payments.billing.service.reports import shift_report
 from functions.payments.cashier import service as cashier
 from functions.payments.cashier.service import CountFirst
@@ -18,9 +21,11 @@ from shared.command import Document
 from shared.money import ZERO, round_money
 from shared.printing import render
 from shared.printing.published import layout_in_force
+from shared.schemas import SHANGHAI
 from shared.tx import Tx
 
 PAYMENT_SLIP, REFUND_SLIP, SHIFT_REPORT = "payment_slip", "refund_slip", "shift_report"
+FEE_LIST, DEBT_AGREEMENT = "fee_list", "debt_agreement"
 SEX_NAMES = {"1": "男", "2": "女"}
 NO_NUMBER = "—"
 
@@ -29,8 +34,8 @@ def payment_slip(tx: Tx, settlement: Settlement) -> Document:
     """The notice of a payment (收费凭证告知单), 80 mm."""
     if settlement.settlement_no is None or settlement.completed_at is None:
         raise SettlementNotOpen("结算尚未完成，完成后再打印。", state=settlement.state)
-    sent_tenders = tx.session.send(settlements.TENDERS, settlement_id=settlement.settlement_id)
-    sent_receipt = tx.session.send(settlements.VALID_RECEIPT, settlement_id=settlement.settlement_id)
+    sent_tenders = tx.session.send(tender_queries.TENDERS, settlement_id=settlement.settlement_id)
+    sent_receipt = tx.session.send(receipt_queries.VALID_RECEIPT, settlement_id=settlement.settlement_id)
     lines = tx.session.all(settlements.LINES, settlement_id=settlement.settlement_id)
     receipt = sent_receipt.first()
     groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -55,14 +60,14 @@ def payment_slip(tx: Tx, settlement: Settlement) -> Document:
         "tenders": [
             {"name": METHOD_NAMES[tender.method], "amount": tender.amount}
             for tender in sent_tenders.all()
-            if tender.debt_id is None
+            if tender.debt_id is None and tender.state == "received"
         ]
         or [{"name": "免收", "amount": ZERO}],
         "receipt": {
             "code": receipt.platform_code,
             "number": receipt.platform_number,
             "check_code": receipt.platform_check_code,
-            "url": receipt.platform_number,
+            "url": receipt.platform_url or receipt.platform_number,
         }
         if receipt is not None and platform
         else None,
@@ -78,7 +83,7 @@ def refund_slip(tx: Tx, refund: Refund) -> Document:
         raise RefundNotWaiting("退费尚未执行，执行后再打印。", state=refund.state)
     sent_settlement = tx.session.send(settlements.SETTLEMENT, settlement_id=refund.settlement_id)
     sent_parts = tx.session.send(refunds.PARTS, refund_id=refund.refund_id)
-    sent_receipts = tx.session.send(settlements.RECEIPTS, settlement_id=refund.settlement_id)
+    sent_receipts = tx.session.send(receipt_queries.RECEIPTS, settlement_id=refund.settlement_id)
     lines = tx.session.all(refunds.LINES, refund_id=refund.refund_id)
     by_id = {
         charge.charge_id: charge for charge in tx.session.all(charges.CHARGES, ids=[line.charge_id for line in lines])
@@ -105,7 +110,9 @@ def refund_slip(tx: Tx, refund: Refund) -> Document:
             for line in lines
         ],
         "total": refund.amount,
-        "routes": [{"name": METHOD_NAMES[part.method], "amount": part.amount} for part in sent_parts.all()]
+        "routes": [
+            {"name": METHOD_NAMES[method], "amount": amount} for method, amount in parts_by_method(sent_parts.all())
+        ]
         or [{"name": "免收", "amount": ZERO}],
         "reversed_receipt": reversed_no,
         "new_receipt": new_no,
@@ -116,6 +123,96 @@ def refund_slip(tx: Tx, refund: Refund) -> Document:
     if refund.approver_name is not None:
         data |= {"approver": refund.approver_name, "approved_at": refund.decided_at}
     return _document(tx, REFUND_SLIP, refund.refund_id, data, f"退费单-{refund.refund_no}.pdf")
+
+
+def fee_list(tx: Tx, settlement: Settlement) -> Document:
+    """The list of a settlement's charges (费用清单), A4: every item with price, quantity and amount."""
+    sent_tenders = tx.session.send(tender_queries.TENDERS, settlement_id=settlement.settlement_id)
+    lines = tx.session.all(settlements.LINES, settlement_id=settlement.settlement_id)
+    by_id = {
+        charge.charge_id: charge for charge in tx.session.all(charges.CHARGES, ids=[line.charge_id for line in lines])
+    }
+    days = [by_id[line.charge_id].posted_at.astimezone(SHANGHAI).date() for line in lines]
+    units = [charge.ordering_unit_id for charge in by_id.values() if charge.ordering_unit_id is not None]
+    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    worth: dict[str, Decimal] = defaultdict(lambda: ZERO)
+    for line, day in zip(lines, days, strict=True):
+        groups[line.fee_class].append(
+            {
+                "date": day,
+                "name": line.name,
+                "price": line.unit_price,
+                "quantity": line.quantity,
+                "unit": line.unit,
+                "amount": line.amount,
+            }
+        )
+        worth[line.fee_class] += line.amount
+    paid: dict[str, Decimal] = defaultdict(lambda: ZERO)
+    for tender in sent_tenders.all():
+        if tender.state == "received" and tender.debt_id is None:
+            paid[tender.method] += tender.amount
+    insurer = paid["insurance_fund"] + paid["medical_aid"] + paid["insurance_account"]
+    data = {
+        **_heading(tx, settlement.campus_id),
+        **_person(tx, settlement),
+        "department": _department(tx, settlement.campus_id, units),
+        "settlement_no": settlement.settlement_no,
+        "period_from": min(days),
+        "period_to": max(days),
+        "groups": [
+            {"name": FEE_CLASSES[code], "amount": worth[code], "lines": groups[code]} for code in sorted(groups)
+        ],
+        "total": settlement.total,
+        "insurance": {
+            "fund": paid["insurance_fund"] + paid["medical_aid"],
+            "account": paid["insurance_account"],
+            "patient": settlement.total - insurer,
+        }
+        if insurer
+        else None,
+        "printed_by": tx.actor.name,
+    }
+    name = f"费用清单-{settlement.settlement_no or settlement.settlement_id}.pdf"
+    return _document(tx, FEE_LIST, settlement.settlement_id, data, name)
+
+
+def _department(tx: Tx, campus: str, units: list[UUID]) -> str:
+    if len(set(units)) != 1:
+        return "多科室" if units else NO_NUMBER
+    return next((one.name for one in organisation.unit_tree(tx, campus) if one.unit_id == units[0]), NO_NUMBER)
+
+
+def debt_agreement(tx: Tx, debt: Debt) -> Document:
+    """The agreement on a debt (欠费协议), A4: what is owed for what, who answers for it, two signatures."""
+    settlement = tx.session.one(settlements.SETTLEMENT, settlement_id=debt.settlement_id)
+    lines = tx.session.all(settlements.LINES, settlement_id=debt.settlement_id)
+    patient = patients.access_patient(tx, debt.patient_id)
+    approver = organisation.staff_member(tx, debt.approved_by)
+    data = {
+        **_heading(tx, debt.campus_id),
+        **_person(tx, settlement),
+        "settlement_no": settlement.settlement_no,
+        "opened_at": debt.opened_at,
+        "phone": patient.phone,
+        "reason": debt.reason,
+        "approver": approver.name,
+        "cashier": settlement.cashier_name or NO_NUMBER,
+        "lines": [{"name": line.name, "amount": line.amount} for line in lines],
+        "total": settlement.total,
+        "paid": settlement.total - debt.amount,
+        "owed": debt.amount,
+        "outstanding": debt.outstanding,
+    }
+    return _document(tx, DEBT_AGREEMENT, debt.debt_id, data, f"欠费协议-{settlement.settlement_no}.pdf")
+
+
+def parts_by_method(parts: Iterable[RefundPart]) -> list[tuple[str, Decimal]]:
+    """What really went back by each means, the receipt's order of means kept."""
+    sums: dict[str, Decimal] = defaultdict(lambda: ZERO)
+    for part in parts:
+        sums[part.method] += part.amount
+    return [(method, sums[method]) for method in METHOD_NAMES if sums.get(method)]
 
 
 def receipts_of(refund: Refund, receipts: list[Any]) -> tuple[str | None, str | None]:
@@ -189,10 +286,10 @@ def _person(tx: Tx, settlement: Settlement) -> dict[str, Any]:
     patient = patients.access_patient(tx, settlement.patient_id)
     return {
         "visit_no": settlement.encounter_no or NO_NUMBER,
-        "patient_name": patient.name,
+        "patient_name": patients.printed_name(tx, settlement.patient_id),
         "sex": SEX_NAMES.get(patient.sex, "未说明"),
         "age": patients.age_text(patient, settlement.started_at),
-        "payer_kind": "自费",
+        "payer_kind": PAYER_KINDS.get(settlement.payer_kind, "其他"),
     }
 
 

@@ -97,10 +97,52 @@ class PriceChanged(Problem):
     title = "价格已变"
 
 
-class TenderNotConnected(Problem):
+class TenderElsewhere(Problem):
+    """The means is not one a single request at a window can prove: electronic money comes in steps, insurance by 21."""
+
     status = 422
-    code = "tender_not_connected"
-    title = "该支付方式尚未接通"
+    code = "tender_elsewhere"
+    title = "该支付方式不能直接录入"
+
+
+class PaymentUnderway(Problem):
+    """A channel's answer is awaited; order number and means stand in the extensions."""
+
+    status = 409
+    code = "payment_underway"
+    title = "支付结果确认中"
+
+
+class TenderNotPending(Problem):
+    status = 409
+    code = "tender_not_pending"
+    title = "该笔支付已有结果"
+
+
+class InsuranceUnderway(Problem):
+    """The insurer has answered, or is asked: only the insurer's undoing (2208) gives the settlement up."""
+
+    status = 409
+    code = "insurance_underway"
+    title = "医保结算处理中"
+
+
+class InsuranceStep(Problem):
+    status = 409
+    code = "insurance_step_refused"
+    title = "医保步骤与结算状态不符"
+
+
+class InsuredSettlement(Problem):
+    status = 409
+    code = "insured_settlement"
+    title = "医保结算须整单冲正"
+
+
+class DebtFirst(Problem):
+    status = 409
+    code = "debt_first"
+    title = "请先结清欠费"
 
 
 class TenderIncomplete(Problem):
@@ -151,6 +193,7 @@ class LineExecuted(Problem):
     status = 422
     code = "line_executed"
     title = "项目已执行"
+    traced = True
 
 
 class LineBeingRefunded(Problem):
@@ -197,6 +240,80 @@ class ExecutionRefused(Problem):
     title = "费用状态不允许执行"
 
 
+class ChannelRefundUnknown(NotFound):
+    code = "billing_refund_order_unknown"
+    title = "没有这笔退款"
+
+
+class ChannelRefundNotFailed(Problem):
+    status = 409
+    code = "billing_refund_order_not_failed"
+    title = "该笔退款无须重新提交"
+
+
+class WriteOffUnknown(NotFound):
+    code = "write_off_unknown"
+    title = "没有这份核销申请"
+
+
+class WriteOffWaiting(Problem):
+    status = 409
+    code = "write_off_waiting"
+    title = "该欠费已有核销申请"
+    constraint = "uq_debt_write_offs_waiting"
+    constraint_detail = "该欠费已有一份核销申请在办，请先完成或驳回。"
+
+
+class WriteOffDecided(Problem):
+    status = 409
+    code = "write_off_decided"
+    title = "核销申请状态已变"
+
+
+class ReceiptUnknown(NotFound):
+    code = "receipt_unknown"
+    title = "没有这张票据"
+
+
+class ReceiptNotReady(Problem):
+    status = 409
+    code = "receipt_not_ready"
+    title = "电子票据尚未开具"
+
+
+class PaperUsed(Problem):
+    status = 409
+    code = "paper_used"
+    title = "纸质票号已用"
+    constraint = "uq_paper_receipts_campus_id_paper_no"
+    constraint_detail = "该纸质票号已登记过，请核对票号；损坏的请先登记作废后换下一张。"
+
+
+class PaperOutOfRange(Problem):
+    status = 422
+    code = "paper_out_of_range"
+    title = "纸质票号不在本班领用范围"
+
+
+class PaperIssued(Problem):
+    status = 409
+    code = "paper_issued"
+    title = "已换开纸质票据"
+    constraint = "uq_paper_receipts_valid"
+    constraint_detail = "该电子票据已换开纸质票据，不能重复换开；纸质损坏的请先作废再换开。"
+
+
+class JobNotRefused(Problem):
+    status = 409
+    code = "receipt_job_not_refused"
+    title = "该票据任务无须重试"
+
+
+class CorrectionUnknown(NotFound):
+    code = "price_correction_unknown"
+    title = "没有这次价格更正"
+
+
 class PrepaymentStopped(Problem):
     """国卫办财务发〔2025〕5号: outpatient prepayments ended on 2025-03-31 but for the courses the notice names."""
 
@@ -205,7 +322,45 @@ class PrepaymentStopped(Problem):
     title = "已停止收取门诊预交金"
 
 
-class CoursePrepaymentClosed(Problem):
+class CourseUnknown(NotFound):
+    code = "course_unknown"
+    title = "没有这个疗程预交"
+
+
+class CourseClosed(Problem):
+    status = 409
+    code = "course_closed"
+    title = "疗程预交已结束"
+
+
+class CourseOverpaid(Problem):
     status = 422
-    code = "course_prepayment_closed"
-    title = "疗程预交尚未开通"
+    code = "course_overpaid"
+    title = "超过疗程计划金额"
+    constraint = "ck_course_prepayments_planned"
+    constraint_detail = "预交合计不能超过疗程计划金额，请核对金额。"
+
+
+class CourseInsufficient(Problem):
+    status = 422
+    code = "course_insufficient"
+    title = "疗程预交余额不足"
+
+
+class LegacyUnknown(NotFound):
+    code = "legacy_balance_unknown"
+    title = "没有这张卡的存量余额"
+
+
+class LegacyRepeated(Problem):
+    status = 409
+    code = "legacy_balance_repeated"
+    title = "存量余额已登记"
+    constraint = "uq_legacy_balances_campus_id_card_no"
+    constraint_detail = "有卡号的存量余额已登记过，请核对后只提交未登记的卡。"
+
+
+class LegacyCleared(Problem):
+    status = 409
+    code = "legacy_balance_cleared"
+    title = "存量余额已清退"

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from uuid import UUID
 
@@ -44,6 +44,10 @@ class Method(StrEnum):
     INSURANCE_ACCOUNT = "insurance_account"
     MEDICAL_AID = "medical_aid"
     ROUNDING = "rounding"
+    CARRIED = "carried"
+    COURSE = "course"
+    INPATIENT = "inpatient"
+    BAD_DEBT = "bad_debt"
 
 
 METHOD_NAMES: Mapping[str, str] = {
@@ -59,22 +63,43 @@ METHOD_NAMES: Mapping[str, str] = {
     "insurance_account": "医保个人账户",
     "medical_aid": "医疗救助",
     "rounding": "现金凑整",
+    "carried": "结转",
+    "course": "疗程预交",
+    "inpatient": "转住院账户",
+    "bad_debt": "欠费核销",
+    "legacy": "存量预交金",
+    "bank_transfer": "银行转账",
 }
+"""Names of means of payment, in the order reports list them; the last two only move old card balances."""
 
-ACCEPTED = frozenset({Method.CASH, Method.CONTRACT, Method.DEBT, Method.RELIEF})
-"""Means a window can record by itself. The others are recorded by who proves them: gateway, insurance."""
+PAYER_KINDS: Mapping[str, str] = {
+    "self_pay": "自费",
+    "resident": "城乡居民医保",
+    "employee": "职工医保",
+    "contract": "合同单位",
+}
+"""费别 of a settlement."""
+
+ACCEPTED = frozenset({Method.CASH, Method.CONTRACT, Method.DEBT, Method.RELIEF, Method.COURSE})
+"""Means a window records by itself. The others are recorded by who proves them: gateway, insurance, billing itself."""
 
 ELECTRONIC = frozenset({"wechat", "alipay", "bank_card", "ecny"})
+INSURANCE = frozenset({"insurance_fund", "insurance_account", "medical_aid"})
+"""What the insurer settles (2207) and takes back whole (2208)."""
 _PROPORTIONAL = frozenset({"contract", "relief", "medical_aid", "insurance_fund"})
 _RETURN_ORDER = (
     "debt",
+    "bad_debt",
     "insurance_account",
+    "course",
+    "carried",
     "wechat",
     "alipay",
     "bank_card",
     "ecny",
-    "rounding",
+    "inpatient",
     "cash",
+    "rounding",
 )
 
 WINDOW_MINUTES, ONLINE_MINUTES = 5, 15
@@ -96,6 +121,8 @@ REASONS: Mapping[str, str] = {
     "adverse_reaction": "不良反应",
     "returned": "退药退材料",
     "duplicate": "重复收费",
+    "price_corrected": "价格更正",
+    "moved_inpatient": "转住院",
 }
 """Reasons of a refund or a withdrawal, by code."""
 
@@ -124,6 +151,11 @@ def settlement_number(letter: str, day: date, number: int) -> str:
 def refund_number(letter: str, day: date, number: int) -> str:
     """Number of a refund: campus letter, T (退费), yyMMdd, five digits."""
     return f"{letter}T{day:%y%m%d}{number:05d}"
+
+
+def course_number(letter: str, day: date, number: int) -> str:
+    """Number of a course prepayment: campus letter, L (疗程), yyMMdd, five digits."""
+    return f"{letter}L{day:%y%m%d}{number:05d}"
 
 
 def receipt_number(letter: str, day: date, number: int) -> str:
@@ -213,7 +245,7 @@ def refund_level(case: RefundCase, now: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What is left of a tender: where refunded money can go back to."""
+    """What is left of a tender: where refunded money can go back to. Of carried money `method` is the first one's."""
 
     tender_id: UUID
     method: str
@@ -222,7 +254,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """So much goes back on a tender, by a means: the tender's own, or cash where finance allowed it."""
+    """So much goes back on a tender, by a means: the tender's own, or cash where finance allowed it.
+
+    Negative for cash rounding that was given and is taken back with everything else.
+    """
 
     tender_id: UUID
     method: str
@@ -239,16 +274,20 @@ def refund_routes(sources: Sequence[Source], amount: Money, *, cash_instead: boo
     everything = sum((source.remaining for source in sources), ZERO)
     if amount > everything:
         raise ValueError("more refunded than was paid")
-    shared = [source for source in sources if source.method in _PROPORTIONAL]
+    if amount == everything:
+        return _routes([(source, source.remaining) for source in sources], cash_instead)
+    solid = [source for source in sources if source.remaining > ZERO]
+    most = sum((source.remaining for source in solid), ZERO)
+    shared = [source for source in solid if source.method in _PROPORTIONAL]
     own = sorted(
-        (source for source in sources if source.method not in _PROPORTIONAL),
+        (source for source in solid if source.method not in _PROPORTIONAL),
         key=lambda source: _RETURN_ORDER.index(source.method),
     )
     routes: list[tuple[Source, Money]] = []
     given = before = ZERO
     for source in shared:
         before += source.remaining
-        upto = round_money(amount * before / everything) if everything else ZERO
+        upto = round_money(amount * before / most)
         routes.append((source, upto - given))
         given = upto
     left = amount - given
@@ -256,10 +295,20 @@ def refund_routes(sources: Sequence[Source], amount: Money, *, cash_instead: boo
         part = min(left, source.remaining)
         routes.append((source, part))
         left -= part
-    return [
-        Route(source.tender_id, _means(source.method, cash_instead), part) for source, part in routes if part > ZERO
-    ]
+    return _routes(routes, cash_instead)
+
+
+def _routes(parts: Iterable[tuple[Source, Money]], cash_instead: bool) -> list[Route]:
+    return [Route(source.tender_id, _means(source.method, cash_instead), part) for source, part in parts if part]
 
 
 def _means(method: str, cash_instead: bool) -> str:
     return "cash" if cash_instead and method in ELECTRONIC else method
+
+
+# -- cash
+
+
+def round_cash(amount: Money, step: Decimal) -> Money:
+    """A sum of cash in the smallest step the campus handles: 0.01, or 0.10 half up (角)."""
+    return round_money((amount / step).quantize(Decimal(1), rounding=ROUND_HALF_UP) * step)

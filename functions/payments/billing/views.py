@@ -8,18 +8,32 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from functions.payments.billing import rules
-from functions.payments.billing.models import Charge, Refund, Settlement, Tender
-from functions.payments.billing.prints import receipts_of
+from functions.payments.billing.models import (
+    ChannelRefund,
+    Charge,
+    CoursePrepayment,
+    Receipt,
+    Refund,
+    Settlement,
+    Tender,
+)
+from functions.payments.billing.prints import parts_by_method, receipts_of
 from functions.payments.billing.queries import charges, refunds, settlements
+from functions.payments.billing.queries import receipts as receipt_queries
+from functions.payments.billing.queries import tenders as tender_queries
 from functions.payments.billing.queries.charges import Holding
-from functions.payments.billing.rules import FEE_CLASSES, METHOD_NAMES
+from functions.payments.billing.rules import COURSES, FEE_CLASSES, METHOD_NAMES
 from functions.payments.billing.schemas import (
+    ChannelRefundView,
     ChargeView,
+    CourseView,
     FeeClassSum,
     HeldView,
+    PaymentView,
     PendingGroup,
     PendingView,
     PreviewView,
+    ReceiptView,
     RefundDetail,
     RefundLineView,
     RefundPartView,
@@ -30,7 +44,8 @@ from functions.payments.billing.schemas import (
     TenderView,
 )
 from functions.payments.billing.service import Priced, Settled
-from functions.payments.billing.service.settling import STARTED
+from functions.payments.billing.service.finishing import STARTED
+from functions.payments.gateway import service as gateway
 from shared.money import ZERO, Money
 from shared.tx import Tx
 
@@ -59,14 +74,14 @@ def pending_view(patient_id: UUID, found: Sequence[Charge], holdings: Iterable[H
             PendingGroup(
                 source_module=module,
                 source_id=source,
-                amount=sum((charge.amount for charge in lines), ZERO),
+                amount=sum((charge.worth for charge in lines), ZERO),
                 charges=[charge_view(charge) for charge in lines],
             )
             for (module, source), lines in groups.items()
         ],
         held=[_held(charge, held.get(charge.charge_id)) for charge in found if charge.status == "locked"],
         owed=[charge_view(charge) for charge in found if charge.status == "owed"],
-        total=sum((charge.amount for charge in found if charge.status == "open"), ZERO),
+        total=sum((charge.worth for charge in found if charge.status == "open"), ZERO),
     )
 
 
@@ -112,6 +127,21 @@ def _stale(tx: Tx, settlement: Settlement) -> bool:
     return settlement.state in STARTED and rules.stale(settlement.channel, settlement.started_at, tx.now)
 
 
+def payment_view(tx: Tx, tender: Tender | None) -> PaymentView | None:
+    """The payment a pending tender waits for."""
+    if tender is None or tender.payment_id is None:
+        return None
+    return PaymentView.model_validate(gateway.payment_of(tx, tender.payment_id))
+
+
+def channel_refund_view(row: ChannelRefund) -> ChannelRefundView:
+    return ChannelRefundView(**fields(ChannelRefundView, row), method_name=METHOD_NAMES[row.method])
+
+
+def course_view(course: CoursePrepayment) -> CourseView:
+    return CourseView(**fields(CourseView, course), purpose_name=COURSES.get(course.purpose, course.purpose))
+
+
 def settlement_view(tx: Tx, settled: Settled) -> SettlementView:
     """A settlement just worked on, from what the use case has in hand."""
     return _settlement_view(
@@ -124,15 +154,15 @@ def settlement_view(tx: Tx, settled: Settled) -> SettlementView:
             for charge in settled.charges
         ],
         settled.tenders,
-        settled.receipt.receipt_no if settled.receipt else None,
+        settled.receipt,
         [notice.document() for notice in settled.notices],
     )
 
 
 def stored_settlement_view(tx: Tx, settlement: Settlement) -> SettlementView:
     """A settlement as it stands."""
-    sent_tenders = tx.session.send(settlements.TENDERS, settlement_id=settlement.settlement_id)
-    sent_receipt = tx.session.send(settlements.VALID_RECEIPT, settlement_id=settlement.settlement_id)
+    sent_tenders = tx.session.send(tender_queries.TENDERS, settlement_id=settlement.settlement_id)
+    sent_receipt = tx.session.send(receipt_queries.VALID_RECEIPT, settlement_id=settlement.settlement_id)
     lines = tx.session.all(settlements.LINES, settlement_id=settlement.settlement_id)
     receipt = sent_receipt.first()
     return _settlement_view(
@@ -140,7 +170,7 @@ def stored_settlement_view(tx: Tx, settlement: Settlement) -> SettlementView:
         settlement,
         [SettlementLineView.model_validate(line) for line in lines],
         sent_tenders.all(),
-        receipt.receipt_no if receipt else None,
+        receipt,
         [],
     )
 
@@ -150,17 +180,28 @@ def _settlement_view(
     settlement: Settlement,
     lines: list[SettlementLineView],
     tenders: Sequence[Tender],
-    receipt_no: str | None,
+    receipt: Receipt | None,
     notices: list[dict[str, str]],
 ) -> SettlementView:
-    owed = sum((tender.amount - tender.returned for tender in tenders if tender.method == "debt"), ZERO)
+    kept = [tender for tender in tenders if tender.state == "received"]
+    owed = sum((tender.amount - tender.returned for tender in kept if tender.method == "debt"), ZERO)
+    waiting = next((tender for tender in tenders if tender.state == "pending"), None)
+    mine = waiting if waiting is not None and waiting.debt_id is None else None
     return SettlementView(
         **settlement_summary(tx, settlement).model_dump(),
         due=settlement.total - settlement.tendered,
+        pending=mine.amount if mine is not None else ZERO,
+        payment=payment_view(tx, waiting),
+        payer_kind=settlement.payer_kind,
+        insurance_ref=settlement.insurance_ref,
+        predecessor_id=settlement.predecessor_id,
+        successor_id=settlement.successor_id,
+        carried=sum((tender.amount for tender in kept if tender.method == "carried"), ZERO),
         cash_received=settlement.cash_received,
         change=settlement.change,
         owed=owed,
-        receipt_no=receipt_no,
+        receipt_no=receipt.receipt_no if receipt else None,
+        receipt=ReceiptView.model_validate(receipt) if receipt else None,
         lines=lines,
         tenders=[
             TenderView(**fields(TenderView, tender), method_name=METHOD_NAMES[tender.method]) for tender in tenders
@@ -175,7 +216,8 @@ def refund_view(refund: Refund) -> RefundView:
 
 def refund_detail(tx: Tx, refund: Refund) -> RefundDetail:
     sent_parts = tx.session.send(refunds.PARTS, refund_id=refund.refund_id)
-    sent_receipts = tx.session.send(settlements.RECEIPTS, settlement_id=refund.settlement_id)
+    sent_receipts = tx.session.send(receipt_queries.RECEIPTS, settlement_id=refund.settlement_id)
+    sent_channel = tx.session.send(tender_queries.CHANNEL_REFUNDS, settlement_id=refund.settlement_id)
     lines = tx.session.all(refunds.LINES, refund_id=refund.refund_id)
     named = {
         charge.charge_id: charge for charge in tx.session.all(charges.CHARGES, ids=[line.charge_id for line in lines])
@@ -195,9 +237,10 @@ def refund_detail(tx: Tx, refund: Refund) -> RefundDetail:
             for line in lines
         ],
         parts=[
-            RefundPartView(method=part.method, method_name=METHOD_NAMES[part.method], amount=part.amount)
-            for part in sent_parts.all()
+            RefundPartView(method=method, method_name=METHOD_NAMES[method], amount=amount)
+            for method, amount in parts_by_method(sent_parts.all())
         ],
+        channel_refunds=[channel_refund_view(row) for row in sent_channel.all() if row.refund_id == refund.refund_id],
         reversed_receipt_no=reversed_no,
         new_receipt_no=new_no,
     )

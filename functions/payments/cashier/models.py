@@ -184,7 +184,10 @@ class MoneyMovement(CampusOwned, Model):
         Index(None, "subject_id"),
         CheckConstraint("direction IN ('in', 'out')", name="direction"),
         CheckConstraint("amount > 0", name="amount"),
-        CheckConstraint("kind IN ('settlement', 'refund', 'debt_payment', 'hand_in', 'other')", name="kind"),
+        CheckConstraint(
+            "kind IN ('settlement', 'refund', 'debt_payment', 'hand_in', 'reversal', 'prepayment', 'other')",
+            name="kind",
+        ),
         {"schema": PAYMENTS},
     )
 

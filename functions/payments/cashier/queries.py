@@ -64,6 +64,12 @@ HOLD_SHIFT = Query(
 )
 """Keep a shift open until the commit without queueing behind others who only do the same."""
 
+OPEN_SHIFT_OF = Query(
+    Shift,
+    select(Shift).where(_MINE, one_of(Shift.state, "open")).with_for_update(read=True),
+)
+"""Somebody's open shift, kept open until the commit; a locked counter still books what arrives by itself."""
+
 MY_SHIFT = Query(Shift, select(Shift).where(_MINE))
 
 CHANNEL_SHIFT = Query(

@@ -86,7 +86,8 @@ BEGIN
         (SELECT code_id FROM catalogue.codes
          WHERE cardinality(wanted) > 0 AND grams @> wanted AND version_id = v
            AND NOT EXISTS (
-               SELECT FROM unnest(tokens) AS token WHERE strpos(lower(display), token) = 0 AND strpos(initials, token) = 0
+               SELECT FROM unnest(tokens) AS token
+               WHERE strpos(lower(display), token) = 0 AND strpos(initials, token) = 0
            ))
         UNION
         (SELECT c.code_id

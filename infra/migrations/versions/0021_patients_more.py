@@ -1,4 +1,4 @@
-"""Migration of an old index: files and their rows."""
+"""Migration of an old index: files and their rows. Grants of record access are found by the treatment they rest on."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -83,5 +83,6 @@ def upgrade() -> None:
         schema="patients",
         postgresql_where=sa.text("number IS NOT NULL"),
     )
+    op.create_index(op.f("ix_access_grants_basis_basis_id"), "access_grants", ["basis", "basis_id"], schema="kernel")
     for statement in [*campus_table("patients.legacy_imports"), *campus_table("patients.legacy_rows")]:
         op.execute(statement)

@@ -13,7 +13,6 @@ from functions.payments.billing.schemas import (
     PendingView,
     Preview,
     PreviewView,
-    TakePrepayment,
     VoidCharge,
 )
 from functions.payments.billing.views import charge_view, pending_view, preview_view
@@ -90,10 +89,3 @@ def preview(tx: Tx, body: Preview) -> PreviewView:
     patient_id, found, priced = service.preview(tx, body.charge_ids)
     tx.audit("settlement.previewed", "patient", patient_id, patient_id=patient_id, total=str(priced.total))
     return preview_view(patient_id, found, priced)
-
-
-@router.post("/course-prepayments", status_code=201)
-@command("payments.billing.write")
-def take_prepayment(tx: Tx, body: TakePrepayment) -> None:
-    """Take a course prepayment (疗程预交): outpatient prepayments have stopped."""
-    service.take_prepayment(tx, body)

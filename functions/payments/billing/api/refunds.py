@@ -4,6 +4,7 @@ from datetime import date
 from uuid import UUID
 
 from functions.payments.billing import prints, service
+from functions.payments.billing.api.going_back import going_back
 from functions.payments.billing.api.routing import LAST, Limit, router
 from functions.payments.billing.models import Refund
 from functions.payments.billing.problems import RefundUnknown
@@ -28,6 +29,14 @@ from shared.tx import Tx
 def request_refund(tx: Tx, body: RequestRefund) -> RefundDetail:
     """Ask for a refund (退费申请); a small one of the cashier's own shift is paid at once."""
     refund, _ = service.request_refund(tx, body)
+    return _shown(tx, refund)
+
+
+@router.post("/refund-requests", status_code=201)
+@command("payments.billing.request_refund")
+def ask_for_refund(tx: Tx, body: RequestRefund) -> RefundDetail:
+    """Ask for a refund without paying it (退费申请): the doctor or the unit that should have done it."""
+    refund, _ = service.request_refund(tx, body, pay=False)
     return refund_detail(tx, refund)
 
 
@@ -108,7 +117,7 @@ def withdraw(tx: Tx, refund_id: UUID, body: ChangeRefund) -> RefundView:
 def execute(tx: Tx, refund_id: UUID, body: ChangeRefund) -> RefundDetail:
     """Pay an approved refund back (执行退费)."""
     refund, _ = service.execute_refund(tx, refund_id, body)
-    return refund_detail(tx, refund)
+    return _shown(tx, refund)
 
 
 @router.post("/refunds/{refund_id}/slips", status_code=201)
@@ -125,6 +134,12 @@ def print_slip(tx: Tx, refund_id: UUID) -> CopyView:
 def slip_pdf(tx: Tx, refund_id: UUID) -> Document:
     """The refund slip as PDF, A5 (退费单)."""
     return prints.refund_slip(tx, _find(tx, refund_id))
+
+
+def _shown(tx: Tx, refund: Refund) -> RefundDetail:
+    return going_back(
+        tx, refund.settlement_id, refund_detail(tx, refund), lambda tx: refund_detail(tx, _find(tx, refund.refund_id))
+    )
 
 
 def _find(tx: Tx, refund_id: UUID) -> Refund:

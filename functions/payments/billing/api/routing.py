@@ -8,5 +8,5 @@ from fastapi import Query as Parameter
 from shared.http import Router
 
 router = Router()
-LAST = UUID(int=2**128 - 1)
+FIRST, LAST = UUID(int=0), UUID(int=2**128 - 1)
 Limit = Annotated[int, Parameter(ge=1, le=200)]

@@ -1,16 +1,20 @@
 """Routes of settlements."""
 
+from collections.abc import Callable
 from datetime import date
 from uuid import UUID
 
 from functions.patients.index import service as patients
 from functions.payments.billing import prints, service
+from functions.payments.billing.api.going_back import carry_out_waiting, going_back, has_waiting
 from functions.payments.billing.api.routing import LAST, Limit, router
 from functions.payments.billing.models import Settlement
 from functions.payments.billing.problems import SettlementUnknown
 from functions.payments.billing.queries import settlements as queries
+from functions.payments.billing.queries import tenders as tender_queries
 from functions.payments.billing.schemas import (
     CancelSettlement,
+    ChannelRefundView,
     CopyView,
     Settle,
     SettlementSummary,
@@ -18,10 +22,16 @@ from functions.payments.billing.schemas import (
     StartSettlement,
     TenderInput,
 )
-from functions.payments.billing.views import settlement_summary, settlement_view, stored_settlement_view
+from functions.payments.billing.views import (
+    channel_refund_view,
+    settlement_summary,
+    settlement_view,
+    stored_settlement_view,
+)
 from functions.payments.cashier import service as cashier
-from shared.command import Document, command, query
+from shared.command import Document, Onward, command, query
 from shared.schemas import Code, Page
+from shared.steps import Steps
 from shared.tx import Tx
 
 
@@ -42,22 +52,50 @@ def start_settlement(tx: Tx, body: StartSettlement) -> SettlementView:
 @router.post("/settlements/{settlement_id}/tenders", status_code=201)
 @command("payments.billing.write")
 def add_tender(tx: Tx, settlement_id: UUID, body: TenderInput) -> SettlementView:
-    """Add a means of payment; with the last cent the settlement completes."""
-    return settlement_view(tx, service.add_tender(tx, settlement_id, body))
+    """Add a means of payment; with the last cent the settlement completes. Electronic money is waited for."""
+    settled = service.add_tender(tx, settlement_id, body)
+    view = settlement_view(tx, settled)
+    waiting = settled.pending
+    if waiting is None or waiting.payment_id is None:
+        return view
+    payment_id = waiting.payment_id
+    return Onward(view, lambda steps: _after(steps, settlement_id, service.carry_out_payment, payment_id))
+
+
+@router.post("/settlements/{settlement_id}/tenders/{tender_id}/drop")
+@command("payments.billing.write")
+def drop_tender(tx: Tx, settlement_id: UUID, tender_id: UUID) -> SettlementView:
+    """Stop waiting for an electronic payment (取消该笔支付); the channel is asked, and it may turn out to be paid."""
+    payment_id = service.drop_tender(tx, settlement_id, tender_id)
+    view = stored_settlement_view(tx, _find(tx, settlement_id))
+    return Onward(view, lambda steps: _after(steps, settlement_id, service.finish_dropping, payment_id))
 
 
 @router.post("/settlements/{settlement_id}/complete")
 @command("payments.billing.write")
 def complete_settlement(tx: Tx, settlement_id: UUID) -> SettlementView:
-    """Complete a settlement of which nothing is due (0.00 元)."""
-    return settlement_view(tx, service.complete_settlement(tx, settlement_id))
+    """Complete a settlement of which nothing is due (0.00 元), or that is settled anew after the insurer's reversal."""
+    settled = service.complete_settlement(tx, settlement_id)
+    return going_back(
+        tx, settled.settlement.predecessor_id, settlement_view(tx, settled), lambda tx: _stored(tx, settlement_id)
+    )
 
 
 @router.post("/settlements/{settlement_id}/cancel")
 @command("payments.billing.write")
 def cancel_settlement(tx: Tx, settlement_id: UUID, body: CancelSettlement) -> SettlementSummary:
-    """Give up a started settlement (取消结算)."""
-    return settlement_summary(tx, service.cancel_settlement(tx, settlement_id, body))
+    """Give up a started settlement (取消结算). A channel is asked first; when it was paid, the settlement completes."""
+    settlement, payment_id = service.cancel_settlement(tx, settlement_id, body)
+
+    def go_on(steps: Steps) -> SettlementSummary:
+        if payment_id is not None:
+            service.finish_cancelling(steps, settlement_id, payment_id, body.reason)
+        carry_out_waiting(steps, settlement_id)
+        return steps.step(lambda tx: settlement_summary(tx, _find(tx, settlement_id)))
+
+    view = settlement_summary(tx, settlement)
+    waits = payment_id is not None or has_waiting(tx, settlement_id)
+    return Onward(view, go_on) if waits else view
 
 
 @router.get("/settlements")
@@ -118,6 +156,58 @@ def print_slip(tx: Tx, settlement_id: UUID) -> CopyView:
 def slip_pdf(tx: Tx, settlement_id: UUID) -> Document:
     """The payment slip as PDF, 80 mm (收费凭证告知单)."""
     return prints.payment_slip(tx, _find(tx, settlement_id))
+
+
+@router.get("/settlements/{settlement_id}/fee-list.pdf")
+@query("payments.billing.read")
+def fee_list_pdf(tx: Tx, settlement_id: UUID) -> Document:
+    """The list of a settlement's charges as PDF, A4 (费用清单)."""
+    return prints.fee_list(tx, _find(tx, settlement_id))
+
+
+@router.post("/settlements/{settlement_id}/fee-lists", status_code=201)
+@command("payments.billing.write")
+def print_fee_list(tx: Tx, settlement_id: UUID) -> CopyView:
+    """Record a print of the list of charges (打印费用清单); the PDF is fetched next."""
+    _find(tx, settlement_id)
+    copy_number = cashier.count_copy(tx, prints.FEE_LIST, settlement_id)
+    return CopyView(form=prints.FEE_LIST, subject_id=settlement_id, copy_number=copy_number)
+
+
+@router.get("/channel-refunds")
+@query("payments.billing.read")
+def list_channel_refunds(tx: Tx, limit: Limit = 50, cursor: UUID | None = None) -> Page[ChannelRefundView]:
+    """Money on its way back through a channel, or that could not get there; newest first (退款在途)."""
+    rows = tx.session.all(tender_queries.CHANNEL_REFUNDS_OPEN, campus=tx.campus, before=cursor or LAST, limit=limit)
+    tx.audit("channel_refunds.listed", "campus", tx.campus, count=len(rows))
+    return Page[ChannelRefundView](
+        items=[channel_refund_view(row) for row in rows],
+        next=str(rows[-1].channel_refund_id) if len(rows) == limit else None,
+    )
+
+
+@router.post("/channel-refunds/{channel_refund_id}/again")
+@command("payments.billing.manage")
+def ask_refund_again(tx: Tx, channel_refund_id: UUID) -> ChannelRefundView:
+    """Ask a channel once more for a refund it refused (重新提交退款)."""
+    row = service.ask_refund_again(tx, channel_refund_id)
+
+    def go_on(steps: Steps) -> ChannelRefundView:
+        service.carry_out_refunds(steps, [row])
+        return channel_refund_view(row)
+
+    return Onward(channel_refund_view(row), go_on)  # type: ignore[return-value]  # the edge unwraps it
+
+
+def _stored(tx: Tx, settlement_id: UUID) -> SettlementView:
+    return stored_settlement_view(tx, _find(tx, settlement_id))
+
+
+def _after(steps: Steps, settlement_id: UUID, act: Callable[[Steps, UUID], None], payment_id: UUID) -> SettlementView:
+    """Do what needs the channel, then show the settlement as it stands."""
+    act(steps, payment_id)
+    carry_out_waiting(steps, settlement_id)
+    return steps.step(lambda tx: _stored(tx, settlement_id))
 
 
 def _find(tx: Tx, settlement_id: UUID) -> Settlement:

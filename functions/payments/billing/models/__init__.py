@@ -1,4 +1,4 @@
-"""Tables of billing: charges, settlements, tenders, refunds, debts, receipts.
+"""Tables of billing: charges, settlements, tenders, refunds, debts, receipts, prepayments.
 
 The law of this module, checked by integrity/checks/money: at any moment, for every settlement,
     sum of its lines - what was refunded of them = sum of its tenders - what was returned of them,
@@ -6,13 +6,37 @@ and the journal of the cashier (payments.money_movements) shows the same sum in 
 """
 
 from functions.payments.billing.models.charges import Charge
-from functions.payments.billing.models.refunds import Debt, Refund, RefundLine, RefundPart
-from functions.payments.billing.models.settlements import Receipt, Settlement, SettlementLine, Tender
+from functions.payments.billing.models.prepayments import (
+    BillingSetting,
+    CourseMovement,
+    CoursePrepayment,
+    LegacyBalance,
+    PriceCorrection,
+)
+from functions.payments.billing.models.receipts import PaperReceipt, Receipt, ReceiptJob
+from functions.payments.billing.models.refunds import (
+    ChannelRefund,
+    Debt,
+    DebtWriteOff,
+    Refund,
+    RefundLine,
+    RefundPart,
+)
+from functions.payments.billing.models.settlements import Settlement, SettlementLine, Tender
 
 __all__ = [
+    "BillingSetting",
+    "ChannelRefund",
     "Charge",
+    "CourseMovement",
+    "CoursePrepayment",
     "Debt",
+    "DebtWriteOff",
+    "LegacyBalance",
+    "PaperReceipt",
+    "PriceCorrection",
     "Receipt",
+    "ReceiptJob",
     "Refund",
     "RefundLine",
     "RefundPart",

@@ -17,7 +17,8 @@ class Charge(CampusOwned, Model):
     """A charge (费用): one priced line of what was ordered, done or given.
 
     Status: open, locked (in a started settlement), paid, owed, refunding (a refund waits), refunded, voided.
-    Execution stands beside it: none, executing, executed, returned. Quantities tell how much was done or given back.
+    Execution stands beside it: none, executing, executed, returned, moved (done, and now on an inpatient account).
+    Quantities tell how much was done or given back.
     """
 
     __tablename__ = "charges"
@@ -30,10 +31,11 @@ class Charge(CampusOwned, Model):
         Index(None, "patient_id", "charge_id"),
         Index(None, "encounter_id"),
         Index(None, "settlement_id"),
+        Index(None, "price_version_id", "charge_id"),
         CheckConstraint(
             "status IN ('open', 'locked', 'paid', 'owed', 'refunding', 'refunded', 'voided')", name="status"
         ),
-        CheckConstraint("execution IN ('none', 'executing', 'executed', 'returned')", name="execution"),
+        CheckConstraint("execution IN ('none', 'executing', 'executed', 'returned', 'moved')", name="execution"),
         CheckConstraint("quantity > 0 AND unit_price >= 0 AND amount >= 0", name="amounts"),
         CheckConstraint(
             "executed_quantity >= 0 AND refunding_quantity >= 0 AND refunded_quantity >= 0"
@@ -107,3 +109,13 @@ class Charge(CampusOwned, Model):
     def refundable_quantity(self) -> Decimal:
         """Paid less executed less refunded, and less what another refund already asks for (spec 01)."""
         return self.quantity - self.executed_quantity - self.refunded_quantity - self.refunding_quantity
+
+    @property
+    def worth(self) -> Decimal:
+        """What the line is worth now: its amount less what was refunded of it."""
+        return self.amount - self.refunded_amount
+
+    @property
+    def remaining_quantity(self) -> Decimal:
+        """Charged less refunded."""
+        return self.quantity - self.refunded_quantity

@@ -14,8 +14,10 @@ from shared.database.model import QUANTITY, CampusOwned, Model
 class Refund(CampusOwned, Model):
     """A refund (退费) from its request to its execution.
 
-    State: requested, approved, rejected, withdrawn, executed. Level says who may approve: cashier (nobody else needed),
-    lead (收费组长), finance.
+    State: requested, approved, reversing (of an insured settlement: the insurer is asked to undo the whole, 2208),
+    rejected, withdrawn, executed. Level says who may approve: cashier (nobody else needed), lead (收费组长), finance.
+    Kind: refund; replacement (insured: what remains is settled anew in `successor_id`, and its parts are known then);
+    transfer (门诊转住院: the money went to an inpatient account).
     """
 
     __tablename__ = "refunds"
@@ -28,10 +30,16 @@ class Refund(CampusOwned, Model):
             "ix_refunds_waiting",
             "campus_id",
             "requested_at",
-            postgresql_where=text("state IN ('requested', 'approved')"),
+            postgresql_where=text("state IN ('requested', 'approved', 'reversing')"),
         ),
-        CheckConstraint("state IN ('requested', 'approved', 'rejected', 'withdrawn', 'executed')", name="state"),
+        CheckConstraint(
+            "state IN ('requested', 'approved', 'reversing', 'rejected', 'withdrawn', 'executed')", name="state"
+        ),
         CheckConstraint("level IN ('cashier', 'lead', 'finance')", name="level"),
+        CheckConstraint("kind IN ('refund', 'replacement', 'transfer')", name="kind"),
+        CheckConstraint(
+            "(kind = 'replacement' AND state = 'executed') = (successor_id IS NOT NULL)", name="replacement"
+        ),
         CheckConstraint("amount >= 0", name="amount"),
         CheckConstraint(
             "(state = 'executed') = (executed_at IS NOT NULL) AND (executed_at IS NULL) = (refund_no IS NULL)"
@@ -71,6 +79,8 @@ class Refund(CampusOwned, Model):
     executed_at: Mapped[datetime | None]
     business_day: Mapped[date | None]
     shift_id: Mapped[UUID | None] = mapped_column(ForeignKey("payments.shifts.shift_id"))
+    kind: Mapped[str] = mapped_column(Text, default="refund")
+    successor_id: Mapped[UUID | None] = mapped_column(default=None)
     version: Mapped[int] = mapped_column(default=1)
 
 
@@ -93,14 +103,17 @@ class RefundLine(CampusOwned, Model):
 
 
 class RefundPart(CampusOwned, Model):
-    """What of a refund went back on one tender (原路退回)."""
+    """What of a refund went back on one tender (原路退回).
+
+    Negative where it took the opposite way: cash rounding undone, or an insurer that pays more for the rest.
+    """
 
     __tablename__ = "refund_parts"
     __table_args__ = (
         Index(None, "refund_id"),
         Index(None, "tender_id"),
         CheckConstraint(f"method IN ({METHODS})", name="method"),
-        CheckConstraint("amount > 0", name="amount"),
+        CheckConstraint("amount <> 0", name="amount"),
         {"schema": PAYMENTS},
     )
 
@@ -122,8 +135,10 @@ class Debt(CampusOwned, Model):
         Index("ix_debts_open", "campus_id", "debt_id", postgresql_where=text("state = 'open'")),
         Index("ix_debts_patient_open", "patient_id", postgresql_where=text("state = 'open'")),
         CheckConstraint("state IN ('open', 'settled', 'written_off')", name="state"),
-        CheckConstraint("amount > 0 AND outstanding >= 0 AND paid >= 0 AND reduced >= 0", name="amounts"),
-        CheckConstraint("outstanding = amount - paid - reduced", name="balance"),
+        CheckConstraint(
+            "amount > 0 AND outstanding >= 0 AND paid >= 0 AND reduced >= 0 AND written_off >= 0", name="amounts"
+        ),
+        CheckConstraint("outstanding = amount - paid - reduced - written_off", name="balance"),
         CheckConstraint("(state = 'open') = (outstanding > 0)", name="open"),
         {"schema": PAYMENTS},
     )
@@ -145,4 +160,100 @@ class Debt(CampusOwned, Model):
     opened_at: Mapped[datetime]
     opened_by: Mapped[str] = mapped_column(Text)
     settled_at: Mapped[datetime | None] = mapped_column(default=None)
+    written_off: Mapped[Decimal] = mapped_column(default=Decimal("0.00"))
+    """Given up by the hospital (核销) with two approvals."""
     version: Mapped[int] = mapped_column(default=1)
+
+
+class DebtWriteOff(CampusOwned, Model):
+    """A request to give a debt up (欠费核销): approved by the lead and then by finance, three different persons.
+
+    State: requested, half_approved, executed, rejected. One request waits at a time.
+    """
+
+    __tablename__ = "debt_write_offs"
+    __table_args__ = (
+        Index(
+            "uq_debt_write_offs_waiting",
+            "debt_id",
+            unique=True,
+            postgresql_where=text("state IN ('requested', 'half_approved')"),
+        ),
+        Index(
+            "ix_debt_write_offs_open",
+            "campus_id",
+            "write_off_id",
+            postgresql_where=text("state IN ('requested', 'half_approved')"),
+        ),
+        CheckConstraint("state IN ('requested', 'half_approved', 'executed', 'rejected')", name="state"),
+        CheckConstraint("amount > 0", name="amount"),
+        CheckConstraint(
+            "(first_approver IS NULL OR first_approver <> applicant) AND (second_approver IS NULL OR"
+            " (first_approver IS NOT NULL AND second_approver <> applicant AND second_approver <> first_approver))",
+            name="separated",
+        ),
+        CheckConstraint("state <> 'executed' OR second_approver IS NOT NULL", name="approved"),
+        {"schema": PAYMENTS},
+    )
+
+    write_off_id: Mapped[UUID] = mapped_column(primary_key=True)
+    debt_id: Mapped[UUID] = mapped_column(ForeignKey("payments.debts.debt_id"))
+    patient_id: Mapped[UUID]
+    amount: Mapped[Decimal]
+    """Outstanding when it was asked for; more may have been paid since, then only the rest is given up."""
+    reason: Mapped[str] = mapped_column(Text)
+    evidence: Mapped[str] = mapped_column(Text)
+    """Document behind it: police note, minutes of the meeting, death certificate."""
+    state: Mapped[str] = mapped_column(Text)
+    applicant: Mapped[str] = mapped_column(Text)
+    applicant_name: Mapped[str] = mapped_column(Text)
+    requested_at: Mapped[datetime]
+    first_approver: Mapped[str | None] = mapped_column(Text, default=None)
+    first_approver_name: Mapped[str | None] = mapped_column(Text, default=None)
+    first_approved_at: Mapped[datetime | None] = mapped_column(default=None)
+    second_approver: Mapped[str | None] = mapped_column(Text, default=None)
+    second_approver_name: Mapped[str | None] = mapped_column(Text, default=None)
+    second_approved_at: Mapped[datetime | None] = mapped_column(default=None)
+    written_off: Mapped[Decimal | None] = mapped_column(default=None)
+    rejected_by_name: Mapped[str | None] = mapped_column(Text, default=None)
+    note: Mapped[str | None] = mapped_column(Text, default=None)
+    version: Mapped[int] = mapped_column(default=1)
+
+
+class ChannelRefund(CampusOwned, Model):
+    """Money that goes back through a channel (微信、支付宝、银行卡、数字人民币) by the original route.
+
+    Cause: refund; cancelled (the settlement was given up); late (the channel took it after that); replaced (an insured
+    settlement was settled anew). State: requested, succeeded, failed (finance must act at the gateway).
+    """
+
+    __tablename__ = "channel_refunds"
+    __table_args__ = (
+        Index("uq_channel_refunds_gateway", "gateway_refund_id", unique=True),
+        Index(None, "settlement_id"),
+        Index(
+            "ix_channel_refunds_unfinished",
+            "campus_id",
+            "channel_refund_id",
+            postgresql_where=text("state <> 'succeeded'"),
+        ),
+        CheckConstraint("state IN ('requested', 'succeeded', 'failed')", name="state"),
+        CheckConstraint("cause IN ('refund', 'cancelled', 'late', 'replaced')", name="cause"),
+        CheckConstraint("amount > 0", name="amount"),
+        CheckConstraint("(state = 'succeeded') = (finished_at IS NOT NULL)", name="finished"),
+        {"schema": PAYMENTS},
+    )
+
+    channel_refund_id: Mapped[UUID] = mapped_column(primary_key=True)
+    gateway_refund_id: Mapped[UUID]
+    payment_id: Mapped[UUID]
+    settlement_id: Mapped[UUID] = mapped_column(ForeignKey("payments.settlements.settlement_id"))
+    tender_id: Mapped[UUID] = mapped_column(ForeignKey("payments.tenders.tender_id"))
+    refund_id: Mapped[UUID | None] = mapped_column(ForeignKey("payments.refunds.refund_id"))
+    cause: Mapped[str] = mapped_column(Text)
+    method: Mapped[str] = mapped_column(Text)
+    amount: Mapped[Decimal]
+    state: Mapped[str] = mapped_column(Text)
+    requested_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None] = mapped_column(default=None)
+    failure: Mapped[str | None] = mapped_column(Text, default=None)

@@ -12,7 +12,7 @@ from shared.database.model import QUANTITY, CampusOwned, Model
 PAYMENTS = "payments"
 METHODS = (
     "'cash', 'wechat', 'alipay', 'bank_card', 'ecny', 'contract', 'debt', 'relief', 'insurance_fund',"
-    " 'insurance_account', 'medical_aid', 'rounding'"
+    " 'insurance_account', 'medical_aid', 'rounding', 'carried', 'course', 'inpatient', 'bad_debt'"
 )
 
 
@@ -20,7 +20,10 @@ class Settlement(CampusOwned, Model):
     """A settlement (结算): lines of one patient paid together.
 
     State: draft (lines locked), insurance_pending, insurance_done, paying (a tender is in), completed, cancelled,
-    reversed. `tendered` is the sum of its tenders, `refunded` what was given back since.
+    reversed. `tendered` is the sum of its tenders that are in, `refunded` what was given back since.
+
+    An insured settlement is never refunded in part: it is reversed whole (2208) and what remains is settled anew
+    (`successor_id`, `predecessor_id`); what the patient had paid is carried over.
     """
 
     __tablename__ = "settlements"
@@ -50,6 +53,19 @@ class Settlement(CampusOwned, Model):
         CheckConstraint("state NOT IN ('completed', 'reversed') OR tendered = total", name="paid_in_full"),
         CheckConstraint("(state = 'cancelled') = (cancelled_at IS NOT NULL)", name="cancelled"),
         CheckConstraint("cash_received IS NULL OR (change IS NOT NULL AND change >= 0)", name="change"),
+        CheckConstraint(
+            "(state = 'reversed') = (reversed_at IS NOT NULL) AND (reversed_at IS NULL) = (reversed_day IS NULL)"
+            " AND (reversed_at IS NULL) = (reversed_shift_id IS NULL)",
+            name="reversed",
+        ),
+        Index(
+            "ix_settlements_reversed", "campus_id", "reversed_day", postgresql_where=text("reversed_day IS NOT NULL")
+        ),
+        Index(
+            "ix_settlements_reversed_shift",
+            "reversed_shift_id",
+            postgresql_where=text("reversed_shift_id IS NOT NULL"),
+        ),
         {"schema": PAYMENTS},
     )
 
@@ -80,7 +96,16 @@ class Settlement(CampusOwned, Model):
     cancelled_by: Mapped[str | None] = mapped_column(Text, default=None)
     cancel_reason: Mapped[str | None] = mapped_column(Text, default=None)
     successor_id: Mapped[UUID | None] = mapped_column(default=None)
-    """The settlement that took the place of a reversed one."""
+    """The settlement that takes the place of a reversed one."""
+    predecessor_id: Mapped[UUID | None] = mapped_column(default=None)
+    """The reversed settlement whose place this one takes."""
+    payer_kind: Mapped[str] = mapped_column(Text, default="self_pay")
+    """费别: self_pay, or the kind of insurance that took part."""
+    insurance_ref: Mapped[str | None] = mapped_column(Text, default=None)
+    """Number of the insurer's settlement (setl_id), or of the exchange whose answer is awaited."""
+    reversed_at: Mapped[datetime | None] = mapped_column(default=None)
+    reversed_day: Mapped[date | None] = mapped_column(default=None)
+    reversed_shift_id: Mapped[UUID | None] = mapped_column(default=None)
     version: Mapped[int] = mapped_column(default=1)
 
 
@@ -100,23 +125,32 @@ class SettlementLine(CampusOwned, Model):
     item_kind: Mapped[str] = mapped_column(Text)
     quantity: Mapped[Decimal] = mapped_column(QUANTITY)
     amount: Mapped[Decimal]
+    prior_quantity: Mapped[Decimal] = mapped_column(QUANTITY, default=Decimal(0))
+    """Refunded of the charge before this settlement: the line is for the rest."""
+    prior_refunded: Mapped[Decimal] = mapped_column(default=Decimal(0))
     released_at: Mapped[datetime | None] = mapped_column(default=None)
     """The settlement was cancelled or reversed; the charge may stand in another one."""
+    reversed_amount: Mapped[Decimal | None] = mapped_column(default=None)
+    """What the line was still worth when its settlement was reversed."""
 
 
 class Tender(CampusOwned, Model):
     """One means of payment of a settlement. `returned` is what went back, or was exchanged (a debt that was paid).
 
-    State: pending (an outside answer is awaited), received, cancelled. The money of cash, contract, debt and relief is
-    booked in the journal when the settlement completes.
+    State: pending (the channel's answer is awaited), received, cancelled. Money is booked in the journal when the
+    settlement completes; what a channel took for one that does not complete goes back by the original route
+    (ChannelRefund).
     """
 
     __tablename__ = "tenders"
     __table_args__ = (
         Index(None, "settlement_id"),
+        Index("uq_tenders_payment", "payment_id", unique=True, postgresql_where=text("payment_id IS NOT NULL")),
+        Index("uq_tenders_pending", "settlement_id", unique=True, postgresql_where=text("state = 'pending'")),
         CheckConstraint(f"method IN ({METHODS})", name="method"),
         CheckConstraint("state IN ('pending', 'received', 'cancelled')", name="state"),
-        CheckConstraint("amount > 0 OR method = 'rounding'", name="amount"),
+        CheckConstraint("amount > 0 OR (method = 'rounding' AND amount <> 0)", name="amount"),
+        CheckConstraint("(method = 'carried') = (origin_tender_id IS NOT NULL)", name="carried"),
         CheckConstraint("method = 'rounding' OR (returned >= 0 AND returned <= amount)", name="returned"),
         CheckConstraint("method NOT IN ('contract', 'relief', 'debt') OR reference IS NOT NULL", name="reference"),
         {"schema": PAYMENTS},
@@ -132,44 +166,10 @@ class Tender(CampusOwned, Model):
     """Contract unit (记账单位), approval number of a relief, approver of a debt, order number of a channel."""
     note: Mapped[str | None] = mapped_column(Text)
     debt_id: Mapped[UUID | None]
-    """The debt this tender paid, when it came after the settlement."""
+    """The debt this tender paid or wrote off, when it came after the settlement."""
     tendered_at: Mapped[datetime]
     tendered_by: Mapped[str] = mapped_column(Text)
-
-
-class Receipt(CampusOwned, Model):
-    """A receipt (医疗收费票据): state issued or reversed. A settlement has one valid receipt at most.
-
-    `receipt_no` is the campus's own number. Code, number and check code of the fiscal platform are filled when it has
-    issued the electronic receipt.
-    """
-
-    __tablename__ = "receipts"
-    __table_args__ = (
-        UniqueConstraint("campus_id", "receipt_no"),
-        Index("uq_receipts_valid", "settlement_id", unique=True, postgresql_where=text("state = 'issued'")),
-        Index(None, "settlement_id"),
-        Index(None, "shift_id"),
-        Index("ix_receipts_reversed", "reversed_shift_id", postgresql_where=text("reversed_shift_id IS NOT NULL")),
-        CheckConstraint("state IN ('issued', 'reversed')", name="state"),
-        CheckConstraint("amount > 0", name="amount"),
-        CheckConstraint("(state = 'reversed') = (reversed_at IS NOT NULL)", name="reversed"),
-        {"schema": PAYMENTS},
-    )
-
-    receipt_id: Mapped[UUID] = mapped_column(primary_key=True)
-    receipt_no: Mapped[str] = mapped_column(Text)
-    settlement_id: Mapped[UUID] = mapped_column(ForeignKey("payments.settlements.settlement_id"))
-    amount: Mapped[Decimal]
-    state: Mapped[str] = mapped_column(Text)
-    issued_at: Mapped[datetime]
-    issued_by: Mapped[str] = mapped_column(Text)
-    shift_id: Mapped[UUID] = mapped_column(ForeignKey("payments.shifts.shift_id"))
-    replaces_id: Mapped[UUID | None]
-    platform_code: Mapped[str | None] = mapped_column(Text, default=None)
-    platform_number: Mapped[str | None] = mapped_column(Text, default=None)
-    platform_check_code: Mapped[str | None] = mapped_column(Text, default=None)
-    reversed_at: Mapped[datetime | None] = mapped_column(default=None)
-    reversed_by: Mapped[str | None] = mapped_column(Text, default=None)
-    reversed_shift_id: Mapped[UUID | None] = mapped_column(default=None)
-    reverse_reason: Mapped[str | None] = mapped_column(Text, default=None)
+    payment_id: Mapped[UUID | None] = mapped_column(default=None)
+    """The payment of payments/gateway behind an electronic tender."""
+    origin_tender_id: Mapped[UUID | None] = mapped_column(default=None)
+    """Of carried money (结转): the tender by which the patient first paid it, and by which it goes back."""

@@ -143,6 +143,20 @@ RELEASE = Query(
     .values(status="open", settlement_id=None, version=Charge.version + 1)
     .returning(Charge),
 )
+MOVE_ON = Query(
+    object,
+    update(Charge)
+    .where(Charge.settlement_id == bindparam("settlement"), one_of(Charge.status, "paid", "owed"))
+    .values(status="locked", settlement_id=bindparam("successor"), version=Charge.version + 1),
+)
+"""What remains of a reversed settlement is settled anew."""
+
+NAME_ENCOUNTER = Query(
+    object,
+    update(Charge)
+    .where(Charge.encounter_id == bindparam("encounter"), Charge.encounter_no.is_(None))
+    .values(encounter_no=bindparam("number")),
+)
 DEBT_PAID = Query(
     object,
     update(Charge)
@@ -169,6 +183,23 @@ VOID = Query(
     .returning(Charge),
 )
 
+MOVE_UNPAID = Query(
+    Charge,
+    update(Charge)
+    .where(among(Charge.charge_id, "ids"), one_of(Charge.status, "open"))
+    .values(
+        status="voided",
+        execution=case((Charge.executed_quantity > 0, "moved"), else_=Charge.execution),
+        executed_quantity=0,
+        voided_at=bindparam("at"),
+        voided_by=bindparam("who"),
+        void_reason=bindparam("why"),
+        version=Charge.version + 1,
+    )
+    .returning(Charge),
+)
+"""Unpaid lines are charged on an inpatient account from now on, done or not."""
+
 REPRICE = Query(
     Charge,
     update(Charge)
@@ -182,6 +213,41 @@ REPRICE = Query(
     .returning(Charge),
 )
 """Put the price in force on a line just claimed, before it is settled (已调价)."""
+
+REPRICE_OPEN = Query(
+    Charge,
+    update(Charge)
+    .where(
+        Charge.campus_id == bindparam("campus"),
+        Charge.item_code == bindparam("code"),
+        one_of(Charge.status, "open"),
+        Charge.refunded_quantity == 0,
+        Charge.unit_price != bindparam("price", type_=UNIT_PRICE),
+    )
+    .values(
+        unit_price=bindparam("price", type_=UNIT_PRICE),
+        amount=func.round(bindparam("price", type_=UNIT_PRICE) * Charge.quantity, 2),
+        price_version_id=bindparam("price_version"),
+        repriced_at=bindparam("at"),
+        version=Charge.version + 1,
+    )
+    .returning(Charge),
+)
+"""Put a price that took effect on everything unsettled of its item (已调价)."""
+
+AT_VERSION = Query(
+    Charge,
+    select(Charge)
+    .where(
+        Charge.price_version_id == bindparam("price_version"),
+        Charge.campus_id == bindparam("campus"),
+        one_of(Charge.status, "paid", "owed", "refunding"),
+        Charge.charge_id > bindparam("after"),
+    )
+    .order_by(Charge.charge_id)
+    .limit(bindparam("limit", type_=Integer)),
+)
+"""Settled lines at one version of a price: the list of a correction."""
 
 # -- refunds
 
@@ -220,6 +286,15 @@ REFUND = _refund_step(
     refunded_quantity=Charge.refunded_quantity + bindparam("part", type_=QUANTITY),
     refunded_amount=Charge.refunded_amount + bindparam("worth"),
 )
+TRANSFER = _refund_step(
+    one_of(Charge.status, "paid", "owed"),
+    status="refunded",
+    execution=case((Charge.executed_quantity > 0, "moved"), else_=Charge.execution),
+    executed_quantity=0,
+    refunded_quantity=Charge.quantity,
+    refunded_amount=Charge.amount,
+)
+"""A line goes to an inpatient account whole; done or not, it is charged there now."""
 
 # -- execution
 

@@ -39,6 +39,16 @@ LINES = Query(
 PARTS = Query(
     RefundPart, select(RefundPart).where(RefundPart.refund_id == bindparam("refund_id")).order_by(RefundPart.part_id)
 )
+OF_SUCCESSOR = Query(
+    Refund,
+    select(Refund).where(
+        Refund.settlement_id
+        == select(Settlement.predecessor_id)
+        .where(Settlement.settlement_id == bindparam("successor_id"))
+        .scalar_subquery(),
+        Refund.successor_id == bindparam("successor_id"),
+    ),
+)
 APPROVED_OF_SETTLEMENTS = Query(
     Refund,
     select(Refund)
@@ -71,9 +81,13 @@ DECIDE = _step(
     decision_note=bindparam("note"),
 )
 WITHDRAW = _step(Refund.version == bindparam("seen"), one_of(Refund.state, "requested", "approved"), state="withdrawn")
+BEGIN_REVERSAL = _step(one_of(Refund.state, "approved"), state="reversing")
+REVERSAL_REFUSED = _step(one_of(Refund.state, "reversing"), state="approved")
 EXECUTE = _step(
-    one_of(Refund.state, "approved"),
+    one_of(Refund.state, "approved", "reversing"),
     state="executed",
+    kind=bindparam("what"),
+    successor_id=bindparam("successor"),
     refund_no=bindparam("number"),
     executor=bindparam("who"),
     executor_name=bindparam("name"),
@@ -87,7 +101,7 @@ WAITING = Query(
     select(Refund)
     .where(
         Refund.campus_id == bindparam("campus"),
-        one_of(Refund.state, "requested", "approved"),
+        one_of(Refund.state, "requested", "approved", "reversing"),
         Refund.refund_id < bindparam("before"),
     )
     .order_by(Refund.refund_id.desc())

@@ -1,6 +1,5 @@
-"""Settlements, tenders, receipts, debts: reads, locks and guarded changes."""
+"""Settlements, their lines and tenders: reads, locks and guarded changes."""
 
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -8,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Date, DateTime, Integer, Text, and_, bindparam, case, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from functions.payments.billing.models import Charge, Debt, Receipt, Settlement, SettlementLine, Tender
+from functions.payments.billing.models import Charge, Receipt, Refund, Settlement, SettlementLine, Tender
 from shared.database.model import MONEY
 from shared.database.query import Query, among, constant, one_of
 
@@ -34,12 +33,18 @@ class LineRow(NamedTuple):
     source_line: str
 
 
-class Unfinished(NamedTuple):
-    """A settlement nobody finished."""
+class ClassWorth(NamedTuple):
+    """What a line is worth now, and its fee class."""
+
+    fee_class: str
+    worth: Decimal
+
+
+class StalePayment(NamedTuple):
+    """A stale settlement and the payment it waits for."""
 
     settlement_id: UUID
-    channel: str
-    started_at: datetime
+    payment_id: UUID
 
 
 _STARTED = one_of(Settlement.state, "draft", "insurance_pending", "insurance_done", "paying")
@@ -62,16 +67,44 @@ _line = select(
     Charge.charge_id,
     Charge.fee_class,
     Charge.item_kind,
-    Charge.quantity,
-    Charge.amount,
-).where(Charge.settlement_id == bindparam("settlement"))
+    Charge.quantity - Charge.refunded_quantity,
+    Charge.amount - Charge.refunded_amount,
+    Charge.refunded_quantity,
+    Charge.refunded_amount,
+).where(Charge.settlement_id == bindparam("settlement"), Charge.status != constant("refunded"))
 KEEP_LINES = Query(
     object,
     insert(SettlementLine).from_select(
-        ["campus_id", "settlement_id", "charge_id", "fee_class", "item_kind", "quantity", "amount"], _line
+        [
+            "campus_id",
+            "settlement_id",
+            "charge_id",
+            "fee_class",
+            "item_kind",
+            "quantity",
+            "amount",
+            "prior_quantity",
+            "prior_refunded",
+        ],
+        _line,
     ),
 )
-"""Write down the claimed charges as the lines of their settlement."""
+"""Write down the claimed charges as the lines of their settlement: what of them was not refunded before."""
+
+REVERSE_LINES = Query(
+    object,
+    update(SettlementLine)
+    .where(
+        SettlementLine.settlement_id == bindparam("settlement"),
+        SettlementLine.released_at.is_(None),
+        Charge.charge_id == SettlementLine.charge_id,
+    )
+    .values(
+        released_at=bindparam("at", type_=DateTime(timezone=True)),
+        reversed_amount=Charge.amount - Charge.refunded_amount,
+    ),
+)
+"""Release the lines of a reversed settlement, each with what it was still worth."""
 
 RELEASE_LINES = Query(
     object,
@@ -108,24 +141,18 @@ LINES = Query(
     .order_by(Charge.charge_id),
 )
 
-TENDERS = Query(
-    Tender, select(Tender).where(Tender.settlement_id == bindparam("settlement_id")).order_by(Tender.tender_id)
+
+WORTH_BY_CLASS = Query(
+    ClassWorth,
+    select(
+        SettlementLine.fee_class,
+        SettlementLine.amount + SettlementLine.prior_refunded - Charge.refunded_amount,
+    )
+    .join(Charge, Charge.charge_id == SettlementLine.charge_id)
+    .where(SettlementLine.settlement_id == bindparam("settlement_id"), SettlementLine.released_at.is_(None))
+    .order_by(SettlementLine.fee_class),
 )
-LOCK_TENDERS = Query(
-    Tender,
-    select(Tender)
-    .where(Tender.settlement_id == bindparam("settlement_id"), one_of(Tender.state, "received"))
-    .order_by(Tender.tender_id)
-    .with_for_update(),
-)
-RETURN_ON_TENDER = Query(
-    object,
-    update(Tender).where(Tender.tender_id == bindparam("id_")).values(returned=Tender.returned + _money("went")),
-)
-CANCEL_TENDERS = Query(
-    object,
-    update(Tender).where(Tender.settlement_id == bindparam("settlement")).values(state="cancelled"),
-)
+"""What each line of a settlement is worth now, by fee class."""
 
 
 def _settlement_step(*conditions: Any, **values: Any) -> Query[Settlement]:
@@ -139,6 +166,30 @@ def _settlement_step(*conditions: Any, **values: Any) -> Query[Settlement]:
 
 
 ADD_TENDER = _settlement_step(_STARTED, state="paying", tendered=Settlement.tendered + _money("came"))
+AWAIT_PAYMENT = _settlement_step(one_of(Settlement.state, "draft", "insurance_done", "paying"), state="paying")
+AWAIT_INSURANCE = _settlement_step(
+    one_of(Settlement.state, "draft"),
+    state="insurance_pending",
+    insurance_ref=bindparam("reference"),
+    payer_kind=bindparam("payer"),
+)
+INSURANCE_ANSWERED = _settlement_step(
+    one_of(Settlement.state, "insurance_pending"),
+    state="insurance_done",
+    insurance_ref=bindparam("reference"),
+    tendered=Settlement.tendered + _money("came"),
+)
+INSURANCE_REFUSED = _settlement_step(
+    one_of(Settlement.state, "insurance_pending"), state="draft", insurance_ref=None, payer_kind="self_pay"
+)
+REVERSE = _settlement_step(
+    one_of(Settlement.state, "completed"),
+    state="reversed",
+    successor_id=bindparam("successor"),
+    reversed_at=bindparam("at"),
+    reversed_day=bindparam("day", type_=Date()),
+    reversed_shift_id=bindparam("shift"),
+)
 COMPLETE = _settlement_step(
     _STARTED,
     Settlement.tendered == Settlement.total,
@@ -167,6 +218,8 @@ STALE = Query(
     .where(
         Settlement.campus_id == bindparam("campus"),
         one_of(Settlement.state, "draft", "paying"),
+        Settlement.insurance_ref.is_(None),
+        Settlement.predecessor_id.is_(None),
         or_(
             and_(Settlement.channel != "miniprogram", Settlement.started_at <= bindparam("window_since")),
             and_(Settlement.channel == "miniprogram", Settlement.started_at <= bindparam("online_since")),
@@ -180,6 +233,44 @@ STALE = Query(
     .with_for_update(skip_locked=True, of=Settlement),
 )
 """Started settlements nobody finished in time. One that awaits an outside answer is left to who proves it."""
+
+STALE_PAYING = Query(
+    StalePayment,
+    select(Settlement.settlement_id, Tender.payment_id)
+    .join(Tender, and_(Tender.settlement_id == Settlement.settlement_id, one_of(Tender.state, "pending")))
+    .where(
+        Settlement.campus_id == bindparam("campus"),
+        one_of(Settlement.state, "paying"),
+        or_(
+            and_(Settlement.channel != "miniprogram", Settlement.started_at <= bindparam("window_since")),
+            and_(Settlement.channel == "miniprogram", Settlement.started_at <= bindparam("online_since")),
+        ),
+    )
+    .order_by(Settlement.settlement_id)
+    .limit(20),
+)
+"""Stale settlements whose channel must be asked first what really happened."""
+
+STALE_INSURED = Query(
+    Settlement,
+    select(Settlement)
+    .where(
+        Settlement.campus_id == bindparam("campus"),
+        one_of(Settlement.state, "insurance_pending", "insurance_done", "paying"),
+        Settlement.insurance_ref.is_not(None),
+        Settlement.predecessor_id.is_(None),
+        or_(
+            and_(Settlement.channel != "miniprogram", Settlement.started_at <= bindparam("window_since")),
+            and_(Settlement.channel == "miniprogram", Settlement.started_at <= bindparam("online_since")),
+        ),
+        ~select(Tender.tender_id)
+        .where(Tender.settlement_id == Settlement.settlement_id, one_of(Tender.state, "pending"))
+        .exists(),
+    )
+    .order_by(Settlement.settlement_id)
+    .limit(20),
+)
+"""Insured settlements nobody finished in time: the insurer's part must be undone (2208) before they are given up."""
 
 UNFINISHED = Query(
     Settlement,
@@ -217,89 +308,18 @@ BY_NUMBER = Query(
                     Receipt.campus_id == bindparam("campus"), Receipt.receipt_no == bindparam("number", type_=Text())
                 )
             ),
+            Settlement.settlement_id.in_(
+                select(Receipt.settlement_id).where(
+                    Receipt.campus_id == bindparam("campus"),
+                    Receipt.platform_number == bindparam("number", type_=Text()),
+                )
+            ),
+            Settlement.settlement_id.in_(
+                select(Refund.settlement_id).where(
+                    Refund.campus_id == bindparam("campus"), Refund.refund_no == bindparam("number", type_=Text())
+                )
+            ),
         ),
     ),
 )
-"""By settlement or receipt number."""
-
-# -- receipts
-
-VALID_RECEIPT = Query(
-    Receipt,
-    select(Receipt).where(Receipt.settlement_id == bindparam("settlement_id"), one_of(Receipt.state, "issued")),
-)
-LAST_RECEIPT = Query(
-    Receipt,
-    select(Receipt)
-    .where(Receipt.settlement_id == bindparam("settlement_id"))
-    .order_by(Receipt.receipt_id.desc())
-    .limit(1),
-)
-RECEIPTS = Query(
-    Receipt,
-    select(Receipt).where(Receipt.settlement_id == bindparam("settlement_id")).order_by(Receipt.receipt_id),
-)
-REVERSE_RECEIPT = Query(
-    object,
-    update(Receipt)
-    .where(Receipt.settlement_id == bindparam("settlement"), one_of(Receipt.state, "issued"))
-    .values(
-        state="reversed",
-        reversed_at=bindparam("at"),
-        reversed_by=bindparam("who"),
-        reversed_shift_id=bindparam("shift"),
-        reverse_reason=bindparam("why"),
-    ),
-)
-
-# -- debts
-
-DEBT = Query(Debt, select(Debt).where(Debt.debt_id == bindparam("debt_id")))
-DEBT_OF_SETTLEMENT = Query(
-    Debt,
-    select(Debt).where(Debt.settlement_id == bindparam("settlement_id"), one_of(Debt.state, "open")).with_for_update(),
-)
-LOCK_DEBT_SETTLEMENT = Query(
-    Settlement,
-    select(Settlement)
-    .where(
-        Settlement.campus_id == bindparam("campus"),
-        Settlement.settlement_id
-        == select(Debt.settlement_id).where(Debt.debt_id == bindparam("debt_id")).scalar_subquery(),
-    )
-    .with_for_update(),
-)
-LOCK_DEBT = Query(
-    Debt,
-    select(Debt).where(Debt.debt_id == bindparam("debt_id"), Debt.campus_id == bindparam("campus")).with_for_update(),
-)
-_left = Debt.outstanding - _money("fell")
-LOWER_DEBT = Query(
-    Debt,
-    update(Debt)
-    .where(Debt.debt_id == bindparam("id_"), one_of(Debt.state, "open"), Debt.outstanding >= _money("fell"))
-    .values(
-        paid=Debt.paid + _money("came"),
-        reduced=Debt.reduced + _money("fell") - _money("came"),
-        outstanding=_left,
-        state=case((_left == 0, constant("settled")), else_=constant("open")),
-        settled_at=case((_left == 0, bindparam("at", type_=DateTime(timezone=True)))),
-        version=Debt.version + 1,
-    )
-    .returning(Debt),
-)
-"""Lower a debt by what was paid (`came` = `fell`) or by refunded lines (`came` = 0)."""
-OPEN_DEBTS = Query(
-    Debt,
-    select(Debt)
-    .where(Debt.campus_id == bindparam("campus"), one_of(Debt.state, "open"), Debt.debt_id < bindparam("before"))
-    .order_by(Debt.debt_id.desc())
-    .limit(bindparam("limit", type_=Integer)),
-)
-DEBTS_OF_PATIENT = Query(
-    Debt,
-    select(Debt)
-    .where(among(Debt.patient_id, "patients"), one_of(Debt.state, "open"))
-    .order_by(Debt.debt_id.desc())
-    .limit(200),
-)
+"""By number of the settlement, of a receipt (ours or the platform's) or of a refund."""

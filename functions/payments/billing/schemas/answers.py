@@ -1,9 +1,10 @@
-"""Answers of billing."""
+"""Answers about charges, settlements and refunds."""
 
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
+from functions.payments.billing.schemas.ledgers import ChannelRefundView, PaymentView, ReceiptView
 from shared.money import Money
 from shared.schemas import Moment, View
 
@@ -104,6 +105,7 @@ class TenderView(View):
     returned: Money
     state: str
     reference: str | None
+    payment_id: UUID | None
 
 
 class SettlementLineView(View):
@@ -151,10 +153,18 @@ class SettlementView(SettlementSummary):
     """A settlement with its lines, tenders and receipt."""
 
     due: Money
+    pending: Money
+    payment: PaymentView | None
+    payer_kind: str
+    insurance_ref: str | None
+    predecessor_id: UUID | None
+    successor_id: UUID | None
+    carried: Money
     cash_received: Money | None
     change: Money | None
     owed: Money
     receipt_no: str | None
+    receipt: ReceiptView | None
     lines: list[SettlementLineView]
     tenders: list[TenderView]
     notices: list[dict[str, str]]
@@ -201,6 +211,8 @@ class RefundView(View):
     executor_name: str | None
     executed_at: Moment | None
     business_day: date | None
+    kind: str
+    successor_id: UUID | None
     version: int
 
 
@@ -209,36 +221,9 @@ class RefundDetail(RefundView):
 
     lines: list[RefundLineView]
     parts: list[RefundPartView]
+    channel_refunds: list[ChannelRefundView]
     reversed_receipt_no: str | None
     new_receipt_no: str | None
-
-
-class DebtView(View):
-    """A debt."""
-
-    debt_id: UUID
-    campus_id: str
-    settlement_id: UUID
-    patient_id: UUID
-    encounter_id: UUID | None
-    amount: Money
-    paid: Money
-    reduced: Money
-    outstanding: Money
-    reason: str
-    approved_by: UUID
-    state: str
-    opened_at: Moment
-    settled_at: Moment | None
-    version: int
-
-
-class DebtPaidView(DebtView):
-    """A debt just paid, wholly or in part."""
-
-    received: Money
-    change: Money
-    receipt_no: str | None
 
 
 class CopyView(View):
@@ -247,94 +232,3 @@ class CopyView(View):
     form: str
     subject_id: UUID
     copy_number: int
-
-
-class MethodFigures(View):
-    """What one means of payment brought and took."""
-
-    method: str
-    name: str
-    in_count: int
-    in_amount: Money
-    out_count: int
-    out_amount: Money
-    net: Money
-
-
-class ClassFigures(View):
-    """What was charged and refunded of one fee class."""
-
-    code: str
-    name: str
-    charged: Money
-    refunded: Money
-    net: Money
-
-
-class DayReport(View):
-    """The campus's takings of a day (门诊收费日报): by means of payment and by fee class; both nets are equal."""
-
-    campus_id: str
-    day: date
-    settlements: int
-    refunds: int
-    visits: int
-    visits_cancelled: int
-    methods: list[MethodFigures]
-    fee_classes: list[ClassFigures]
-    net_by_method: Money
-    net_by_class: Money
-    debts_open: Money
-
-
-class CashFigures(View):
-    """The drawer at the end of a shift."""
-
-    opening_float: Money
-    received: Money
-    paid_out: Money
-    handed_in: Money
-    due: Money
-    counted: Money | None
-    difference: Money | None
-    reason: str | None
-
-
-class NumberRange(View):
-    """First and last number given in a shift."""
-
-    kind: str
-    first: str
-    last: str
-    count: int
-
-
-class VoidedNumber(View):
-    """A number that no longer counts, and why."""
-
-    number: str
-    reason: str
-
-
-class ShiftReport(View):
-    """A cashier's report (交款日报表). `cash` is null until the drawer is counted."""
-
-    shift_id: UUID
-    shift_no: str
-    state: str
-    counter_name: str
-    cashier_no: str
-    cashier_name: str
-    opened_at: Moment
-    closed_at: Moment | None
-    settlements: int
-    refunds: int
-    visits: int
-    visits_cancelled: int
-    methods: list[MethodFigures]
-    fee_classes: list[ClassFigures]
-    net_by_method: Money | None
-    net_by_class: Money | None
-    cash: CashFigures | None
-    number_ranges: list[NumberRange]
-    voided_numbers: list[VoidedNumber]

@@ -23,7 +23,10 @@ Reason = Literal[
     "adverse_reaction",
     "returned",
     "duplicate",
+    "price_corrected",
 ]
+PaperNo = Annotated[str, Field(pattern=r"^[0-9]{6,12}$", description="纸质票据号")]
+PayerKind = Annotated[str, Field(pattern=r"^[a-z_]{1,40}$", description="费别代码")]
 
 
 class DirectLine(Input):
@@ -55,7 +58,9 @@ class TenderInput(Input):
 
     cash: `received` is what the patient handed over, for the change. contract: `reference` is the contract unit.
     relief: `reference` is the approval number. debt: `approved_by` is the member of staff who answers for it, `note`
-    why.
+    why. course: `course_id` is the course it is taken from. wechat, alipay, ecny: `auth_code` is the payment code the
+    patient shows (付款码; the channel is told from it), or `product` is qr or jsapi (then `payer` is the openid).
+    bank_card: the amount goes to the terminal.
     """
 
     method: Method
@@ -64,6 +69,11 @@ class TenderInput(Input):
     reference: Text | None = None
     note: LongText | None = None
     approved_by: UUID | None = None
+    course_id: UUID | None = None
+    auth_code: Annotated[str, Field(pattern=r"^[0-9]{16,24}$", description="付款码")] | None = None
+    product: Literal["payment_code", "qr", "jsapi", "pos"] | None = None
+    payer: Text | None = None
+    terminal: Code | None = None
 
 
 class Preview(Input):
@@ -84,6 +94,7 @@ class Settle(Input):
     fingerprint: Code | None = None
     tenders: Annotated[tuple[TenderInput, ...], Field(max_length=10)] = ()
     confirmed: Confirmed = ()
+    payer_kind: PayerKind = "self_pay"
 
 
 class StartSettlement(Input):
@@ -93,6 +104,7 @@ class StartSettlement(Input):
     expected_total: MoneyAmount
     fingerprint: Code | None = None
     confirmed: Confirmed = ()
+    payer_kind: PayerKind = "self_pay"
 
 
 class CancelSettlement(Input):
@@ -133,15 +145,92 @@ class ChangeRefund(Input):
 
 
 class PayDebt(Input):
-    """Pay a debt, all or part of it (欠费补缴)."""
+    """Pay a debt, all or part of it (欠费补缴), in cash or electronically as a tender is."""
+
+    amount: PositiveMoney
+    received: PositiveMoney | None = None
+    method: Literal["cash", "wechat", "alipay", "bank_card", "ecny"] = "cash"
+    auth_code: Annotated[str, Field(pattern=r"^[0-9]{16,24}$", description="付款码")] | None = None
+    product: Literal["payment_code", "qr", "jsapi", "pos"] | None = None
+    payer: Text | None = None
+    terminal: Code | None = None
+
+
+class RequestWriteOff(Input):
+    """Ask that a debt be given up (欠费核销): why, and by which document."""
+
+    reason: LongText
+    evidence: LongText
+
+
+class DecideWriteOff(Input):
+    """Approve or reject giving up a debt."""
+
+    version: Version
+    note: LongText | None = None
+
+
+class TakePrepayment(Input):
+    """Take a course prepayment (疗程预交); `course` names the purpose, `planned` what the whole course costs."""
+
+    patient_id: UUID
+    course: Code | None = None
+    amount: PositiveMoney
+    received: PositiveMoney | None = None
+    plan: LongText | None = None
+    doctor_id: UUID | None = None
+    planned: PositiveMoney | None = None
+
+
+class PayCourse(Input):
+    """Pay more into a course (续交)."""
 
     amount: PositiveMoney
     received: PositiveMoney | None = None
 
 
-class TakePrepayment(Input):
-    """Take a course prepayment (疗程预交); `course` names the purpose."""
+class CloseCourse(Input):
+    """End a course and give back what is left."""
 
-    patient_id: UUID
-    course: Code | None = None
+    version: Version
+
+
+class LegacyLine(Input):
+    """What is left on one card of the system before."""
+
+    card_no: Code
+    holder_name: Text
     amount: PositiveMoney
+    patient_id: UUID | None = None
+
+
+class TakeOverBalances(Input):
+    """The list of old card balances, in parts of up to 500 cards."""
+
+    lines: Annotated[list[LegacyLine], Field(min_length=1, max_length=500)]
+
+
+class ClearLegacy(Input):
+    """Give an old balance back; `reference` says who received it against which document, or the bank's number."""
+
+    version: Version
+    reference: Text
+
+
+class ChooseCashStep(Input):
+    """Smallest step of cash at this campus: 0.01 (no rounding) or 0.10."""
+
+    cash_step: Literal["0.01", "0.10"]
+
+
+class ExchangeToPaper(Input):
+    """Print a numbered sheet of paper for an electronic receipt (换开纸质票据)."""
+
+    paper_no: PaperNo
+
+
+class VoidPaper(Input):
+    """A numbered sheet is spoilt (纸质票据作废): printed or still blank."""
+
+    paper_no: PaperNo
+    reason: Text

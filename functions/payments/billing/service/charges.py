@@ -98,11 +98,7 @@ def source_charges(tx: Tx, source_module: str, source_id: str) -> list[ChargeInf
 def source_amount(tx: Tx, source_module: str, source_id: str) -> Money:
     """What a source costs: its lines that were not withdrawn, less what was refunded of them."""
     return sum(
-        (
-            charge.amount - charge.refunded_amount
-            for charge in _of_source(tx, source_module, source_id)
-            if charge.status != "voided"
-        ),
+        (charge.worth for charge in _of_source(tx, source_module, source_id) if charge.status != "voided"),
         ZERO,
     )
 
@@ -120,6 +116,16 @@ def held(tx: Tx, charge_ids: list[UUID]) -> ChargeHeld:
         channel=holding.channel,
         held_since=since.isoformat() if since else None,
     )
+
+
+def name_encounter(tx: Tx, encounter_id: UUID, encounter_no: str) -> None:
+    """Tell the number people read of a visit whose fees were posted before it was taken; slips show it."""
+    tx.session.execute(queries.NAME_ENCOUNTER, encounter=encounter_id, number=encounter_no)
+
+
+def charges_at_version(tx: Tx, version_id: UUID, after: UUID, limit: int) -> list[Charge]:
+    """Settled lines at one version of a price: whom a correction concerns (价格更正)."""
+    return tx.session.all(queries.AT_VERSION, price_version=version_id, campus=tx.campus, after=after, limit=limit)
 
 
 def _of_source(tx: Tx, source_module: str, source_id: str) -> list[Charge]:

@@ -41,8 +41,10 @@ def one_patient(tx: Tx, charges: Sequence[Charge]) -> UUID:
 
 def one_encounter(charges: Sequence[Charge]) -> tuple[UUID | None, str | None]:
     """The one visit of all lines and its number, or nothing when they are of several."""
-    found = {(charge.encounter_id, charge.encounter_no) for charge in charges}
-    return found.pop() if len(found) == 1 else (None, None)
+    found = {charge.encounter_id for charge in charges}
+    if len(found) != 1:
+        return None, None
+    return found.pop(), next((charge.encounter_no for charge in charges if charge.encounter_no), None)
 
 
 def refuse_missing(tx: Tx, wanted: Sequence[UUID], claimed: Sequence[Charge]) -> None:
@@ -138,7 +140,7 @@ def ask_gate(
             charge.source_id,
             charge.source_line,
             charge.item_code,
-            charge.amount,
+            charge.worth,
         )
         for charge in charges
     )

@@ -10,6 +10,7 @@ from uuid import UUID
 from events.payments import ChargesSettled, DebtOpened, Payment, SettledLine
 from functions.payments.billing.models import Charge, Debt, Receipt, Tender
 from functions.payments.billing.service import receipts
+from functions.payments.billing.service.prepayments import use_course
 from functions.payments.cashier import service as cashier
 from functions.payments.cashier.service import ShiftInfo
 from shared.ids import new_id
@@ -46,21 +47,50 @@ def numbers(tx: Tx, sale: Sale) -> tuple[int, int | None]:
     return taken[receipts.SETTLEMENTS], taken.get(receipts.RECEIPTS)
 
 
-def book(tx: Tx, sale: Sale, shift: ShiftInfo, settlement_no: str, receipt_number: int | None) -> Receipt | None:
-    """Write everything that follows from a completed settlement whose row and tenders stand."""
+def book(
+    tx: Tx,
+    sale: Sale,
+    shift: ShiftInfo,
+    settlement_no: str,
+    receipt_number: int | None,
+    *,
+    announce: bool = True,
+) -> Receipt | None:
+    """Write everything that follows from a completed settlement whose row and tenders stand.
+
+    Not announced is one that takes the place of a reversed one: its lines were paid before.
+    """
     for tender in sale.tenders:
         cashier.book(
             tx,
             shift,
-            "in",
+            "in" if tender.amount > ZERO else "out",
             tender.method,
-            tender.amount,
+            abs(tender.amount),
             kind="settlement",
             subject_id=sale.settlement_id,
             ref_id=tender.tender_id,
         )
         if tender.method == "debt":
             _open_debt(tx, sale, tender)
+        if tender.method == "course":
+            use_course(tx, UUID(tender.reference), sale.patient_id, tender.amount, sale.settlement_id, shift)
+    if announce:
+        _tell(tx, sale, shift, settlement_no)
+    tx.audit(
+        "settlement.completed",
+        "settlement",
+        sale.settlement_id,
+        patient_id=sale.patient_id,
+        total=str(sale.total),
+        number=settlement_no,
+    )
+    if receipt_number is None:
+        return None
+    return receipts.issue(tx, shift, sale.settlement_id, sale.total, receipt_number)
+
+
+def _tell(tx: Tx, sale: Sale, shift: ShiftInfo, settlement_no: str) -> None:
     tx.emit(
         ChargesSettled(
             settlement_id=sale.settlement_id,
@@ -76,17 +106,6 @@ def book(tx: Tx, sale: Sale, shift: ShiftInfo, settlement_no: str, receipt_numbe
             settled_at=tx.now,
         )
     )
-    tx.audit(
-        "settlement.completed",
-        "settlement",
-        sale.settlement_id,
-        patient_id=sale.patient_id,
-        total=str(sale.total),
-        number=settlement_no,
-    )
-    if receipt_number is None:
-        return None
-    return receipts.issue(tx, shift, sale.settlement_id, sale.total, receipt_number)
 
 
 def _lines(charges: Iterable[Charge]) -> Iterable[SettledLine]:
@@ -97,8 +116,8 @@ def _lines(charges: Iterable[Charge]) -> Iterable[SettledLine]:
             source_id=charge.source_id,
             source_line=charge.source_line,
             item_code=charge.item_code,
-            quantity=charge.quantity,
-            amount=charge.amount,
+            quantity=charge.remaining_quantity,
+            amount=charge.worth,
         )
 
 

@@ -8,12 +8,25 @@ from dataclasses import dataclass
 
 from events.payments import ChargesRefunded, DebtSettled, Payment, RefundedLine
 from functions.payments.billing import rules
-from functions.payments.billing.models import Charge, Debt, Receipt, Refund, RefundLine, RefundPart, Settlement, Tender
-from functions.payments.billing.problems import TenderNotConnected
+from functions.payments.billing.models import (
+    ChannelRefund,
+    Charge,
+    Debt,
+    Receipt,
+    Refund,
+    RefundLine,
+    RefundPart,
+    Settlement,
+    Tender,
+)
+from functions.payments.billing.problems import InsuredSettlement
 from functions.payments.billing.queries import charges, refunds, settlements
-from functions.payments.billing.rules import Route, Source
+from functions.payments.billing.queries import debts as debt_queries
+from functions.payments.billing.queries import receipts as receipt_queries
+from functions.payments.billing.queries import tenders as tender_queries
+from functions.payments.billing.rules import Route
 from functions.payments.billing.service import receipts
-from functions.payments.cashier import service as cashier
+from functions.payments.billing.service.returning import Origins, Outlay, origins_of, pay_out
 from functions.payments.cashier.service import ShiftInfo
 from shared.ids import new_id
 from shared.money import ZERO, Money
@@ -27,6 +40,8 @@ class PaidBack:
     parts: Sequence[RefundPart]
     reversed_receipt: Receipt | None
     new_receipt: Receipt | None
+    channel_refunds: Sequence[ChannelRefund] = ()
+    """Money on its way through channels: to be carried out after the commit."""
 
 
 def pay_back(
@@ -39,24 +54,23 @@ def pay_back(
     shift: ShiftInfo,
 ) -> tuple[Refund, PaidBack]:
     """Execute a refund over locked rows in an open shift."""
-    sources = [Source(tender.tender_id, tender.method, tender.amount - tender.returned) for tender in tenders]
-    routes = rules.refund_routes(sources, refund.amount, cash_instead=refund.cash_instead)
-    for route in routes:
-        if route.method in rules.ELECTRONIC:
-            raise TenderNotConnected(
-                f"{rules.METHOD_NAMES[route.method]}退款尚未接通，请由财务审批后退现金。", method=route.method
-            )
-    sent_receipt = tx.session.send(settlements.VALID_RECEIPT, settlement_id=settlement.settlement_id)
-    debt = tx.session.first(settlements.DEBT_OF_SETTLEMENT, settlement_id=settlement.settlement_id)
+    origins = origins_of(tx, tenders)
+    routes = rules.refund_routes(origins.sources, refund.amount, cash_instead=refund.cash_instead)
+    if refund.kind == "transfer":
+        routes = [_to_inpatient(route) for route in routes]
+    sent_receipt = tx.session.send(receipt_queries.VALID_RECEIPT, settlement_id=settlement.settlement_id)
+    debt = tx.session.first(debt_queries.DEBT_OF_SETTLEMENT, settlement_id=settlement.settlement_id)
     receipt = sent_receipt.first()
 
     parts = [_part(tx, refund, route) for route in routes]
-    _move_money(tx, settlement, parts, shift)
+    sent = _move_money(tx, settlement, refund, parts, shift, origins)
     forgiven = sum((route.amount for route in routes if route.method == "debt"), ZERO)
     owed = (debt.outstanding if debt else ZERO) - forgiven
     left = settlement.total - settlement.refunded - refund.amount
     debt_ends = debt is not None and owed == ZERO
-    renewed = left > ZERO and owed == ZERO and (receipt is not None or debt_ends)
+    given_up = sum((one.amount - one.returned for one in tenders if one.method == "bad_debt"), ZERO)
+    given_up -= sum((route.amount for route in routes if route.method == "bad_debt"), ZERO)
+    renewed = left > given_up and owed == ZERO and (receipt is not None or debt_ends)
 
     taken = receipts.take_numbers(tx, receipts.REFUNDS, *([receipts.RECEIPTS] if renewed else []))
     number = rules.refund_number(shift.letter, tx.today, taken[receipts.REFUNDS])
@@ -69,12 +83,12 @@ def pay_back(
     if receipt is not None:
         receipts.reverse(tx, shift, receipt, reason)
     new_receipt = (
-        receipts.issue(tx, shift, settlement.settlement_id, left, taken[receipts.RECEIPTS], receipt)
+        receipts.issue(tx, shift, settlement.settlement_id, left - given_up, taken[receipts.RECEIPTS], receipt)
         if renewed
         else None
     )
     _tell(tx, executed, settlement, lines, affected, parts, shift)
-    return executed, PaidBack(parts, receipt, new_receipt)
+    return executed, PaidBack(parts, receipt, new_receipt, sent)
 
 
 def _part(tx: Tx, refund: Refund, route: Route) -> RefundPart:
@@ -88,30 +102,30 @@ def _part(tx: Tx, refund: Refund, route: Route) -> RefundPart:
     )
 
 
-def _move_money(tx: Tx, settlement: Settlement, parts: Sequence[RefundPart], shift: ShiftInfo) -> None:
+def _to_inpatient(route: Route) -> Route:
+    """Money that moves to an inpatient account leaves neither drawer nor channel; a debt only falls away."""
+    return route if route.method == "debt" else Route(route.tender_id, "inpatient", route.amount)
+
+
+def _move_money(
+    tx: Tx, settlement: Settlement, refund: Refund, parts: Sequence[RefundPart], shift: ShiftInfo, origins: Origins
+) -> list[ChannelRefund]:
+    sent = []
     for part in parts:
-        if part.method == "cash":
-            cashier.record_money(
-                tx,
-                shift.shift_id,
-                "out",
-                "cash",
-                part.amount,
-                kind="refund",
-                subject_id=settlement.settlement_id,
-                ref_id=part.part_id,
-            )
-        else:
-            cashier.book(
-                tx,
-                shift,
-                "out",
-                part.method,
-                part.amount,
-                kind="refund",
-                subject_id=settlement.settlement_id,
-                ref_id=part.part_id,
-            )
+        outlay = Outlay(
+            part.part_id,
+            part.tender_id,
+            part.method,
+            part.amount,
+            settlement.settlement_id,
+            "refund",
+            "refund",
+            refund.reason,
+            refund.refund_id,
+        )
+        if (channel := pay_out(tx, shift, outlay, origins.first[part.tender_id])) is not None:
+            sent.append(channel)
+    return sent
 
 
 def _mark_executed(tx: Tx, refund: Refund, number: str, shift: ShiftInfo) -> Refund:
@@ -124,6 +138,8 @@ def _mark_executed(tx: Tx, refund: Refund, number: str, shift: ShiftInfo) -> Ref
         at=tx.now,
         day=tx.today,
         shift=shift.shift_id,
+        what=refund.kind,
+        successor=None,
     )
 
 
@@ -137,14 +153,17 @@ def _keep(
     status: str,
 ) -> None:
     for line in lines:
-        tx.session.execute(charges.REFUND, id_=line.charge_id, part=line.quantity, worth=line.amount, to=status)
+        if refund.kind == "transfer":
+            tx.session.execute(charges.TRANSFER, id_=line.charge_id)
+        else:
+            tx.session.execute(charges.REFUND, id_=line.charge_id, part=line.quantity, worth=line.amount, to=status)
     for route in routes:
-        tx.session.execute(settlements.RETURN_ON_TENDER, id_=route.tender_id, went=route.amount)
+        tx.session.execute(tender_queries.RETURN_ON_TENDER, id_=route.tender_id, went=route.amount)
     tx.session.execute(settlements.ADD_REFUND, id_=settlement.settlement_id, went=refund.amount)
 
 
 def _lower_debt(tx: Tx, debt: Debt, forgiven: Money, owed: Money) -> None:
-    tx.session.execute(settlements.LOWER_DEBT, id_=debt.debt_id, fell=forgiven, came=ZERO, at=tx.now)
+    tx.session.execute(debt_queries.LOWER_DEBT, id_=debt.debt_id, fell=forgiven, came=ZERO, given_up=ZERO, at=tx.now)
     if owed == ZERO:
         tx.session.execute(charges.DEBT_PAID, settlement=debt.settlement_id)
         tx.emit(
@@ -179,7 +198,7 @@ def _tell(
             business_day=tx.today,
             amount=refund.amount,
             payments=[Payment(method=part.method, amount=part.amount) for part in parts],
-            lines=[_refunded(by_id[line.charge_id], line) for line in lines],
+            lines=[refunded_line(by_id[line.charge_id], line) for line in lines],
             reason_code=refund.reason_code,
             refunded_at=tx.now,
         )
@@ -194,7 +213,8 @@ def _tell(
     )
 
 
-def _refunded(charge: Charge, line: RefundLine) -> RefundedLine:
+def refunded_line(charge: Charge, line: RefundLine) -> RefundedLine:
+    """A refunded line as the event tells it."""
     return RefundedLine(
         charge_id=charge.charge_id,
         source_module=charge.source_module,
@@ -204,3 +224,14 @@ def _refunded(charge: Charge, line: RefundLine) -> RefundedLine:
         amount=line.amount,
         remaining=charge.quantity - charge.refunded_quantity - line.quantity,
     )
+
+
+def insured(settlement: Settlement) -> bool:
+    """Whether the insurer paid a part, so that only its undoing changes the settlement."""
+    return settlement.insurance_ref is not None
+
+
+def refuse_insured(settlement: Settlement) -> None:
+    """Refuse to pay an insured settlement back in part without the insurer."""
+    if insured(settlement):
+        raise InsuredSettlement("该结算含医保支付，须整单冲正后重新结算：请在医保面板办理退费。")

@@ -32,17 +32,22 @@ class Priced:
 
 
 def price_now(tx: Tx, charges: Sequence[Charge]) -> Priced:
-    """Price unsettled lines as of now. An item that was stopped meanwhile keeps the price it was posted at."""
-    current = prices.current_prices(tx, sorted({charge.item_code for charge in charges}))
+    """Price unsettled lines as of now. An item that was stopped meanwhile keeps the price it was posted at, and so does
+    a line that was paid once and is settled anew."""
+    current = prices.current_prices(
+        tx, sorted({charge.item_code for charge in charges if not charge.refunded_quantity})
+    )
     changed = {
         charge.charge_id: item
         for charge in charges
-        if (item := current.get(charge.item_code)) is not None and item.unit_price != charge.unit_price
+        if not charge.refunded_quantity
+        and (item := current.get(charge.item_code)) is not None
+        and item.unit_price != charge.unit_price
     }
     return Priced(tuple(_line(charge, changed.get(charge.charge_id)) for charge in charges), changed)
 
 
 def _line(charge: Charge, item: PricedItem | None) -> PricedLine:
     if item is None:
-        return PricedLine(charge.charge_id, charge.quantity, charge.unit_price, charge.amount)
+        return PricedLine(charge.charge_id, charge.remaining_quantity, charge.unit_price, charge.worth)
     return PricedLine(charge.charge_id, charge.quantity, item.unit_price, line_amount(item.unit_price, charge.quantity))

@@ -21,9 +21,12 @@ from functions.payments.billing.problems import (
     SettlementUnknown,
 )
 from functions.payments.billing.queries import charges, refunds, settlements
+from functions.payments.billing.queries import debts as debt_queries
+from functions.payments.billing.queries import tenders as tender_queries
 from functions.payments.billing.rules import RefundCase
 from functions.payments.billing.schemas import ChangeRefund, DecideRefund, RequestRefund
-from functions.payments.billing.service.paying_back import PaidBack, pay_back
+from functions.payments.billing.service.paying_back import PaidBack, insured, pay_back, refuse_insured
+from functions.payments.billing.service.returning import origins_of
 from functions.payments.cashier import service as cashier
 from functions.payments.cashier.service import ShiftInfo
 from shared.ids import new_id
@@ -35,6 +38,7 @@ from shared.tx import Tx
 LEVEL_NAMES = {"cashier": "收费员", "lead": "收费组长", "finance": "财务"}
 HOSPITAL_RULE = "rule:hospital"
 """Approver of refunds the hospital itself causes (a stopped session): the rule, not a person."""
+BY_RULE = "医院原因退费，免审批"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +61,10 @@ class Request:
     cash_instead: bool
 
 
-def request_refund(tx: Tx, command: RequestRefund) -> tuple[Refund, PaidBack | None]:
+def request_refund(tx: Tx, command: RequestRefund, *, pay: bool = True) -> tuple[Refund, PaidBack | None]:
     """Ask for a refund (退费申请). One of the cashier's own shift, up to 200 yuan and untouched, is paid at once.
 
+    Without `pay` (a doctor, an executing unit) it is only asked for.
     Refuses what was executed (LineExecuted), what another refund already asks for (LineBeingRefunded), more than was
     paid (NotRefundable).
     """
@@ -67,7 +72,7 @@ def request_refund(tx: Tx, command: RequestRefund) -> tuple[Refund, PaidBack | N
     locked = tx.session.send(settlements.LOCK_SETTLEMENT, settlement_id=command.settlement_id, campus=tx.campus)
     ids = sorted({line.charge_id for line in command.lines})
     found = tx.session.send(charges.LOCK_CHARGES, ids=ids, campus=tx.campus)
-    tenders = tx.session.all(settlements.LOCK_TENDERS, settlement_id=command.settlement_id)
+    tenders = tx.session.all(tender_queries.LOCK_TENDERS, settlement_id=command.settlement_id)
     settlement = locked.first()
     if settlement is None:
         raise SettlementUnknown("本院区没有这张结算单，请核对结算单号。")
@@ -78,16 +83,24 @@ def request_refund(tx: Tx, command: RequestRefund) -> tuple[Refund, PaidBack | N
     if len(lines) != len(command.lines):
         raise NotRefundable("所选项目不在该结算单中，请刷新后重新选择。")
     request = Request(settlement, tenders, lines, command.reason_code, command.reason, command.cash_instead)
-    return record(tx, request, till.held())
+    return record(tx, request, till.held() if pay else None)
 
 
 def record(tx: Tx, request: Request, shift: ShiftInfo | None) -> tuple[Refund, PaidBack | None]:
     """Check and record a refund over locked rows; pay it back at once when nobody needs to approve."""
     for line in request.lines:
         _require_refundable(request.settlement, line)
+    is_insured = insured(request.settlement)
+    if is_insured:
+        _refuse_while_reversing(tx, request.settlement)
     level = level_of(tx, request, shift)
-    at_once = level == "cashier" and shift is not None
     by_rule = tx.actor.kind == "system"
+    if by_rule and not is_insured and needs_no_drawer(tx, request):
+        level = "cashier"
+        shift = shift or cashier.current_shift(tx)
+    at_once = level == "cashier" and shift is not None and not is_insured
+    if level == "cashier" and is_insured:
+        level = "lead"
     refund = Refund(
         refund_id=new_id(),
         campus_id=tx.campus,
@@ -103,10 +116,10 @@ def record(tx: Tx, request: Request, shift: ShiftInfo | None) -> tuple[Refund, P
         applicant=tx.actor.subject,
         applicant_name=tx.actor.name,
         requested_at=tx.now,
-        approver=HOSPITAL_RULE if by_rule else None,
-        approver_name="医院原因退费，免审批" if by_rule else None,
+        approver=HOSPITAL_RULE if by_rule and not at_once else None,
+        approver_name=BY_RULE if by_rule and not at_once else None,
         decided_at=tx.now if by_rule else None,
-        decision_note=None,
+        decision_note=BY_RULE if by_rule else None,
         executor=None,
         executor_name=None,
         executed_at=None,
@@ -180,23 +193,39 @@ def execute_refund(tx: Tx, refund_id: UUID, command: ChangeRefund) -> tuple[Refu
         raise RefundNotWaiting("退费单不在待执行状态，请刷新后核对。", state=refund.state)
     tx.assert_distinct([refund.applicant, refund.approver], "退费的申请、审批、执行须由不同人员办理。")
     settlement = locked.one()
-    tenders = tx.session.all(settlements.LOCK_TENDERS, settlement_id=settlement.settlement_id)
+    refuse_insured(settlement)
+    tenders = tx.session.all(tender_queries.LOCK_TENDERS, settlement_id=settlement.settlement_id)
     return pay_back(tx, refund, settlement, sent_lines.all(), affected.all(), tenders, till.shift())
+
+
+def needs_no_drawer(tx: Tx, request: Request) -> bool:
+    """Whether all money of a refund goes back by itself, so that no cashier has to pay it out."""
+    origins = origins_of(tx, request.tenders)
+    routes = rules.refund_routes(origins.sources, amount_of(request), cash_instead=request.cash_instead)
+    return all(route.method != "cash" for route in routes)
+
+
+def _refuse_while_reversing(tx: Tx, settlement: Settlement) -> None:
+    for other in tx.session.all(refunds.OF_SETTLEMENT, settlement_id=settlement.settlement_id):
+        if other.state == "reversing":
+            raise LineBeingRefunded(
+                "该结算正在医保冲正，请等重新结算完成后再申请退费。", refund_id=str(other.refund_id)
+            )
 
 
 def level_of(tx: Tx, request: Request, shift: ShiftInfo | None) -> str:
     """Who has to approve. Earlier refunds of the settlement count, so that none is split to stay below a limit."""
     settlement = request.settlement
     pending = sum((_worth(line) for line in request.lines), ZERO)
-    electronic = any(
-        tender.method in rules.ELECTRONIC and tender.amount > tender.returned for tender in request.tenders
+    electronic = request.cash_instead and any(
+        source.method in rules.ELECTRONIC and source.remaining for source in origins_of(tx, request.tenders).sources
     )
     case = RefundCase(
         amount=settlement.refunded + pending,
         own_shift=shift is not None and settlement.shift_id == shift.shift_id and shift.kind == "counter",
         untouched=all(line.charge.execution == "none" for line in request.lines),
         settled_at=settlement.completed_at or tx.now,
-        cash_instead=request.cash_instead and electronic,
+        cash_instead=electronic,
     )
     return rules.refund_level(case, tx.now)
 
@@ -306,7 +335,7 @@ def _decide(tx: Tx, refund: Refund, command: DecideRefund, to: str) -> Refund:
 
 
 def _drop(tx: Tx, refund: Refund) -> None:
-    owing = tx.session.first(settlements.DEBT_OF_SETTLEMENT, settlement_id=refund.settlement_id)
+    owing = tx.session.first(debt_queries.DEBT_OF_SETTLEMENT, settlement_id=refund.settlement_id)
     tx.session.execute(charges.DROP_REFUND, refund_id=refund.refund_id, to="owed" if owing else "paid")
 
 

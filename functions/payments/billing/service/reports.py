@@ -4,24 +4,32 @@ The two come from different rows (the journal of money; the lines of settlements
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
+from functions.organisation.structure import service as organisation
+from functions.patients.index import service as patients
 from functions.payments.billing.queries import reports as queries
-from functions.payments.billing.queries.reports import ClassSum, Counted
+from functions.payments.billing.queries.reports import ClassSum, Counted, UnitSum
 from functions.payments.billing.rules import FEE_CLASSES, METHOD_NAMES
 from functions.payments.billing.schemas import (
     CashFigures,
     ClassFigures,
+    DayDepartments,
     DayReport,
     MethodFigures,
     NumberRange,
+    PayerFigures,
     ShiftReport,
+    UnitFigures,
     VoidedNumber,
+    YearCost,
+    YearCosts,
 )
 from functions.payments.cashier import service as cashier
 from functions.payments.cashier.service import MethodTotal, Shift
 from shared.money import ZERO
+from shared.schemas import SHANGHAI
 from shared.tx import Tx
 
 
@@ -85,6 +93,59 @@ def day_report(tx: Tx, day: date) -> DayReport:
         net_by_method=sum((one.net for one in methods), ZERO),
         net_by_class=sum((one.net for one in classes), ZERO),
         debts_open=debts.one(),
+    )
+
+
+def day_departments(tx: Tx, day: date) -> DayDepartments:
+    """The campus's takings of a day by department, who ordered and who did it, and by kind of payer."""
+    cashier.refuse_before_count(tx)
+    sent_executing = tx.session.send(queries.DAY_EXECUTING, campus=tx.campus, day=day)
+    sent_payers = tx.session.send(queries.DAY_PAYERS, campus=tx.campus, day=day)
+    ordering = tx.session.all(queries.DAY_ORDERING, campus=tx.campus, day=day)
+    names = {unit.unit_id: unit.name for unit in organisation.unit_tree(tx, tx.campus, day)}
+    tx.audit("day.reported", "campus", tx.campus, day=day.isoformat(), by="department")
+    return DayDepartments(
+        campus_id=tx.campus,
+        day=day,
+        ordering=[_unit(one, names) for one in ordering],
+        executing=[_unit(one, names) for one in sent_executing.all()],
+        payers=[PayerFigures(**one._asdict()) for one in sent_payers.all()],
+        net=sum((one.charged - one.refunded for one in ordering), ZERO),
+    )
+
+
+def _unit(one: UnitSum, names: Mapping[UUID, str]) -> UnitFigures:
+    name = names.get(one.unit_id, "其他科室") if one.unit_id is not None else "未指定科室"
+    return UnitFigures(
+        unit_id=one.unit_id,
+        unit_name=name,
+        charged=one.charged,
+        refunded=one.refunded,
+        net=one.charged - one.refunded,
+    )
+
+
+def year_costs(tx: Tx, patient_id: UUID, year: int) -> YearCosts:
+    """What a patient paid for here in a year, net of refunds, by fee class and month (年度费用)."""
+    since = datetime(year, 1, 1, tzinfo=SHANGHAI)
+    sums = tx.session.all(
+        queries.YEAR_COSTS,
+        patients=patients.group_ids(tx, patient_id),
+        campus=tx.campus,
+        since=since,
+        until=since.replace(year=year + 1),
+    )
+    tx.audit("costs.read", "patient", patient_id, patient_id=patient_id, year=year)
+    return YearCosts(
+        patient_id=patient_id,
+        year=year,
+        total=sum((one.worth for one in sums), ZERO),
+        fee_classes=[
+            YearCost(code=code, name=name, amount=amount)
+            for code, name in FEE_CLASSES.items()
+            if (amount := sum((one.worth for one in sums if one.fee_class == code), ZERO))
+        ],
+        months=[sum((one.worth for one in sums if one.month == month), ZERO) for month in range(1, 13)],
     )
 
 

@@ -1,22 +1,16 @@
 """Settlements: previewed, settled in one step, or started, tendered and completed in several."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
 from uuid import UUID
 
 from functions.payments.billing import rules
-from functions.payments.billing.models import Charge, Receipt, Settlement, Tender
-from functions.payments.billing.problems import (
-    CashComesLast,
-    SettlementHeld,
-    SettlementNotOpen,
-    SettlementUnknown,
-    TendersDiffer,
-)
+from functions.payments.billing.models import Charge, Settlement, Tender
+from functions.payments.billing.problems import CashComesLast, InsuranceUnderway, TendersDiffer
 from functions.payments.billing.queries import charges, settlements
-from functions.payments.billing.schemas import CancelSettlement, Settle, StartSettlement, TenderInput
+from functions.payments.billing.queries import tenders as tender_queries
+from functions.payments.billing.schemas import Settle, StartSettlement, TenderInput
 from functions.payments.billing.service import completing
+from functions.payments.billing.service.carrying import carry_over
 from functions.payments.billing.service.claiming import (
     ask_gate,
     one_encounter,
@@ -25,34 +19,21 @@ from functions.payments.billing.service.claiming import (
     settle_at_price_now,
 )
 from functions.payments.billing.service.completing import Sale
+from functions.payments.billing.service.finishing import Settled, finish, lock_started, require_holder
+from functions.payments.billing.service.paying import Wanted, ask_payment, require_nothing_pending
 from functions.payments.billing.service.pricing import Priced, price_now
 from functions.payments.billing.service.tendering import (
     cash_of,
     check_tenders,
     received_and_change,
-    require_sum,
+    rounding_for,
+    rounding_row,
     tender_row,
 )
 from functions.payments.cashier import service as cashier
-from functions.payments.cashier.service import ShiftInfo
-from shared.gates import Objection
 from shared.ids import new_id
 from shared.money import ZERO, Money
-from shared.schemas import SHANGHAI
 from shared.tx import Tx
-
-STARTED = ("draft", "insurance_pending", "insurance_done", "paying")
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """A settlement with everything a screen or slip shows of it."""
-
-    settlement: Settlement
-    charges: Sequence[Charge]
-    tenders: Sequence[Tender]
-    receipt: Receipt | None
-    notices: Sequence[Objection]
 
 
 def preview(tx: Tx, charge_ids: Sequence[UUID]) -> tuple[UUID, list[Charge], Priced]:
@@ -84,11 +65,12 @@ def settle(tx: Tx, command: Settle) -> Settled:
     refuse_missing(tx, wanted, claimed)
     patient_id = one_patient(tx, claimed)
     lines, total = settle_at_price_now(tx, settlement_id, claimed, command.expected_total, command.fingerprint)
-    require_sum(command.tenders, total)
+    rounding = rounding_for(tx, command.tenders, total)
     methods = [tender.method.value for tender in command.tenders]
     notices = ask_gate(tx, patient_id, lines, total, methods, command.confirmed)
 
     tenders = [tender_row(tx, settlement_id, tender) for tender in command.tenders]
+    tenders += rounding_row(tx, settlement_id, rounding)
     encounter_id, encounter_no = one_encounter(lines)
     sale = Sale(settlement_id, patient_id, encounter_id, total, lines, tenders)
     number, receipt_number = completing.numbers(tx, sale)
@@ -115,6 +97,7 @@ def settle(tx: Tx, command: Settle) -> Settled:
         shift_id=shift.shift_id,
         counter_name=shift.counter_name,
         cashier_name=shift.cashier_name,
+        payer_kind=command.payer_kind,
     )
     tx.session.add(settlement)
     tx.session.execute(settlements.KEEP_LINES, settlement=settlement_id)
@@ -157,6 +140,7 @@ def start_settlement(tx: Tx, command: StartSettlement) -> Settled:
         shift_id=None,
         counter_name=held_in.counter_name,
         cashier_name=held_in.cashier_name,
+        payer_kind=command.payer_kind,
     )
     tx.session.add(settlement)
     tx.session.execute(settlements.KEEP_LINES, settlement=settlement_id)
@@ -168,131 +152,91 @@ def add_tender(tx: Tx, settlement_id: UUID, tender: TenderInput) -> Settled:
     """Add a means of payment to a started settlement; with the last cent it completes.
 
     Cash comes last and completes it (CashComesLast), so that no cash lies in the drawer for an unfinished settlement.
+    Electronic money is asked for here and comes when the channel says so: the tender is `pending` until then.
     """
-    check_tenders(tx, [tender])
+    electronic = tender.method.value in rules.ELECTRONIC
+    if not electronic:
+        check_tenders(tx, [tender])
     cash = cash_of([tender])
     till = cashier.open_till(tx, cash_in=cash)
-    settlement = _lock(tx, settlement_id)
-    _require_holder(tx, settlement)
-    before = tx.session.all(settlements.TENDERS, settlement_id=settlement_id)
+    settlement = lock_started(tx, settlement_id)
+    require_holder(tx, settlement)
+    before = tx.session.all(tender_queries.TENDERS, settlement_id=settlement_id)
     shift = till.shift()
+    _require_payable(settlement, before)
+    if settlement.predecessor_id is not None:
+        settlement = carry_over(tx, settlement, shift)
+        before = tx.session.all(tender_queries.TENDERS, settlement_id=settlement_id)
     due = settlement.total - settlement.tendered
-    if tender.amount > due:
+    if electronic:
+        return _ask_payment(tx, settlement, before, tender, due)
+    rounding = ZERO
+    if cash and cash != due:
+        rounding = _last_cash(tx, tender, due)
+    elif tender.amount > due:
         raise TendersDiffer(f"尚应收 {due} 元，本笔 {tender.amount} 元超出，请核对金额。", due=str(due))
-    if cash and tender.amount != due:
-        raise CashComesLast(f"尚应收 {due} 元：请先录入其他支付方式，现金最后一次收齐。", due=str(due))
     if tender.method is rules.Method.DEBT and any(other.method == "debt" for other in before):
         raise TendersDiffer("一张结算单只登记一笔欠费，请取消结算后合并金额重新办理。")
-    row = tender_row(tx, settlement_id, tender)
-    tx.session.add(row)
-    changed = tx.session.one(settlements.ADD_TENDER, id_=settlement_id, came=tender.amount)
-    tx.audit("settlement.tendered", "settlement", settlement_id, patient_id=settlement.patient_id, method=row.method)
-    tenders = [*before, row]
+    rows = [tender_row(tx, settlement_id, tender), *rounding_row(tx, settlement_id, rounding)]
+    tx.session.add(*rows)
+    changed = tx.session.one(settlements.ADD_TENDER, id_=settlement_id, came=tender.amount + rounding)
+    tx.audit(
+        "settlement.tendered",
+        "settlement",
+        settlement_id,
+        patient_id=settlement.patient_id,
+        method=tender.method.value,
+    )
+    tenders = [*before, *rows]
     if changed.tendered == changed.total:
-        return _complete(tx, changed, shift, tenders, tender)
+        return finish(tx, changed, shift, tenders, tender)
     lines = tx.session.all(charges.OF_SETTLEMENT, settlement_id=settlement_id)
     return Settled(changed, lines, tenders, None, [])
 
 
+def _last_cash(tx: Tx, tender: TenderInput, due: Money) -> Money:
+    try:
+        return rounding_for(tx, [tender], due)
+    except TendersDiffer:
+        if tender.amount > due:
+            raise
+        raise CashComesLast(f"尚应收 {due} 元：请先录入其他支付方式，现金最后一次收齐。", due=str(due)) from None
+
+
+def _require_payable(settlement: Settlement, tenders: Sequence[Tender]) -> None:
+    require_nothing_pending(list(tenders))
+    if settlement.state == "insurance_pending":
+        raise InsuranceUnderway("医保结算结果待确认，请先查询或冲正，再收取其余费用。")
+
+
+def _ask_payment(tx: Tx, settlement: Settlement, before: Sequence[Tender], tender: TenderInput, due: Money) -> Settled:
+    if tender.amount > due:
+        raise TendersDiffer(f"尚应收 {due} 元，本笔 {tender.amount} 元超出，请核对金额。", due=str(due))
+    wanted = Wanted(tender.method.value, tender.amount, tender.auth_code, tender.product, tender.payer, tender.terminal)
+    row = ask_payment(tx, settlement, wanted)
+    changed = tx.session.one(settlements.AWAIT_PAYMENT, id_=settlement.settlement_id)
+    lines = tx.session.all(charges.OF_SETTLEMENT, settlement_id=settlement.settlement_id)
+    return Settled(changed, lines, [*before, row], None, [])
+
+
 def complete_settlement(tx: Tx, settlement_id: UUID) -> Settled:
-    """Complete a started settlement that needs no further tender: one of 0.00 yuan."""
+    """Complete a started settlement that needs no further tender: one of 0.00 yuan, or one settled anew after the
+    insurer's reversal that what the patient had paid covers."""
     till = cashier.open_till(tx)
-    settlement = _lock(tx, settlement_id)
-    _require_holder(tx, settlement)
+    settlement = lock_started(tx, settlement_id)
+    require_holder(tx, settlement)
     shift = till.shift()
+    if settlement.predecessor_id is not None and settlement.state != "insurance_pending":
+        settlement = carry_over(tx, settlement, shift)
     due = settlement.total - settlement.tendered
     if due:
         raise TendersDiffer(f"尚应收 {due} 元，请先录入支付方式。", due=str(due))
-    tenders = tx.session.all(settlements.TENDERS, settlement_id=settlement_id)
-    return _complete(tx, settlement, shift, tenders, None)
-
-
-def cancel_settlement(tx: Tx, settlement_id: UUID, command: CancelSettlement) -> Settlement:
-    """Give up a started settlement: its holder at any time, anybody once it is stale. The charges are open again."""
-    settlement = _lock(tx, settlement_id)
-    tx.check_version(settlement.version, command.version)
-    if not rules.stale(settlement.channel, settlement.started_at, tx.now):
-        _require_holder(tx, settlement)
-    return _cancel(tx, settlement, command.reason)
-
-
-def cancel_stale_settlements(tx: Tx) -> int:
-    """Cancel started settlements nobody finished in time; one that awaits a channel's or insurer's answer is left.
-
-    Called every minute for each campus. Settlements being worked on at this moment are skipped.
-    """
-    stale = tx.session.all(
-        settlements.STALE,
-        campus=tx.campus,
-        window_since=tx.now - timedelta(minutes=rules.WINDOW_MINUTES),
-        online_since=tx.now - timedelta(minutes=rules.ONLINE_MINUTES),
-    )
-    for settlement in stale:
-        _cancel(tx, settlement, "超时未完成，系统取消")
-    return len(stale)
+    tenders = tx.session.all(tender_queries.TENDERS, settlement_id=settlement_id)
+    require_nothing_pending(tenders)
+    return finish(tx, settlement, shift, tenders, None)
 
 
 def _claim(tx: Tx, wanted: Sequence[UUID], settlement_id: UUID, to: str) -> list[Charge]:
     return tx.session.all(
         charges.CLAIM, ids=list(wanted), campus=tx.campus, now=tx.now, to=to, settlement=settlement_id
     )
-
-
-def _lock(tx: Tx, settlement_id: UUID) -> Settlement:
-    settlement = tx.session.first(settlements.LOCK_SETTLEMENT, settlement_id=settlement_id, campus=tx.campus)
-    if settlement is None:
-        raise SettlementUnknown("本院区没有这张结算单，请核对。")
-    if settlement.state not in STARTED:
-        raise SettlementNotOpen("该结算已完成或已取消，请刷新后核对。", state=settlement.state)
-    return settlement
-
-
-def _require_holder(tx: Tx, settlement: Settlement) -> None:
-    if settlement.holder == tx.actor.subject:
-        return
-    since = settlement.started_at.astimezone(SHANGHAI)
-    raise SettlementHeld(
-        f"该结算由{settlement.holder_name}办理（{since:%H:%M} 开始），请等其完成或取消。",
-        holder_name=settlement.holder_name,
-        held_since=since.isoformat(),
-    )
-
-
-def _complete(
-    tx: Tx, settlement: Settlement, shift: ShiftInfo, tenders: Sequence[Tender], last: TenderInput | None
-) -> Settled:
-    owed: Money = sum((tender.amount for tender in tenders if tender.method == "debt"), ZERO)
-    lines = sorted(
-        tx.session.all(charges.SETTLE, settlement=settlement.settlement_id, to="owed" if owed else "paid"),
-        key=lambda charge: charge.charge_id,
-    )
-    sale = Sale(
-        settlement.settlement_id, settlement.patient_id, settlement.encounter_id, settlement.total, lines, tenders
-    )
-    number, receipt_number = completing.numbers(tx, sale)
-    received, change = received_and_change([last] if last else [])
-    completed = tx.session.one(
-        settlements.COMPLETE,
-        id_=settlement.settlement_id,
-        number=rules.settlement_number(shift.letter, tx.today, number),
-        at=tx.now,
-        day=tx.today,
-        shift=shift.shift_id,
-        counter=shift.counter_name,
-        cashier=shift.cashier_name,
-        received=received,
-        back=change,
-    )
-    receipt = completing.book(tx, sale, shift, completed.settlement_no or "", receipt_number)
-    return Settled(completed, lines, tenders, receipt, [])
-
-
-def _cancel(tx: Tx, settlement: Settlement, reason: str) -> Settlement:
-    tx.session.execute(charges.RELEASE, settlement=settlement.settlement_id)
-    tx.session.execute(settlements.RELEASE_LINES, settlement=settlement.settlement_id, at=tx.now)
-    tx.session.execute(settlements.CANCEL_TENDERS, settlement=settlement.settlement_id)
-    cancelled = tx.session.one(
-        settlements.CANCEL, id_=settlement.settlement_id, at=tx.now, who=tx.actor.subject, why=reason
-    )
-    tx.audit("settlement.cancelled", "settlement", settlement.settlement_id, patient_id=settlement.patient_id)
-    return cancelled

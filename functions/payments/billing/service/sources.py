@@ -8,8 +8,9 @@ from uuid import UUID
 from functions.payments.billing.models import Charge, Refund, Settlement
 from functions.payments.billing.problems import LineBeingRefunded, RefundNeedsApproval
 from functions.payments.billing.queries import charges, refunds, settlements
+from functions.payments.billing.queries import tenders as tender_queries
 from functions.payments.billing.service.orders import RefundInfo
-from functions.payments.billing.service.paying_back import pay_back
+from functions.payments.billing.service.paying_back import insured, pay_back, refuse_insured
 from functions.payments.billing.service.refunding import LEVEL_NAMES, Request, Wanted, amount_of, level_of, record
 from functions.payments.cashier import service as cashier
 from functions.payments.cashier.service import ShiftInfo
@@ -23,7 +24,7 @@ def refund_source(tx: Tx, source_module: str, source_id: str, reason_code: str, 
 
     An approved refund of exactly these lines is paid now; otherwise a small one of the cashier's own shift is paid at
     once; otherwise RefundNeedsApproval says who must approve first, and nothing changes. The system itself (a stopped
-    session) leaves refunds that need no approval and wait for any window.
+    session) needs no approval: what was paid electronically goes back at once, cash waits at any window.
     """
     till = cashier.open_till(tx)
     known = tx.session.all(charges.SOURCE, source_module=source_module, source_id_=source_id)
@@ -47,8 +48,9 @@ def refund_source(tx: Tx, source_module: str, source_id: str, reason_code: str, 
         else:
             refund = _ask(tx, settlement, paid[settlement_id], reason_code, reason, shift)
         total += refund.amount
-        done.append(refund.refund_id)
-    return RefundInfo(total, shift is not None, tuple(done))
+        done.append(refund)
+    executed = all(refund.state == "executed" for refund in done)
+    return RefundInfo(total, executed, tuple(refund.refund_id for refund in done))
 
 
 def _lock(tx: Tx, settlement_id: UUID) -> Pending[Settlement]:
@@ -74,10 +76,11 @@ def _covering(approved: dict[UUID, tuple[Refund, dict[UUID, Decimal]]], paid: Se
 
 
 def _pay_approved(tx: Tx, refund: Refund, settlement: Settlement, paid: Sequence[Charge], shift: ShiftInfo) -> Refund:
+    refuse_insured(settlement)
     tx.assert_distinct([refund.applicant, refund.approver], "退费的申请、审批、执行须由不同人员办理。")
     locked = tx.session.send(refunds.LOCK_REFUND, refund_id=refund.refund_id, campus=tx.campus)
     lines = tx.session.send(refunds.LINES, refund_id=refund.refund_id)
-    tenders = tx.session.all(settlements.LOCK_TENDERS, settlement_id=settlement.settlement_id)
+    tenders = tx.session.all(tender_queries.LOCK_TENDERS, settlement_id=settlement.settlement_id)
     current = locked.one()
     if current.state != "approved":
         raise LineBeingRefunded("该退费单刚被他人办理，请刷新后核对。")
@@ -90,11 +93,12 @@ def _ask(
 ) -> Refund:
     if any(charge.status == "refunding" for charge in paid):
         raise LineBeingRefunded("该业务的费用已有退费申请待办，请等其审批后再办理。")
-    tenders = tx.session.all(settlements.LOCK_TENDERS, settlement_id=settlement.settlement_id)
+    tenders = tx.session.all(tender_queries.LOCK_TENDERS, settlement_id=settlement.settlement_id)
     lines = [Wanted(charge, charge.quantity - charge.refunded_quantity) for charge in paid]
     request = Request(settlement, tenders, lines, reason_code, reason, False)
     level = level_of(tx, request, shift)
-    if tx.actor.kind != "system" and level != "cashier":
+    if tx.actor.kind != "system" and (level != "cashier" or insured(settlement)):
+        level = "lead" if level == "cashier" else level
         raise RefundNeedsApproval(
             f"该退费须由{LEVEL_NAMES[level]}审批：请先提交退费申请，审批后再办理。",
             level=level,
@@ -102,5 +106,4 @@ def _ask(
             amount=str(amount_of(request)),
             lines=[{"charge_id": str(line.charge.charge_id), "quantity": str(line.quantity)} for line in request.lines],
         )
-    refund, _ = record(tx, request, shift)
-    return refund
+    return record(tx, request, shift)[0]

@@ -13,14 +13,18 @@ from functions.payments.cashier.problems import CountFirst
 from functions.payments.cashier.queries import MethodTotal
 from functions.payments.cashier.service.money import (
     Direction,
+    Kind,
     ShiftInfo,
     Till,
     book,
+    channel_of,
     close_channel_shifts,
     current_shift,
     day_totals,
+    each_minute,
     open_till,
     record_money,
+    shift_for,
     shift_totals,
 )
 from functions.payments.cashier.service.prints import copies_printed, count_copy
@@ -44,11 +48,13 @@ from functions.payments.cashier.service.shifts import (
 __all__ = [
     "CountFirst",
     "Direction",
+    "Kind",
     "MethodTotal",
     "Shift",
     "ShiftInfo",
     "Till",
     "book",
+    "channel_of",
     "close_channel_shifts",
     "close_shift",
     "confirm_difference",
@@ -56,6 +62,7 @@ __all__ = [
     "count_copy",
     "current_shift",
     "day_totals",
+    "each_minute",
     "find_shift",
     "give_count",
     "hand_in",
@@ -67,6 +74,7 @@ __all__ = [
     "receive_shift",
     "record_money",
     "refuse_before_count",
+    "shift_for",
     "shift_totals",
     "start_count",
     "take_over",

@@ -19,7 +19,7 @@ from shared.problems import Busy
 from shared.tx import Tx
 
 Direction = Literal["in", "out"]
-Kind = Literal["settlement", "refund", "debt_payment", "hand_in", "other"]
+Kind = Literal["settlement", "refund", "debt_payment", "hand_in", "reversal", "prepayment", "other"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,22 @@ def open_till(tx: Tx, *, cash_in: Money = ZERO, cash_out: Money = ZERO) -> Till:
     else:
         pending = tx.session.send(queries.CHANNEL_SHIFT, campus=tx.campus, channel=channel, day=tx.today)
     return Till(tx, channel, pending)
+
+
+def shift_for(tx: Tx, cashier: str, channel: str) -> ShiftInfo:
+    """The shift that books money which arrives by itself (a channel's late answer), held open until the commit.
+
+    The open shift of the cashier it was taken for; when that is counted or closed, the next one or the virtual shift
+    of the channel (spec 01: after `closed` nothing changes).
+    """
+    if channel == "window":
+        found = tx.session.first(queries.OPEN_SHIFT_OF, who=cashier, campus=tx.campus)
+        if found is not None:
+            return shift_info(found)
+        channel = "system"
+    return Till(
+        tx, channel, tx.session.send(queries.CHANNEL_SHIFT, campus=tx.campus, channel=channel, day=tx.today)
+    ).shift()
 
 
 def current_shift(tx: Tx) -> ShiftInfo:
@@ -162,6 +178,11 @@ def shift_totals(tx: Tx, shift_id: UUID) -> list[MethodTotal]:
 def day_totals(tx: Tx, campus: str, day: object) -> list[MethodTotal]:
     """What each means of payment brought and took at a campus on a day."""
     return tx.session.all(queries.DAY_TOTALS, campus=campus, day=day)
+
+
+def each_minute(tx: Tx) -> None:
+    """What ends by itself at a campus: the virtual shifts of a day gone by."""
+    close_channel_shifts(tx)
 
 
 def close_channel_shifts(tx: Tx) -> int:

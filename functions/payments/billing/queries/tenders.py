@@ -1,0 +1,105 @@
+"""Tenders of settlements, and money on its way back through a channel."""
+
+from typing import Any
+
+from sqlalchemy import DateTime, Integer, bindparam, select, update
+
+from functions.payments.billing.models import ChannelRefund, Settlement, Tender
+from shared.database.model import MONEY
+from shared.database.query import Query, among, constant, one_of
+
+
+def _money(name: str) -> Any:
+    return bindparam(name, type_=MONEY)
+
+
+TENDERS = Query(
+    Tender, select(Tender).where(Tender.settlement_id == bindparam("settlement_id")).order_by(Tender.tender_id)
+)
+LOCK_TENDERS = Query(
+    Tender,
+    select(Tender)
+    .where(Tender.settlement_id == bindparam("settlement_id"), one_of(Tender.state, "received"))
+    .order_by(Tender.tender_id)
+    .with_for_update(),
+)
+LOCK_TENDER_OF_PAYMENT = Query(
+    Tender, select(Tender).where(Tender.payment_id == bindparam("payment_id")).with_for_update()
+)
+SETTLEMENT_OF_PAYMENT = Query(
+    Settlement,
+    select(Settlement).where(
+        Settlement.settlement_id
+        == select(Tender.settlement_id).where(Tender.payment_id == bindparam("payment_id")).scalar_subquery()
+    ),
+)
+RECEIVE_TENDER = Query(
+    Tender,
+    update(Tender)
+    .where(Tender.tender_id == bindparam("id_"), one_of(Tender.state, "pending"))
+    .values(state="received")
+    .returning(Tender),
+)
+DROP_TENDER = Query(
+    Tender,
+    update(Tender)
+    .where(Tender.tender_id == bindparam("id_"), one_of(Tender.state, "pending"))
+    .values(state="cancelled")
+    .returning(Tender),
+)
+ORIGINS = Query(Tender, select(Tender).where(among(Tender.tender_id, "ids")).order_by(Tender.tender_id))
+RETURN_ON_TENDER = Query(
+    object,
+    update(Tender).where(Tender.tender_id == bindparam("id_")).values(returned=Tender.returned + _money("went")),
+)
+GIVE_UP_TENDER = Query(object, update(Tender).where(Tender.tender_id == bindparam("id_")).values(state="cancelled"))
+RETURN_ALL = Query(object, update(Tender).where(Tender.tender_id == bindparam("id_")).values(returned=Tender.amount))
+CANCEL_TENDERS = Query(
+    object,
+    update(Tender)
+    .where(Tender.settlement_id == bindparam("settlement"), Tender.debt_id.is_(None))
+    .values(state="cancelled"),
+)
+
+# -- money on its way back
+
+CHANNEL_REFUNDS = Query(
+    ChannelRefund,
+    select(ChannelRefund)
+    .where(ChannelRefund.settlement_id == bindparam("settlement_id"))
+    .order_by(ChannelRefund.channel_refund_id),
+)
+CHANNEL_REFUNDS_OPEN = Query(
+    ChannelRefund,
+    select(ChannelRefund)
+    .where(
+        ChannelRefund.campus_id == bindparam("campus"),
+        ChannelRefund.state != constant("succeeded"),
+        ChannelRefund.channel_refund_id < bindparam("before"),
+    )
+    .order_by(ChannelRefund.channel_refund_id.desc())
+    .limit(bindparam("limit", type_=Integer)),
+)
+LOCK_CHANNEL_REFUND = Query(
+    ChannelRefund,
+    select(ChannelRefund)
+    .where(
+        ChannelRefund.channel_refund_id == bindparam("channel_refund_id"),
+        ChannelRefund.campus_id == bindparam("campus"),
+    )
+    .with_for_update(),
+)
+ASK_AGAIN = Query(
+    ChannelRefund,
+    update(ChannelRefund)
+    .where(ChannelRefund.channel_refund_id == bindparam("id_"), one_of(ChannelRefund.state, "failed"))
+    .values(state="requested", gateway_refund_id=bindparam("gateway_id"), failure=None)
+    .returning(ChannelRefund),
+)
+CHANNEL_REFUND_ENDED = Query(
+    ChannelRefund,
+    update(ChannelRefund)
+    .where(ChannelRefund.gateway_refund_id == bindparam("gateway_id"), ChannelRefund.state != constant("succeeded"))
+    .values(state=bindparam("to"), finished_at=bindparam("at", type_=DateTime(timezone=True)), failure=bindparam("why"))
+    .returning(ChannelRefund),
+)

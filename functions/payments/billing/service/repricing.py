@@ -1,0 +1,58 @@
+"""Prices change: unsettled lines follow at once, settled ones never; a corrected price leaves a list behind."""
+
+from uuid import UUID
+
+from events.catalogue import PriceCorrected, PricePublished
+from functions.catalogue.prices import service as prices
+from functions.payments.billing.models import Charge, PriceCorrection
+from functions.payments.billing.problems import CorrectionUnknown
+from functions.payments.billing.queries import charges
+from functions.payments.billing.queries import prepayments as queries
+from functions.payments.billing.service.charges import charges_at_version
+from shared.tx import Tx
+
+
+def price_told(tx: Tx, event: PricePublished) -> None:
+    """A price was published: what is unsettled of the item here costs the price in force now (已调价).
+
+    A price that takes effect later, and lines of other campuses, follow when they are shown or settled: nothing is
+    ever settled at another price than the one in force (spec 40).
+    """
+    item = prices.current_prices(tx, [event.code]).get(event.code)
+    if item is None:
+        return
+    changed = tx.session.all(
+        charges.REPRICE_OPEN,
+        campus=tx.campus,
+        code=item.code,
+        price=item.unit_price,
+        price_version=item.version_id,
+        at=tx.now,
+    )
+    if changed:
+        tx.audit("charges.repriced", "item", event.item_id, count=len(changed))
+
+
+def correction_told(tx: Tx, event: PriceCorrected) -> None:
+    """A wrong price was corrected: settled lines at the wrong version wait for refund or waiver at each campus."""
+    tx.session.execute(
+        queries.KEEP_CORRECTION,
+        correction_id=event.correction_id,
+        campus=tx.campus,
+        version=event.wrong_version_id,
+        code=event.code,
+        wrong=event.wrong_price,
+        right=event.right_price,
+        since=event.affected_from,
+        until=event.affected_to,
+        at=tx.now,
+    )
+    tx.audit("price_correction.told", "price_version", event.wrong_version_id, item=event.code)
+
+
+def affected_lines(tx: Tx, correction_id: UUID, after: UUID, limit: int) -> tuple[PriceCorrection, list[Charge]]:
+    """Settled lines of this campus at the wrong price (退费清单). CorrectionUnknown."""
+    corrected = tx.session.first(queries.CORRECTION, correction_id=correction_id)
+    if corrected is None:
+        raise CorrectionUnknown("没有这次价格更正，请核对。")
+    return corrected, charges_at_version(tx, corrected.version_id, after, limit)
