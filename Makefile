@@ -29,7 +29,7 @@ FAULT ?=
 # Debian's names. WeasyPrint draws paper forms with Pango and HarfBuzz, in the Noto fonts; Maven brings Keycloak.
 SYSTEM_PACKAGES := libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-noto-cjk maven
 
-.PHONY: help venv assets system up down status demo load test lint format bench lock clean minio conformance-minio
+.PHONY: help venv assets system up down status demo load test lint format bench lock clean minio sbom audit conformance-minio
 
 help:  ## Explain every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -102,6 +102,12 @@ minio: .state/bin/minio  ## Build MinIO, the data centre's object store, from it
 .state/bin/minio:
 	@command -v go >/dev/null || { echo "Go is needed to build MinIO." >&2; exit 1; }
 	GOBIN=$(CURDIR)/.state/bin go install github.com/minio/minio@$(MINIO_VERSION)
+
+sbom: venv  ## Write the image's bill of materials (CycloneDX) to .state/sbom.cdx.json
+	@SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || true)} $(BIN)/python -m infra.security sbom
+
+audit: venv  ## Known flaws in the image's parts, from the OSV mirror in the folder HIS_ADVISORIES
+	@$(BIN)/python -m infra.security audit
 
 conformance-minio: venv minio  ## The object store's tests against MinIO instead of SeaweedFS
 	@HIS_TEST_S3=minio $(BIN)/pytest -q tests/shared/test_storage.py tests/shared/test_storage_upkeep.py

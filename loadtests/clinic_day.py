@@ -18,6 +18,7 @@ from loadtests.morning import open_sessions, receive_shifts
 from loadtests.population import REFERENCE_DAY, Person, VisitWish, clinic_day, needed, people
 from loadtests.population.hospital import campuses
 from loadtests.preparing import holder, prepare_hospital
+from loadtests.town import Takings, Town, held_against
 from loadtests.window import Tally
 from shared.schemas import SHANGHAI
 from shared.settings import Settings
@@ -26,11 +27,16 @@ Arrival = tuple[float, VisitWish]
 
 
 class ClinicDay:
-    """The day. `waiting` and `owing` are queues by campus; `tallies` the books of every till."""
+    """The day. `waiting` and `owing` are queues by campus; `tallies` the books of every till.
+
+    Who owes stands with the means they wish to pay by.
+    """
 
     def __init__(self, settings: Settings, *, visits: int, begins: time, ends: time, speed: float, seed: int) -> None:
         self.front = FrontDesk(settings)
         self.settings = settings
+        self.town = Town(settings)
+        self.held: Takings = {}
         self.speed = speed
         self.tallies: list[Tally] = []
         self.waiting: dict[str, deque[VisitWish]] = {campus.code: deque() for campus in campuses()}
@@ -59,6 +65,7 @@ class ClinicDay:
         prepare_hospital(self.front, partial(synchronise, self.settings))
         for campus in self.waiting:
             open_sessions(self.front, campus, datetime.now(UTC))
+        self.held = self.town.kept()
 
     def admit(self, elapsed: float) -> None:
         """Let those in who have arrived `elapsed` seconds after the doors opened."""
@@ -93,9 +100,10 @@ class ClinicDay:
 
 
 def faults(day: ClinicDay) -> list[str]:
-    """What a till saw go wrong: a drawer that differs, an answer that makes no sense, patients sent away."""
+    """What a till saw go wrong: a drawer or channel that differs, an answer without sense, patients sent away."""
     found = [f"{tally.window}: {failure}" for tally in day.tallies for failure in tally.failures]
     found += [f"{tally.window}: drawer differs by {tally.difference}" for tally in day.tallies if tally.difference]
+    found += held_against(day.town, day.held, day.tallies)
     served = sum(tally.served for tally in day.tallies)
     refused = sum(sum(tally.refusals.values()) for tally in day.tallies)
     if served + refused + sum(day.unreached.values()) != day.patients:
@@ -106,6 +114,9 @@ def faults(day: ClinicDay) -> list[str]:
 def summary(day: ClinicDay) -> str:
     """The day in one line of JSON."""
     money = sum((tally.cash_in - tally.cash_out for tally in day.tallies), Decimal(0))
+    scanned = sum(
+        (sum(tally.scanned_in.values()) - sum(tally.scanned_out.values()) for tally in day.tallies), Decimal(0)
+    )
     return json.dumps(
         {
             "patients": day.patients,
@@ -113,6 +124,7 @@ def summary(day: ClinicDay) -> str:
             "refused": dict(sum((tally.refusals for tally in day.tallies), Counter[str]())),
             "cut_off": dict(day.unreached),
             "cash": str(money),
+            "scanned": str(scanned),
         },
         ensure_ascii=False,
     )

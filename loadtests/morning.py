@@ -26,6 +26,7 @@ from loadtests.preparing import (
     registrars,
     room_code,
 )
+from loadtests.town import Takings, Town
 from loadtests.window import CASHIER, Tally, Window
 from shared.schemas import SHANGHAI
 
@@ -46,6 +47,9 @@ class Result:
     campuses: list[CampusMorning]
     seconds: float
     timings: dict[str, list[float]]
+    town: Town
+    held: Takings
+    """What the channels held before the morning."""
 
 
 class Morning:
@@ -53,6 +57,7 @@ class Morning:
 
     def __init__(self, front: FrontDesk, *, patients: int, seed: int, now: datetime) -> None:
         self._front = front
+        self._town = Town(front.settings)
         self._now = now
         self._day = now.astimezone(SHANGHAI).date()
         share = {"hq": round(patients * 0.73), "mch": patients - round(patients * 0.73)}
@@ -71,6 +76,7 @@ class Morning:
         """Open, serve, close. Returns what happened; nothing is judged here."""
         for campus in self._campuses:
             open_sessions(self._front, campus.campus, self._now)
+        held = self._town.kept()
         started = datetime.now(SHANGHAI)
         threads = []
         for campus in self._campuses:
@@ -78,7 +84,7 @@ class Morning:
                 tally = Tally(f"{campus.campus} {number}号窗口")
                 campus.tallies.append(tally)
                 desk = self._front.desk(registrar.staff_no, campus.campus)
-                window = Window(desk, f"counter-{number}", tally, self._people, self._day)
+                window = Window(desk, f"counter-{number}", tally, self._town, self._people, self._day)
                 # Window 1 at each campus miscounts by ten yuan: somebody always does.
                 miscount = Decimal("10.00") if number == 1 else Decimal("0.00")
                 work = partial(_work, window, campus.waiting, tally, miscount)
@@ -90,7 +96,7 @@ class Morning:
         for campus in self._campuses:
             receive_shifts(self._front, campus.campus, {tally.shift_no for tally in campus.tallies})
         seconds = (datetime.now(SHANGHAI) - started).total_seconds()
-        return Result(self._campuses, seconds, dict(self._front.timings))
+        return Result(self._campuses, seconds, dict(self._front.timings), self._town, held)
 
 
 def _work(window: Window, waiting: deque[VisitWish], tally: Tally, miscount: Decimal) -> None:

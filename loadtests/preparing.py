@@ -1,7 +1,9 @@
 """Both campuses, entered through the front door as their offices would: what is there already is left alone."""
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import date
+from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -18,11 +20,15 @@ from loadtests.population.hospital import (
     sessions,
     staff,
 )
+from loadtests.town import Town
 
 ORGANISATION = "/api/organisation/structure"
 SCHEDULE = "/api/outpatient/schedule"
 PRICES = "/api/catalogue/prices"
+GATEWAY = "/api/payments/gateway"
 CATEGORIES = {"outpatient_doctor": "doctor"}
+SECOND_POSTS = {"system_admin": "index_steward", "consortium_finance": "finance"}
+"""Who enters merchants and who puts them in force, where a branch has nobody for it: post -> post of the stand-in."""
 GRADES = {"general": "general", "associate": "associate_chief", "chief": "chief", "emergency": "emergency"}
 
 
@@ -38,13 +44,18 @@ def prepare_hospital(front: FrontDesk, synchronise: Callable[[], Any]) -> None:
     if len(known) < len(campuses()):
         synchronise()
         front.forget()
+    has_channels = Town(front.settings).is_open
     changed = sum(_fill(front, campus.code) for campus in campuses())
+    if has_channels:
+        changed += sum(_give_second_posts(front, campus.code) for campus in campuses())
     if changed:
         synchronise()
         front.forget()
     _publish_prices(front, head)
     for campus in campuses():
         _define_clinics(front, campus.code)
+    if has_channels:
+        _open_merchants(front)
 
 
 def _fill(front: FrontDesk, campus: str) -> int:
@@ -182,6 +193,87 @@ def _define_clinics(front: FrontDesk, campus: str) -> None:
                 "age_to": 14 if department.code == "paediatrics" else None,
             }
             clerk.post(f"{SCHEDULE}/clinics", body, key=_key("clinic", campus, code))
+
+
+def _give_second_posts(front: FrontDesk, campus: str) -> int:
+    personnel = front.desk(_holder(campus, "personnel").staff_no, campus)
+    numbers: dict[str, str] = {}
+    given = 0
+    for post in SECOND_POSTS:
+        member = _bearer(campus, post)
+        if member.post == post:
+            continue
+        numbers = numbers or {one["staff_no"]: one["staff_id"] for one in _all(personnel, f"{ORGANISATION}/staff")}
+        staff_id = numbers[member.staff_no]
+        held = personnel.get(f"{ORGANISATION}/staff/{staff_id}/posts")
+        if not any((one["campus_id"], one["post"]) == (campus, post) for one in held):
+            body = {"staff_id": staff_id, "post": post, "is_main": False}
+            personnel.post(f"{ORGANISATION}/post-assignments", body)
+            given += 1
+    return given
+
+
+def _bearer(campus: str, post: str) -> StaffMember:
+    """Who holds a post at a campus, in a branch as the second one."""
+    member = _holder(campus, post)
+    return member if member.post == post else _holder(campus, SECOND_POSTS[post])
+
+
+def _open_merchants(front: FrontDesk) -> None:
+    """Every campus's merchants at the simulated channels: entered by information staff, put in force by finance."""
+    contracts = json.loads((Path(front.settings.secrets_dir) / "contracts.json").read_text(encoding="utf-8"))
+    for contract in contracts:
+        technician = front.desk(_bearer(contract["campus"], "system_admin").staff_no, contract["campus"])
+        overseer = front.desk(_bearer(contract["campus"], "consortium_finance").staff_no, contract["campus"])
+        merchant = next(
+            (
+                one
+                for one in _all(technician, f"{GATEWAY}/merchants")
+                if (one["campus_id"], one["channel"], one["merchant_no"])
+                == (contract["campus"], contract["channel"], contract["merchant_no"])
+            ),
+            None,
+        )
+        if merchant is None:
+            merchant = technician.post(f"{GATEWAY}/merchants", _merchant(contract))
+        if merchant["state"] != "stopped":
+            _put_keys(technician, overseer, merchant["merchant_id"], contract["keys"])
+            _put_in_force(technician, overseer, merchant)
+
+
+def _merchant(contract: dict[str, Any]) -> dict[str, Any]:
+    campus = next(one for one in campuses() if one.code == contract["campus"])
+    return {
+        "channel": contract["channel"],
+        "merchant_no": contract["merchant_no"],
+        "app_id": contract["app_id"],
+        "name": campus.name,
+        "bank_name": "农业银行",
+        "account_tail": contract["merchant_no"][-4:],
+        "products": ["payment_code", "qr"],
+        "limit_per_payment": "50000.00",
+        "fee_rate": "0.006",
+    }
+
+
+def _put_keys(technician: Desk, overseer: Desk, merchant_id: str, wanted: list[dict[str, str]]) -> None:
+    path = f"{GATEWAY}/merchants/{merchant_id}/keys"
+    known = {(key["role"], key["serial"]): key for key in technician.get(path)}
+    for key in wanted:
+        entered = known.get((key["role"], key["serial"])) or technician.post(path, key)
+        if entered["approved_at"] is None:
+            body = {"version": entered["version"], "overlap_minutes": 0}
+            overseer.post(f"{GATEWAY}/keys/{entered['key_id']}/approve", body)
+
+
+def _put_in_force(technician: Desk, overseer: Desk, merchant: Any) -> None:
+    path = f"{GATEWAY}/merchants/{merchant['merchant_id']}"
+    if merchant["state"] == "draft":
+        merchant = technician.post(f"{path}/test", {"version": merchant["version"]})
+        if merchant["state"] != "tested":
+            raise SystemExit(f"merchant {merchant['channel']} of {merchant['campus_id']}: {merchant['test_result']}")
+    if merchant["state"] == "tested":
+        overseer.post(f"{path}/activate", {"version": merchant["version"]})
 
 
 # -- names shared with the morning

@@ -9,6 +9,7 @@ import psycopg
 
 from loadtests.morning import CampusMorning, Result
 from loadtests.population.hospital import campuses
+from loadtests.town import held_against
 from shared.settings import Settings
 
 EVENTS_WITHIN = 60.0
@@ -27,6 +28,8 @@ def reckon(settings: Settings, result: Result) -> int:
     served = sum(tally.served for campus in result.campuses for tally in campus.tallies)
     came = served + sum(sum(tally.refusals.values()) for campus in result.campuses for tally in campus.tallies)
     print(f"\n{came} patients came, {served} were served in {result.seconds:.1f} s.")
+    tallies = [tally for campus in result.campuses for tally in campus.tallies]
+    faults += held_against(result.town, result.held, tallies)
     faults += reckon_up(settings)
     for fault in faults[:20]:
         print(f"  wrong: {fault}")
@@ -41,7 +44,8 @@ def reckon_up(settings: Settings) -> list[str]:
 
 def _table(result: Result) -> None:
     names = campus_names()
-    heads = ("院区", "窗口", "接待", "新建档", "挂号", "收费", "退号", "现金收入", "现金退款", "长短款", "未办成")
+    heads = ("院区", "窗口", "接待", "新建档", "挂号", "收费", "退号", "现金收入", "现金退款", "扫码收入", "扫码退款")
+    heads = (*heads, "长短款", "未办成")
     rows = [heads]
     for campus in result.campuses:
         rows.append(_row(names[campus.campus], campus))
@@ -68,6 +72,8 @@ def _row(name: str, campus: CampusMorning) -> tuple[str, ...]:
         str(sum(tally.cancelled for tally in tallies)),
         str(sum((tally.cash_in for tally in tallies), Decimal("0.00"))),
         str(sum((tally.cash_out for tally in tallies), Decimal("0.00"))),
+        str(sum((sum(tally.scanned_in.values()) for tally in tallies), Decimal("0.00"))),
+        str(sum((sum(tally.scanned_out.values()) for tally in tallies), Decimal("0.00"))),
         str(sum((tally.difference or Decimal(0) for tally in tallies), Decimal("0.00"))),
         str(sum(sum(tally.refusals.values()) for tally in tallies)),
     )

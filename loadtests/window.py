@@ -5,7 +5,8 @@ count: the two agree or a cent was lost.
 """
 
 import math
-from collections import Counter
+import time
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -14,7 +15,8 @@ from typing import Any
 
 from loadtests.desk import Desk, Refused
 from loadtests.population import Person, VisitWish
-from loadtests.preparing import ORGANISATION, SCHEDULE, all_items, clinic_code
+from loadtests.preparing import GATEWAY, ORGANISATION, SCHEDULE, all_items, clinic_code
+from loadtests.town import CHANNELS, Takings, Town
 
 PATIENTS = "/api/patients/index"
 REGISTRATION = "/api/outpatient/registration"
@@ -24,6 +26,10 @@ FLOAT = Decimal("500.00")
 NOTES = [Decimal(face) for face in ("100", "50", "20", "10", "5", "1", "0.5", "0.1")]
 PDF_EVERY = 25
 """Every so many slips are also drawn as PDF, as a printer would ask for all of them."""
+CASH_INSTEAD = {"payment_channel_not_open", "payment_channel_paused"}
+"""Refusals of a channel after which the patient pays in cash."""
+ASKS, DROP_AFTER = 50, 3
+"""How often a window asks, every two seconds, what became of a payment; after how many times it gives it up."""
 
 
 @dataclass
@@ -40,6 +46,9 @@ class Tally:
     cancelled: int = 0
     cash_in: Decimal = Decimal("0.00")
     cash_out: Decimal = Decimal("0.00")
+    scanned_in: Takings = field(default_factory=lambda: defaultdict(Decimal))
+    """By payment code, channel by channel."""
+    scanned_out: Takings = field(default_factory=lambda: defaultdict(Decimal))
     difference: Decimal | None = None
     refusals: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
@@ -48,8 +57,9 @@ class Tally:
 class Till:
     """A counter with its shift: opened, taking money, counted blind and closed."""
 
-    def __init__(self, desk: Desk, counter: str, tally: Tally) -> None:
+    def __init__(self, desk: Desk, counter: str, tally: Tally, town: Town) -> None:
         self._desk = desk
+        self._town = town
         self._counter = counter
         self._tally = tally
         self._shift_id = ""
@@ -70,24 +80,67 @@ class Till:
             shift = self._desk.post(f"{CASHIER}/shifts", opening)
         self._tally.shift_no, self._shift_id = shift["shift_no"], shift["shift_id"]
 
-    def collect(self, charges: list[Any]) -> None:
-        """Take cash for charges and give change."""
+    def collect(self, charges: list[Any], pays_by: str = "cash") -> str:
+        """Take the money for charges as the patient wishes to pay; gives what it was paid by: `cash` or a channel.
+
+        Where the town has no channels, or the channel takes nothing, it is cash.
+        """
         fee = sum((Decimal(charge["amount"]) for charge in charges), Decimal(0))
         if fee == 0:
-            return
-        received = Decimal(math.ceil(fee / 10) * 10)
-        settlement = self._desk.post(
-            f"{BILLING}/settlements",
-            {
-                "charge_ids": [charge["charge_id"] for charge in charges],
-                "expected_total": str(fee),
-                "tenders": [{"method": "cash", "amount": str(fee), "received": str(received)}],
-            },
-        )
-        if Decimal(settlement["change"]) != received - fee:
-            self._tally.failures.append(f"change {settlement['change']} of {received} for {fee}")
+            return "cash"
+        bill = {"charge_ids": [charge["charge_id"] for charge in charges], "expected_total": str(fee)}
+        channel = CHANNELS.get(pays_by) if self._town.is_open else None
+        if channel is None:
+            cash = _cash(fee)
+            self._take_cash(fee, cash, self._desk.post(f"{BILLING}/settlements", {**bill, "tenders": [cash]}))
+            return "cash"
+        started = self._desk.post(f"{BILLING}/settlements/start", bill)
+        path = f"{BILLING}/settlements/{started['settlement_id']}"
+        if self._scan(path, channel, fee):
+            self._tally.settlements += 1
+            self._tally.scanned_in[channel] += fee
+            return channel
+        cash = _cash(fee)
+        self._take_cash(fee, cash, self._desk.post(f"{path}/tenders", cash))
+        return "cash"
+
+    def _take_cash(self, fee: Decimal, cash: dict[str, str], settlement: Any) -> None:
+        change = Decimal(cash["received"]) - fee
+        if settlement["state"] != "completed" or Decimal(settlement["change"]) != change:
+            told = f"{settlement['state']}, change {settlement['change']}"
+            self._tally.failures.append(f"{told} of {cash['received']} for {fee}")
         self._tally.settlements += 1
         self._tally.cash_in += fee
+
+    def _scan(self, path: str, channel: str, fee: Decimal) -> bool:
+        """Scan the patient's payment code; False when the channel takes nothing and never will."""
+        tender = {"method": channel, "amount": str(fee), "auth_code": self._town.code(channel)}
+        try:
+            settlement = self._desk.post(f"{path}/tenders", tender)
+        except Refused as refused:
+            if refused.code not in CASH_INSTEAD:
+                raise
+            self._tally.refusals[refused.code] += 1
+            return False
+        for asked in range(ASKS):
+            waiting = [one for one in settlement["tenders"] if one["state"] == "pending"]
+            if not waiting:
+                return bool(settlement["state"] == "completed")
+            self._ask(path, waiting[0], give_up=asked == DROP_AFTER)
+            settlement = self._desk.get(path)
+        raise Refused(409, {"code": "payment_never_settled", "detail": f"{channel} says nothing of {path}"})
+
+    def _ask(self, path: str, tender: Any, *, give_up: bool) -> None:
+        """An answer was lost: ask what became of the payment (查询支付结果), in the end give it up (取消该笔支付)."""
+        time.sleep(2)
+        try:
+            if give_up:
+                self._desk.post(f"{path}/tenders/{tender['tender_id']}/drop")
+            else:
+                self._desk.post(f"{GATEWAY}/payments/{tender['payment_id']}/query")
+        except Refused as refused:
+            if refused.status >= 500:  # else it was settled meanwhile, as the settlement shows
+                raise
 
     def close(self, miscount: Decimal = Decimal("0.00")) -> None:
         """Count what the drawer must hold by the till's own books, less `miscount`, and close."""
@@ -126,20 +179,25 @@ class Till:
 class Window(Till):
     """A registrar's window: people are found or filed, registered, cashed up, given their slip."""
 
-    def __init__(self, desk: Desk, counter: str, tally: Tally, crowd: Mapping[int, Person], day: date) -> None:
-        super().__init__(desk, counter, tally)
+    def __init__(
+        self, desk: Desk, counter: str, tally: Tally, town: Town, crowd: Mapping[int, Person], day: date
+    ) -> None:
+        super().__init__(desk, counter, tally, town)
         self._people = crowd
         self._day = day
 
-    def serve(self, wish: VisitWish, pay_elsewhere: Callable[[Any], bool] = lambda visit: False) -> None:
-        """One patient from greeting to slip. `pay_elsewhere` takes the visits whose fee another window collects."""
+    def serve(self, wish: VisitWish, pay_elsewhere: Callable[[Any, str], bool] = lambda visit, pays_by: False) -> None:
+        """One patient from greeting to slip.
+
+        `pay_elsewhere` takes the visits whose fee another window collects, with the means the patient wishes to pay by.
+        """
         try:
             visit = self._register(wish, self._identify(wish))
-            if not pay_elsewhere(visit):
-                self.collect(visit["charges"])
+            if not pay_elsewhere(visit, wish.pays_by):
+                paid_by = self.collect(visit["charges"], wish.pays_by)
                 visit["version"] = self._print(visit)
                 if wish.returns == "registration":
-                    self._give_back(visit)
+                    self._give_back(visit, paid_by)
             self._tally.served += 1
         except Refused as refused:
             self._tally.refusals[refused.code] += 1
@@ -204,14 +262,23 @@ class Window(Till):
                 self._tally.failures.append("the slip is no PDF")
         return int(slip["version"])
 
-    def _give_back(self, visit: Any) -> None:
+    def _give_back(self, visit: Any, paid_by: str) -> None:
+        """Cancel a visit; the fee goes back as it came (原路退回), out of the drawer or through the channel."""
         cancelled = self._desk.post(
             f"{REGISTRATION}/visits/{visit['encounter_id']}/cancel", {"version": visit["version"], "reason": "patient"}
         )
         self._tally.cancelled += 1
-        self._tally.cash_out += Decimal(cancelled["refunded"])
+        if paid_by == "cash":
+            self._tally.cash_out += Decimal(cancelled["refunded"])
+        else:
+            self._tally.scanned_out[paid_by] += Decimal(cancelled["refunded"])
         if Decimal(cancelled["refunded"]) != Decimal(visit["fee"]):
             self._tally.failures.append(f"refunded {cancelled['refunded']} of {visit['fee']}")
+
+
+def _cash(fee: Decimal) -> dict[str, str]:
+    """A tender of notes of ten."""
+    return {"method": "cash", "amount": str(fee), "received": str(math.ceil(fee / 10) * 10)}
 
 
 def denominations(amount: Decimal) -> list[dict[str, Any]]:

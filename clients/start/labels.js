@@ -22,6 +22,12 @@ export const EVENTS = {
   "catalogue.prices.price_corrected": "价格更正",
   "catalogue.prices.price_published": "价格发布",
   "catalogue.prices.prices_batch_published": "价格目录整批发布",
+  "diagnostics.transfusion.blood_group_confirmed": "血型确认",
+  "maternal_child.birth_certificate.certificate_issued": "出生医学证明签发",
+  "maternal_child.pregnancy.delivery_recorded": "分娩登记",
+  "maternal_child.pregnancy.edd_changed": "预产期变更",
+  "maternal_child.pregnancy.pregnancy_closed": "孕产结案",
+  "maternal_child.pregnancy.pregnancy_registered": "孕产建册",
   "operations.maintenance.dead_letter_replayed": "死信重放",
   "organisation.structure.bed_changed": "床位变更",
   "organisation.structure.calendar_changed": "日历变更",
@@ -113,6 +119,7 @@ export const EVENTS = {
   "platform.sso.login_risk_found": "登录风险",
   "platform.sso.realm_drift_found": "认证配置偏差",
   "platform.sso.sessions_ended": "会话终止",
+  "reporting.ncd_death.death_certificate_revoked": "死亡证明作废",
 };
 
 export const shortType = (type) => type.replace(/^cn\.consortium\./, "").replace(/\.v\d+$/, "");

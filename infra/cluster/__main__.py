@@ -1,10 +1,11 @@
-"""`python -m infra.cluster deploy | test | measure | disturb | settings | down`."""
+"""`python -m infra.cluster deploy | test | measure | disturb | peak | terraform | charts | settings | down`."""
 
 from __future__ import annotations
 
 import argparse
 import shlex
 import sys
+from pathlib import Path
 
 from infra.cluster import data, deploy
 from infra.cluster.kubernetes import ClusterError, node_address
@@ -24,6 +25,12 @@ def main() -> int:
     measure = commands.add_parser("measure", help="cold starts, scaling, memory")
     measure.add_argument("--starts", type=int, default=10)
     commands.add_parser("disturb", help="a new revision and dying instances under 50 requests a second")
+    peak = commands.add_parser("peak", help="a rush of callers with and without the pre-warmer")
+    peak.add_argument("--factor", type=float, default=40, help="so many times the patients of the demonstration")
+    commands.add_parser("terraform", help="stand a data centre up and down with Terraform; a third campus")
+    charts = commands.add_parser("charts", help="charts of release files, for Terraform")
+    charts.add_argument("out", type=Path)
+    charts.add_argument("sources", nargs="+", metavar="NAME=FILE", help="or NAME=FOLDER of a kustomization")
     commands.add_parser("settings", help='settings for a shell: eval "$(python -m infra.cluster settings)"')
     commands.add_parser("down", help="end the data services; the data and the cluster stay")
     given = parser.parse_args()
@@ -47,6 +54,19 @@ def main() -> int:
                 from infra.cluster.disturb import disturb
 
                 return disturb(say)
+            case "peak":
+                from infra.cluster.peak import peak as rush
+
+                return rush(given.factor, say)
+            case "terraform":
+                from infra.cluster.datacentre import stand_up_and_down
+
+                return stand_up_and_down(say)
+            case "charts":
+                from infra.cluster.charts import make
+
+                for name, _, source in (one.partition("=") for one in given.sources):
+                    print(make(given.out, name, Path(source)))
             case "settings":
                 for name, value in data.settings(node_address(), deploy.gateway()).items():
                     print(f"export {name}={shlex.quote(value)}")

@@ -1,11 +1,13 @@
 # Targets of the lab cluster; the Makefile includes this file. KUBECONFIG names the cluster, the lab's own place else.
 
-.PHONY: image cluster-deploy cluster-test cluster-measure cluster-disturb cluster-down cluster-schemas
+.PHONY: image cluster-deploy cluster-test cluster-measure cluster-disturb cluster-peak cluster-terraform backup-drill cluster-down cluster-schemas
 
 # lab runs groups as production does, lab-functions every function by itself.
 OVERLAY ?= lab
 CLUSTER_PATIENTS ?= 40
 COLD_STARTS ?= 10
+PEAK_FACTOR ?= 60
+DRILL_GIGABYTES ?= 1
 
 image: venv  ## Build the image and look at it with its own Python (Debian 12; elsewhere infra/image/Dockerfile)
 	@$(BIN)/python -m infra.image build
@@ -22,6 +24,15 @@ cluster-measure: venv  ## Cold starts, memory, scaling out and to zero on the la
 
 cluster-disturb: venv  ## A new release and dying instances under 50 requests a second; fails when a caller noticed
 	@$(BIN)/python -m infra.cluster disturb
+
+cluster-peak: venv  ## A rush of callers on the lab cluster, with and without the pre-warmer
+	@$(BIN)/python -m infra.cluster peak --factor $(PEAK_FACTOR)
+
+cluster-terraform: venv  ## A data centre by Terraform beside the lab's hospital: apply, third campus, protection, destroy
+	@$(BIN)/python -m infra.cluster terraform
+
+backup-drill: venv  ## Lose a database on this machine and get it back from the store; prints RPO and RTO
+	@$(BIN)/python -m infra.backup drill --gigabytes $(DRILL_GIGABYTES)
 
 cluster-down: venv  ## End the lab's data services; the cluster and all data stay
 	@$(BIN)/python -m infra.cluster down

@@ -25,6 +25,7 @@ REGISTRY, PULLED_FROM = "{node}:5000", "registry.local:5000"
 HTTP, HTTPS = 31090, 31453
 """Node ports of the gateway, as components/lab says."""
 OVERLAYS = ("lab", "lab-functions")
+_CONTROLLER = "system:serviceaccount:knative-eventing:eventing-controller"
 
 Say = Callable[[str], None]
 
@@ -52,6 +53,7 @@ def deploy(overlay: str, say: Say) -> None:
     apply(folder)
     step("manifests applied")
     _remove_others(folder, step)
+    forget_dead_subscribers(step)
     for what in ("ksvc", "broker", "trigger", "deployment"):
         wait(what, step)
     step(f"open: {gateway()}")
@@ -78,6 +80,7 @@ def write(overlay: str, node: str, digest: str, state: Path = data.STATE) -> Pat
     secrets: dict[str, dict[str, str]] = {
         "his-functions": {"HIS_DATABASE_URL": data.database("", state), **storage},
         "his-worker": {"HIS_WORKER_DATABASE_URL": data.database("WORKER_", state), **storage},
+        "his-prewarm": {"HIS_AUDITOR_DATABASE_URL": data.database("AUDITOR_", state)},
         "his-operator": {
             "HIS_DATABASE_URL": data.database("", state),
             "HIS_OWNER_DATABASE_URL": data.database("OWNER_", state),
@@ -189,6 +192,24 @@ def _remove_others(folder: Path, say: Say) -> None:
             if (kind, name) not in wanted:
                 kubectl("-n", NAMESPACE, "delete", plural, name)
                 say(f"removed {plural} {name}")
+
+
+def forget_dead_subscribers(say: Say) -> None:
+    """Take subscribers out of the Broker's channels whose subscription is gone.
+
+    Knative forgets them when a subscription is deleted, unless its controller was not there to see it. What stays costs
+    every event four futile deliveries, and the channel answers the relay only after the last.
+    """
+    living = {one["metadata"]["uid"] for one in get("subscriptions.messaging.knative.dev")["items"]}
+    for channel in get("inmemorychannels.messaging.knative.dev")["items"]:
+        known = channel["spec"].get("subscribers", [])
+        kept = [one for one in known if one["uid"] in living]
+        if len(kept) < len(known):
+            change = json.dumps({"spec": {"subscribers": kept}})
+            name = channel["metadata"]["name"]
+            # Knative lets nobody but its own controller touch this list.
+            kubectl("-n", NAMESPACE, "patch", f"imc/{name}", "--type", "merge", "-p", change, f"--as={_CONTROLLER}")
+            say(f"removed {len(known) - len(kept)} dead subscribers of {name}")
 
 
 def _endpoints(node: str) -> list[dict[str, Any]]:

@@ -20,17 +20,23 @@ HOME = REPOSITORY / "infra" / "k8s" / "schemas"
 
 KUBERNETES = "k8s.io/kubernetes@v1.35.4"
 SERVING, EVENTING = "knative.dev/serving@v0.48.2", "knative.dev/eventing@v0.48.2"
+POSTGRES = "github.com/cloudnative-pg/cloudnative-pg@v1.29.0"
 
 BUILT_IN = {
     "api__v1_openapi.json": ("Namespace", "Service", "ServiceAccount", "ConfigMap", "Secret"),
-    "apis__apps__v1_openapi.json": ("Deployment",),
+    "apis__apps__v1_openapi.json": ("Deployment", "StatefulSet"),
     "apis__batch__v1_openapi.json": ("Job", "CronJob"),
     "apis__policy__v1_openapi.json": ("PodDisruptionBudget",),
     "apis__networking.k8s.io__v1_openapi.json": ("NetworkPolicy",),
     "apis__discovery.k8s.io__v1_openapi.json": ("EndpointSlice",),
+    "apis__rbac.authorization.k8s.io__v1_openapi.json": ("Role", "RoleBinding"),
 }
 KNATIVE = {
     SERVING: ("config/core/300-resources/service.yaml",),
+    POSTGRES: (
+        "config/crd/bases/postgresql.cnpg.io_clusters.yaml",
+        "config/crd/bases/postgresql.cnpg.io_poolers.yaml",
+    ),
     EVENTING: ("config/core/resources/broker.yaml", "config/core/resources/trigger.yaml"),
 }
 
@@ -45,7 +51,7 @@ def main() -> None:
     _write("kubernetes.json", KUBERNETES, dict(_built_in(cache / KUBERNETES / "api" / "openapi-spec" / "v3")))
     for module, paths in KNATIVE.items():
         kinds = dict(pair for path in paths for pair in _custom(cache / module / path))
-        _write(f"{module.split('/')[1].split('@')[0]}.json", module, kinds)
+        _write(f"{module.split('/')[-1].split('@')[0]}.json", module, kinds)
 
 
 def _write(name: str, source: str, kinds: dict[str, Any]) -> None:

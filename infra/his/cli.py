@@ -6,7 +6,7 @@ instant. Settings come from the environment; where there are none, from the loca
 
 import typer
 
-from infra.his import audit, code, dead_letters, demo, identity, schema, stack
+from infra.his import audit, code, dead_letters, demo, identity, prepare, prewarm, schema, stack
 
 app = typer.Typer(
     help="Hospital information system of a county medical consortium.",
@@ -24,6 +24,8 @@ code.register(app)
 app.add_typer(audit.app, name="audit")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(identity.app, name="identity")
+app.add_typer(prepare.app, name="prepare")
+app.command("prewarm")(prewarm.prewarm)
 
 if __name__ == "__main__":
     app()

@@ -19,7 +19,7 @@ _PLATFORMS = {"amd64": "x86_64-manylinux_2_36", "arm64": "aarch64-manylinux_2_36
 
 _LEFT_OUT = re.compile(
     r"bin(/|$)|\.lock$|.*\.(pyi|pyx|pxd|c|h|cpp)$"
-    r"|(Crypto/SelfTest|mako/testing|alembic/testing|sqlalchemy/testing|certifi/tests)(/|$)"
+    r"|(Crypto/SelfTest|Cryptodome/SelfTest|mako/testing|alembic/testing|sqlalchemy/testing|certifi/tests)(/|$)"
     r"|[^/]+\.dist-info/(RECORD|INSTALLER|REQUESTED|direct_url\.json|uv_cache\.json|sboms(/|$))"
     r"|pyphen/dictionaries/(?!hyph_en_)"
     # typer's colours; it does without
@@ -29,11 +29,21 @@ _LEFT_OUT = re.compile(
 )
 
 
+SOURCE_ONLY = {"python-alipay-sdk"}
+"""Published without a wheel: plain Python, built here from the checked archive. Everything else must be a wheel."""
+
+
+def locked() -> list[str]:
+    """Names of the libraries of the lock file."""
+    return re.findall(r"^([A-Za-z0-9._-]+)==", LOCK.read_text(encoding="utf-8"), re.MULTILINE)
+
+
 def install(architecture: str, root: Path) -> None:
     """Put the locked wheels under `root`, checked against their checksums, then thin them out."""
     target = root / interpreter.LIBRARIES
     target.mkdir(parents=True)
-    order = [_uv(), "pip", "install", "--quiet", "--target", str(target), "--require-hashes", "--only-binary", ":all:"]
+    order = [_uv(), "pip", "install", "--quiet", "--target", str(target), "--require-hashes"]
+    order += [part for name in locked() if name not in SOURCE_ONLY for part in ("--only-binary", name)]
     order += ["--python-version", interpreter.VERSION, "--python-platform", _PLATFORMS[architecture]]
     order += ["--link-mode", "copy", "--no-compile-bytecode", "--requirements", str(LOCK)]
     subprocess.run(order, check=True, env=os.environ | _index())

@@ -10,9 +10,9 @@ from infra.image import interpreter
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HOME = "app"
-TREES = ("shared", "events", "functions", "integrity", "infra/his", "infra/local", "infra/migrations")
+TREES = ("shared", "events", "functions", "integrity", "infra/his", "infra/local", "infra/migrations", "infra/backup")
 FILES = ("infra/__init__.py",)
-SUFFIXES = {".py", ".toml", ".html", ".css", ".json", ".csv", ".sql", ".mako", ".txt"}
+SUFFIXES = {".py", ".toml", ".html", ".css", ".json", ".csv", ".tsv", ".sql", ".mako", ".txt"}
 
 _COMMAND = """#!/usr/bin/python3
 import sys

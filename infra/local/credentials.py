@@ -25,6 +25,8 @@ class Credentials:
     keycloak_admin: str
     s3_access_key: str
     s3_secret_key: str
+    receipts_key: str
+    """Shared with the receipt platform's simulator; both sign with it."""
     demo_staff: str
     """First password of every demonstration log-in; typed by people, so shorter than the others."""
 

@@ -13,7 +13,15 @@ from infra.local.supervisor import StackError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
-PORTS: Mapping[str, int] = {"postgres": 55432, "storage": 58333, "keycloak": 58080, "host": 8000, "worker": 8001}
+PORTS: Mapping[str, int] = {
+    "postgres": 55432,
+    "storage": 58333,
+    "keycloak": 58080,
+    "simulators": 58600,
+    "receipts": 58701,
+    "host": 8000,
+    "worker": 8001,
+}
 """The wished port of each listener; one that is taken moves up to the next free one."""
 
 _OPERATOR_ONLY = ("HIS_OWNER_DATABASE_URL", "HIS_KEYCLOAK_ADMIN", "HIS_KEYCLOAK_ADMIN_PASSWORD")
@@ -34,6 +42,7 @@ def environment(state: Path) -> dict[str, str]:
         raise StackError(f"No local stack was started in {state}; `make up` starts it.")
     secrets = credentials.load(state)
     database = Postgres(state, ports["postgres"])
+    channels = f"http://127.0.0.1:{ports['simulators']}"
     return {
         "HIS_STATE_DIR": str(state),
         "HIS_DATABASE_URL": database.dsn("his_app"),
@@ -47,6 +56,14 @@ def environment(state: Path) -> dict[str, str]:
         "HIS_S3_ACCESS_KEY": secrets.s3_access_key,
         "HIS_S3_SECRET_KEY": secrets.s3_secret_key,
         "HIS_HOST_URL": f"http://127.0.0.1:{ports['host']}",
+        "HIS_PUBLIC_URL": f"http://127.0.0.1:{ports['host']}",
+        "HIS_SECRETS_DIR": str(state / "secrets"),
+        "HIS_WECHAT_PAY_URL": channels,
+        "HIS_ALIPAY_URL": f"{channels}/gateway.do",
+        "HIS_ECNY_URL": channels,
+        "HIS_RECEIPTS_URL": f"http://127.0.0.1:{ports['receipts']}",
+        "HIS_RECEIPTS_APP_ID": "hospital",
+        "HIS_RECEIPTS_KEY": secrets.receipts_key,
         "HIS_START_PAGE": "true",
         "HIS_DEMO_PASSWORD": secrets.demo_staff,
     }

@@ -20,6 +20,8 @@ from infra.local.supervisor import Job, Line, Service, StackError, Supervisor
 
 Report = Callable[[Line], None]
 
+_SECOND_PORTS: Mapping[str, str] = {"receipts": "simulators"}
+"""Port -> the service that listens on it beside the port of its own name."""
 _CODE = ("shared", "events", "functions", "integrity")
 
 
@@ -74,6 +76,20 @@ def _steps(state: Path, ports: Mapping[str, int]) -> Iterator[Service | Job]:
     )
     yield Storage(state, ports["storage"]).service()
     yield Keycloak(state, ports["keycloak"], ports["postgres"]).service("postgres")
+    outside = f"http://127.0.0.1:{ports['simulators']}"
+    yield _python_service(
+        state,
+        "simulators",
+        "infra.simulators",
+        {},
+        "--port",
+        str(ports["simulators"]),
+        "--receipts-port",
+        str(ports["receipts"]),
+        needs=(),
+        ready=lambda: probe.body(f"{outside}/control/wechat") is not None,
+        address=outside,
+    )
     yield _job(state, "migrations", "migrate", needs=("postgres",))
     # A realm has campuses and people, so the first of them must be in the database before it.
     yield _job(state, "founding", "demo", "--only", "found", needs=("migrations",))
@@ -105,7 +121,7 @@ def _steps(state: Path, ports: Mapping[str, int]) -> Iterator[Service | Job]:
         ready=lambda: probe.body(f"http://127.0.0.1:{ports['worker']}/healthz") is not None,
         address=f"http://127.0.0.1:{ports['worker']}",
     )
-    yield _job(state, "demo-data", "demo", "--only", "prepare", needs=("realm", "host", "worker"))
+    yield _job(state, "demo-data", "demo", "--only", "prepare", needs=("realm", "host", "worker", "simulators"))
 
 
 def _job(state: Path, name: str, *command: str, needs: tuple[str, ...]) -> Job:
@@ -122,13 +138,13 @@ def _python_service(
     name: str,
     module: str,
     extra: Mapping[str, str],
-    *,
+    *options: str,
     needs: tuple[str, ...],
     ready: Callable[[], bool],
     address: str = "",
     trusted_with: tuple[str, ...] = (),
 ) -> Service:
-    arguments = [sys.executable, "-m", module]
+    arguments = [sys.executable, "-m", module, *options]
 
     def settings() -> dict[str, str]:
         trusted = {name: environment(state)[name] for name in trusted_with}
@@ -162,10 +178,11 @@ def _choose_ports(state: Path, report: Report) -> None:
         down(state, report)
     current = Supervisor(state, _steps(state, {**PORTS, **ports}), report)
     for name in PORTS:
-        if name in ports and current.find(name) is not None:
+        service = _SECOND_PORTS.get(name, name)
+        if name in ports and current.find(service) is not None:
             continue
         wish = ports.get(name, PORTS[name])
-        if record.entry(name) is not None:
+        if record.entry(service) is not None:
             # One that was forced to end a moment ago may still be letting go of its port.
             process.until(functools.partial(free, wish), 5.0)
         ports[name] = choose(wish, (port for other, port in ports.items() if other != name))

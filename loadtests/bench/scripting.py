@@ -136,7 +136,7 @@ class Composer:
         parts: list[str] = []
         pieces = zip(_pieces(one), _pieces(other), strict=False)
         for a, b in pieces:
-            if a == b or (name in _AS_RECORDED and not _UUID.fullmatch(a)):
+            if a == b or (re.sub(r"_\d+$", "", name) in _AS_RECORDED and not _UUID.fullmatch(a)):
                 parts.append(_literal(a))
             elif _UUID.fullmatch(a) and _UUID.fullmatch(b):
                 parts.append(self._id(a, b))

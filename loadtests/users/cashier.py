@@ -19,20 +19,20 @@ class Cashier(HospitalUser):
     def begin(self) -> None:
         self.tally = Tally(f"{self.campus} 收费{self.place}")
         self.day.tallies.append(self.tally)
-        self.till = Till(self.desk, self.counter, self.tally)
+        self.till = Till(self.desk, self.counter, self.tally, self.day.town)
         self.till.open()
 
     def turn(self) -> bool:
         owing = self.day.owing[self.campus]
         if not owing:
             return False
-        visit = owing.popleft()
+        visit, pays_by = owing.popleft()
         pending = self.desk.get(f"{BILLING}/charges/pending", patient_id=visit["patient_id"])
         mine = {charge["charge_id"] for charge in visit["charges"]}
         lines = [charge for group in pending["groups"] for charge in group["charges"] if charge["charge_id"] in mine]
         if len(lines) != len(mine):
             self.tally.failures.append(f"{len(mine)} charges of visit {visit['visit_no']}, {len(lines)} to be paid")
-        self.till.collect(lines)
+        self.till.collect(lines, pays_by)
         return True
 
     def end(self) -> None:

@@ -1,4 +1,4 @@
-"""挂号窗口: finds or files the patient, registers, takes cash, prints, pays back who changed their mind."""
+"""挂号窗口: finds or files the patient, registers, takes the money, prints, pays back who changed their mind."""
 
 from loadtests.preparing import registrars
 from loadtests.users import HospitalUser
@@ -22,7 +22,7 @@ class Registrar(HospitalUser):
     def begin(self) -> None:
         self.tally = Tally(f"{self.campus} {self.place}号窗口")
         self.day.tallies.append(self.tally)
-        self.window = Window(self.desk, self.counter, self.tally, self.day.people, self.day.today)
+        self.window = Window(self.desk, self.counter, self.tally, self.day.town, self.day.people, self.day.today)
         self.window.open()
 
     def turn(self) -> bool:
@@ -35,8 +35,8 @@ class Registrar(HospitalUser):
     def end(self) -> None:
         self.window.close()
 
-    def _pays_elsewhere(self, visit: object) -> bool:
+    def _pays_elsewhere(self, visit: object, pays_by: str) -> bool:
         if self.tally.visits % PAYS_ELSEWHERE:
             return False
-        self.day.owing[self.campus].append(visit)
+        self.day.owing[self.campus].append((visit, pays_by))
         return True

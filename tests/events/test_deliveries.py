@@ -279,7 +279,7 @@ def test_a_dead_letter_is_not_delivered_until_it_is_replayed(hospital: Hospital)
 def device(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Tokens of bridges; for this test a bridge may send to the chart."""
     monkeypatch.setattr(
-        "shared.identity.actor.permissions_of",
+        "shared.identity.rights.permissions_of",
         lambda posts: {"testing.chart.receive"} if posts & {"device:bridge", "nurse"} else set(),
     )
 

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from infra.backup.archive import Archive
-from infra.backup.base import choose, prune, take
+from infra.backup.base_backup import choose, prune, take
 from infra.backup.drill import _bring_back
 from infra.backup.restore import restore
 from infra.backup.seal import Keys, SealError, new_key

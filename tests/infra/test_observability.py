@@ -9,14 +9,15 @@ import promql_parser
 import pytest
 
 import events.worker  # noqa: F401  declares its metrics
+import infra.backup.archive  # noqa: F401  declares its metrics
 import shared.audit.sealing  # noqa: F401  declares its metrics
 from infra.observability import HANDBOOK, alerts, files, recordings, service_levels
 from infra.observability.dashboards import dashboards
 from shared.settings import REPOSITORY
 from shared.telemetry import REQUESTS
 
-OTHERS = re.compile(r"^(cnpg_|kubelet_|envoy_|probe_success$|process_)")
-"""Metrics of what others run: the operator of PostgreSQL, the kubelet, the gateway, the prober, Python's own client."""
+OTHERS = re.compile(r"^(cnpg_|kube_|kubelet_|envoy_|probe_success$|process_)")
+"""Metrics of what others run: the operator of PostgreSQL, the cluster, the gateway, the prober, Python's own client."""
 WORDS = re.compile(r"[a-z_:][a-z0-9_:]*", re.IGNORECASE)
 
 

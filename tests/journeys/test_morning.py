@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.local import probe
 from infra.local.keycloak import Keycloak
 from infra.local.process import until
 from loadtests import demo
@@ -25,14 +26,55 @@ def hospital() -> Iterator[Hospital]:
         yield one
 
 
+class House(HostProcess):
+    """A host that pays through the town's simulated channels and hears of them."""
+
+    def __init__(self, settings: Settings, keycloak_url: str, outside: dict[str, str]) -> None:
+        super().__init__(settings, keycloak_url)
+        self._environment |= {**outside, "HIS_PUBLIC_URL": self.address}
+
+
 @pytest.fixture(scope="module")
-def host(hospital: Hospital, keycloak: Keycloak) -> HostProcess:
-    return HostProcess(hospital.settings, keycloak.url)
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Payment channels and the receipt platform as a process; the settings that point to them."""
+    folder, port, receipts = tmp_path_factory.mktemp("outside") / "secrets", free_port(), free_port()
+    url = f"http://127.0.0.1:{port}"
+    given = {
+        "HIS_SECRETS_DIR": str(folder),
+        "HIS_WECHAT_PAY_URL": url,
+        "HIS_ALIPAY_URL": f"{url}/gateway.do",
+        "HIS_ECNY_URL": url,
+        "HIS_RECEIPTS_URL": f"http://127.0.0.1:{receipts}",
+        "HIS_RECEIPTS_APP_ID": "hospital",
+        "HIS_RECEIPTS_KEY": "shared-by-both",
+    }
+    options = ["--port", str(port), "--receipts-port", str(receipts), "--secrets", str(folder)]
+    simulators = subprocess.Popen(
+        [sys.executable, "-m", "infra.simulators", *options],
+        cwd=REPOSITORY,
+        env={**os.environ, **given, "PYTHONPATH": str(REPOSITORY)},
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        assert until(lambda: probe.body(f"{url}/control/wechat") is not None, 60.0)
+        yield given
+    finally:
+        simulators.terminate()
+        simulators.wait(30)
+
+
+@pytest.fixture(scope="module")
+def host(hospital: Hospital, keycloak: Keycloak, outside: dict[str, str]) -> HostProcess:
+    return House(hospital.settings, keycloak.url, outside)
 
 
 @pytest.fixture(scope="module")
 def house(
-    hospital: Hospital, host: HostProcess, keycloak: Keycloak, monkeypatch_module: pytest.MonkeyPatch
+    hospital: Hospital,
+    host: HostProcess,
+    outside: dict[str, str],
+    keycloak: Keycloak,
+    monkeypatch_module: pytest.MonkeyPatch,
 ) -> Iterator[Settings]:
     settings = Settings(
         **{
@@ -42,6 +84,11 @@ def house(
             "keycloak_admin_password": keycloak.admin_password,
             "host_url": host.address,
             "demo_password": PASSWORD,
+            "public_url": host.address,
+            "secrets_dir": outside["HIS_SECRETS_DIR"],
+            "wechat_pay_url": outside["HIS_WECHAT_PAY_URL"],
+            "alipay_url": outside["HIS_ALIPAY_URL"],
+            "ecny_url": outside["HIS_ECNY_URL"],
         }
     )
     # The log-in helper asks the process's settings where the browser is sent back to.
@@ -87,6 +134,11 @@ def test_a_morning_at_both_campuses_adds_up(
     told = capsys.readouterr().out
     assert verdict == 0, told
     assert "30 were served" in told
+    scanned = (
+        "SELECT count(DISTINCT campus_id) FROM payments.tenders WHERE state = 'received' AND payment_id IS NOT NULL"
+    )
+    assert hospital.value(scanned) == 2, "patients of both campuses paid by their phones"
+    assert hospital.value("SELECT count(*) FROM payments.tenders WHERE method = 'cash'") > 0
     assert hospital.value("SELECT count(DISTINCT campus_id) FROM outpatient.visits") == 2
     assert hospital.value("SELECT count(*) FROM kernel.outbox WHERE closed_at IS NULL") == 0
     assert hospital.value("SELECT count(*) FROM payments.shifts WHERE state <> 'received' AND kind = 'counter'") == 0

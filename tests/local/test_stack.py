@@ -46,8 +46,8 @@ def test_the_hospital_stands_in_the_order_its_parts_need(state):
         before.add(name)
     jobs = [name for name, step in steps.items() if isinstance(step, Job)]
     assert jobs == ["migrations", "founding", "realm", "demo-data"]
-    assert list(steps) == ["postgres", "storage", "keycloak", *jobs[:-1], "host", "worker", "demo-data"]
-    assert all(step.recipe() for name, step in steps.items() if name in ("storage", "host", "worker"))
+    assert list(steps) == ["postgres", "storage", "keycloak", "simulators", *jobs[:-1], "host", "worker", "demo-data"]
+    assert all(step.recipe() for name, step in steps.items() if name in ("storage", "simulators", "host", "worker"))
 
 
 def test_a_service_is_told_what_it_needs_and_none_of_the_operators_secrets(state):

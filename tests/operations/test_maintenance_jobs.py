@@ -138,7 +138,7 @@ def test_rows_of_all_campuses_are_for_those_who_read_all(
 ) -> None:
     operations.operator(lambda: [FAILED]).check()
     whole = operations.admin.get(BASE).json()["items"][0]
-    monkeypatch.setattr("shared.identity.actor.consortium_wide_permissions", lambda posts: frozenset())
+    monkeypatch.setattr("shared.identity.rights.Templates.consortium_wide", lambda self, posts: frozenset())
     part = operations.admin.get(BASE).json()["items"][0]
     assert len(whole["examples"]) == 2
     assert part == {**whole, "examples": []}

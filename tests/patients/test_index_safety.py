@@ -98,8 +98,7 @@ def test_safety_facts_need_their_permission(desks: Desks) -> None:
         refused(caller.post(path(person, "allergies"), body), 403, "permission_denied")
 
 
-@pytest.mark.case("P-patient-index", 5)
-def test_case_5_twins_are_two_and_never_duplicates(desks: Desks, hospital: Hospital) -> None:
+def test_twins_are_two_and_never_duplicates(desks: Desks, hospital: Hospital) -> None:
     mother = desks.register("吴秀珍", resident_id("19940404", "2"))
     who = UUID(mother["patient_id"])
     with hospital.tx("mch") as tx:

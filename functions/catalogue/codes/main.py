@@ -5,7 +5,7 @@ from shared.function import FunctionApp, Scaling
 
 app = FunctionApp(
     "catalogue/codes",
-    module="P-codes",
+    module="P",
     title="标准编码与值域",
     router=api.router,
     scaling=Scaling(warm=1, peak=8, concurrency=5),

@@ -26,7 +26,7 @@ class RouteView(View):
     method: str
     path: str
     permission: str
-    kind: Literal["command", "query"]
+    kind: Literal["command", "query", "callback"]
     summary: str
 
 

@@ -18,7 +18,7 @@ IMAGE = "consortium-his"
 ENVOY = "envoy"
 SETTINGS = "his-settings"
 
-FUNCTION, WORKER, PREPARE, GATEWAY = "function", "worker", "prepare", "gateway"
+FUNCTION, WORKER, PREPARE, GATEWAY, PREWARM = "function", "worker", "prepare", "gateway", "prewarm"
 """Kinds of pods, by the label app.kubernetes.io/component; network policies go by it."""
 
 SECURITY: dict[str, Any] = {

@@ -13,6 +13,7 @@ from infra.his.manifests.names import (
     KOURIER,
     MONITORING,
     PREPARE,
+    PREWARM,
     SERVING,
     WORKER,
     component,
@@ -23,6 +24,9 @@ QUEUE_PROXY = (8012, 8013, 8022, 8112, 9090, 9091)
 """Requests (HTTP/1, HTTP/2, TLS), drain, figures for the autoscaler, figures for Prometheus."""
 POSTGRES, S3, KEYCLOAK = 5432, 9000, 8080
 COLLECTOR = 4318
+API_SERVER = (443, 6443)
+INSIDE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+"""Private addresses: the API server is a node's or a virtual one, which no label names."""
 
 
 def policies() -> list[Manifest]:
@@ -51,6 +55,15 @@ def policies() -> list[Manifest]:
             ],
         ),
         _policy(PREPARE, component(PREPARE), egress=[_rule("to", DATA, (POSTGRES, S3, KEYCLOAK))], ingress=[]),
+        _policy(
+            PREWARM,
+            component(PREWARM),
+            ingress=[],
+            egress=[
+                _rule("to", DATA, (POSTGRES,)),
+                {"to": [{"ipBlock": {"cidr": cidr}} for cidr in INSIDE], "ports": _ports(API_SERVER)},
+            ],
+        ),
         _policy(
             GATEWAY,
             component(GATEWAY),

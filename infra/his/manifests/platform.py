@@ -14,6 +14,7 @@ from infra.his.manifests.names import (
     NAMESPACE,
     PART_OF,
     PREPARE,
+    PREWARM,
     SCRATCH,
     SCRATCH_MOUNT,
     SECURITY,
@@ -26,7 +27,7 @@ from infra.his.manifests.names import (
 
 CERTIFICATE = "gateway-tls"
 CONFIGURATION = "gateway"
-OPERATOR_SECRET, WORKER_SECRET = "his-operator", "his-worker"
+OPERATOR_SECRET, WORKER_SECRET, PREWARM_SECRET = "his-operator", "his-worker", "his-prewarm"
 
 _POD_SECURITY = {
     "runAsNonRoot": True,
@@ -53,7 +54,8 @@ def namespace() -> list[Manifest]:
 
 
 def accounts() -> list[Manifest]:
-    """One account for each kind of pod. None may ask the API server anything, so none gets a token."""
+    """One account for each kind of pod. Only the pre-warmer asks the API server anything; only its pods get a token."""
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": PREWARM}
     return [
         {
             "apiVersion": "v1",
@@ -61,14 +63,32 @@ def accounts() -> list[Manifest]:
             "metadata": metadata(kind, kind),
             "automountServiceAccountToken": False,
         }
-        for kind in (FUNCTION, WORKER, PREPARE, GATEWAY)
+        for kind in (FUNCTION, WORKER, PREPARE, GATEWAY, PREWARM)
+    ] + [
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "Role",
+            "metadata": metadata(PREWARM, PREWARM),
+            "rules": [
+                {"apiGroups": ["serving.knative.dev"], "resources": ["services"], "verbs": ["list"]},
+                {"apiGroups": ["serving.knative.dev"], "resources": ["revisions"], "verbs": ["get", "patch"]},
+            ],
+        },
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": metadata(PREWARM, PREWARM),
+            "roleRef": role,
+            "subjects": [{"kind": "ServiceAccount", "name": PREWARM, "namespace": NAMESPACE}],
+        },
     ]
 
 
 def jobs() -> list[Manifest]:
-    """The schema, before a release; the realm, after it and every few minutes, so that nothing done by hand stays.
+    """The schema, before a release; the realm, after it and every few minutes, so that nothing done by hand stays; the
+    instances the next patients need, every five minutes.
 
-    Both change nothing when there is nothing to change.
+    All change nothing when there is nothing to change.
     """
     return [
         {
@@ -81,22 +101,36 @@ def jobs() -> list[Manifest]:
             "apiVersion": "batch/v1",
             "kind": "CronJob",
             "metadata": metadata("identity", PREPARE),
-            "spec": {
-                "schedule": "*/10 * * * *",
-                "concurrencyPolicy": "Forbid",
-                "startingDeadlineSeconds": 300,
-                "successfulJobsHistoryLimit": 1,
-                "failedJobsHistoryLimit": 3,
-                "jobTemplate": {
-                    "spec": {
-                        "backoffLimit": 1,
-                        "activeDeadlineSeconds": 540,
-                        "template": _job("identity", "identity", "sync"),
-                    }
-                },
-            },
+            "spec": _every("*/10 * * * *", 540, _job("identity", "identity", "sync")),
+        },
+        {
+            "apiVersion": "batch/v1",
+            "kind": "CronJob",
+            "metadata": metadata(PREWARM, PREWARM),
+            "spec": _every("*/5 * * * *", 120, _prewarm()),
         },
     ]
+
+
+def _every(schedule: str, seconds: int, template: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "schedule": schedule,
+        "concurrencyPolicy": "Forbid",
+        "startingDeadlineSeconds": 300,
+        "successfulJobsHistoryLimit": 1,
+        "failedJobsHistoryLimit": 3,
+        "jobTemplate": {"spec": {"backoffLimit": 1, "activeDeadlineSeconds": seconds, "template": template}},
+    }
+
+
+def _prewarm() -> dict[str, Any]:
+    """The one pod with a token: it may list services and set annotations of revisions."""
+    command = {**_command(PREWARM, PREWARM), "envFrom": settings_from(PREWARM_SECRET)}
+    spec = {**_pod(PREWARM), "automountServiceAccountToken": True, "restartPolicy": "Never"}
+    return {
+        "metadata": {"labels": labels(PREWARM, PREWARM)},
+        "spec": {**spec, "containers": [command], "volumes": [SCRATCH]},
+    }
 
 
 def worker() -> list[Manifest]:

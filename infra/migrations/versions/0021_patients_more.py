@@ -1,4 +1,6 @@
-"""Migration of an old index: files and their rows. Grants of record access are found by the treatment they rest on."""
+"""Migration of an old index: files and their rows. Grants of record access are found by the
+treatment they rest on; an alert knows the pregnancy file it comes from.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -83,6 +85,15 @@ def upgrade() -> None:
         schema="patients",
         postgresql_where=sa.text("number IS NOT NULL"),
     )
+    op.create_index(op.f("ix_patients_created_at"), "patients", ["created_at"], schema="patients")
+    op.create_index(
+        "ix_patients_arrival",
+        "patients",
+        ["created_at"],
+        schema="patients",
+        postgresql_where=sa.text("arrival IS NOT NULL"),
+    )
+    op.add_column("alerts", sa.Column("source_id", sa.Uuid(), nullable=True), schema="patients")
     op.create_index(op.f("ix_access_grants_basis_basis_id"), "access_grants", ["basis", "basis_id"], schema="kernel")
     for statement in [*campus_table("patients.legacy_imports"), *campus_table("patients.legacy_rows")]:
         op.execute(statement)

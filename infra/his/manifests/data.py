@@ -1,0 +1,193 @@
+"""Data services of the data centre; PostgreSQL is its operator's own kind, in infra/k8s/data/postgres.yaml."""
+
+from __future__ import annotations
+
+from infra.his.manifests import data_parts as parts
+from infra.his.manifests.document import Manifest
+from infra.his.manifests.names import DATA, EVENTING, SCRATCH, SCRATCH_MOUNT, SECURITY, labels
+
+STORAGE, KEYCLOAK, KAFKA, BACKUP, POSTGRES = "storage", "keycloak", "kafka", parts.BACKUP, "postgres"
+REGISTRY = "registry.his.internal"
+
+
+def storage() -> list[Manifest]:
+    """MinIO: one erasure set of four drives on four nodes. One may be lost unnoticed, two without losing a byte.
+
+    Every object is encrypted at rest; buckets, locks, lifecycle and users are made by `his prepare storage`.
+    """
+    nodes = f"http://storage-{{0...3}}.storage-nodes.{DATA}.svc.cluster.local:9000/data"
+    container = {
+        "name": "minio",
+        "image": f"{REGISTRY}/minio/minio:RELEASE.2025-09-07T16-13-09Z",
+        "args": ["server", "--address=:9000", nodes],
+        "ports": [parts.port("s3", 9000)],
+        "env": [
+            {"name": "MINIO_KMS_AUTO_ENCRYPTION", "value": "on"},
+            {"name": "MINIO_PROMETHEUS_AUTH_TYPE", "value": "public"},
+            {"name": "MINIO_BROWSER", "value": "off"},
+            {"name": "HOME", "value": "/tmp"},  # noqa: S108  of the container
+        ],
+        # MINIO_ROOT_USER, MINIO_ROOT_PASSWORD, MINIO_KMS_SECRET_KEY
+        "envFrom": [{"secretRef": {"name": "storage-root"}}],
+        "readinessProbe": parts.get("/minio/health/ready", "s3", period=10),
+        "livenessProbe": parts.get("/minio/health/live", "s3", period=15, initial=30),
+        "resources": parts.resources("1", "4Gi", "4", "8Gi"),
+        "securityContext": SECURITY,
+        "volumeMounts": [{"name": "data", "mountPath": "/data"}, SCRATCH_MOUNT],
+    }
+    return [
+        parts.account(STORAGE),
+        parts.stateful(STORAGE, 4, container, grace=60, volume=("local-hdd", "4Ti")),
+        parts.service(STORAGE, STORAGE, {"s3": 9000}),
+        parts.service("storage-nodes", STORAGE, {"s3": 9000}, headless=True),
+        parts.budget(STORAGE),
+    ]
+
+
+def keycloak() -> list[Manifest]:
+    """Keycloak: two replicas that find each other through the database, behind the gateway's own address.
+
+    The image is built by `kc.sh build --db=postgres --health-enabled=true --metrics-enabled=true`.
+    """
+    container = {
+        "name": KEYCLOAK,
+        "image": f"{REGISTRY}/consortium-his/keycloak:26.4.0",
+        "args": [
+            "start",
+            "--optimized",
+            "--http-enabled=true",
+            "--http-port=8080",
+            "--proxy-headers=xforwarded",
+            "--db-pool-initial-size=5",
+            "--db-pool-max-size=30",
+        ],
+        "ports": [parts.port("http", 8080), parts.port("management", 9000), parts.port("cluster", 7800)],
+        "env": [
+            {"name": "JAVA_OPTS_KC_HEAP", "value": "-Xms512m -Xmx1g"},
+            {"name": "JAVA_OPTS_APPEND", "value": "-Djava.io.tmpdir=/tmp -Dvertx.cacheDirBase=/tmp/vertx"},
+        ],
+        # KC_HOSTNAME, KC_DB_URL, KC_DB_USERNAME, KC_DB_PASSWORD, KC_BOOTSTRAP_ADMIN_USERNAME and its password
+        "envFrom": [{"secretRef": {"name": KEYCLOAK}}],
+        "startupProbe": parts.get("/health/started", "management", period=2, failures=90),
+        "readinessProbe": parts.get("/health/ready", "management", period=10),
+        "livenessProbe": parts.get("/health/live", "management", period=15),
+        "resources": parts.resources("500m", "1536Mi", "4", "2Gi"),
+        "securityContext": SECURITY,
+        "volumeMounts": [SCRATCH_MOUNT, {"name": "tmp", "mountPath": "/opt/keycloak/data", "subPath": "data"}],
+    }
+    return [
+        parts.account(KEYCLOAK),
+        parts.stateful(KEYCLOAK, 2, container, grace=60, scratch="512Mi"),
+        parts.service(KEYCLOAK, KEYCLOAK, {"http": 8080}),
+        parts.service("keycloak-nodes", KEYCLOAK, {"cluster": 7800}, headless=True),
+        parts.budget(KEYCLOAK),
+    ]
+
+
+def kafka() -> list[Manifest]:
+    """Kafka under the Broker: three nodes without ZooKeeper, each event on all three, acknowledged by two.
+
+    What it loses nevertheless comes again: an outbox row closes only when every subscriber's inbox has the event.
+    """
+    address = f"kafka-nodes.{DATA}.svc.cluster.local"
+    voters = ",".join(f"{number}@kafka-{number}.{address}:9093" for number in range(3))
+    start = 'export KAFKA_NODE_ID="${HOSTNAME##*-}" '
+    start += f'KAFKA_ADVERTISED_LISTENERS="PLAINTEXT://$HOSTNAME.{address}:9092"; exec /etc/kafka/docker/run'
+    options = {
+        "KAFKA_PROCESS_ROLES": "broker,controller",
+        "KAFKA_LISTENERS": "PLAINTEXT://:9092,CONTROLLER://:9093",
+        "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "KAFKA_CONTROLLER_LISTENER_NAMES": "CONTROLLER",
+        "KAFKA_CONTROLLER_QUORUM_VOTERS": voters,
+        "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "3",
+        "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "3",
+        "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": "2",
+        "KAFKA_MIN_INSYNC_REPLICAS": "2",
+        "KAFKA_LOG_RETENTION_HOURS": "72",
+        "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
+        "KAFKA_LOG_DIRS": "/data/log",
+        "KAFKA_HEAP_OPTS": "-Xms1g -Xmx1g",
+        "LOG_DIR": "/tmp/logs",  # noqa: S108  of the container
+    }
+    container = {
+        "name": KAFKA,
+        "image": f"{REGISTRY}/apache/kafka:4.1.0",
+        # A node's number is the end of its name.
+        "command": ["bash", "-c", start],
+        "ports": [parts.port("kafka", 9092), parts.port("controller", 9093)],
+        "env": [{"name": name, "value": value} for name, value in options.items()],
+        # CLUSTER_ID, the same on every node
+        "envFrom": [{"secretRef": {"name": KAFKA}}],
+        "readinessProbe": {"tcpSocket": {"port": "kafka"}, "periodSeconds": 10},
+        "livenessProbe": {
+            "tcpSocket": {"port": "kafka"},
+            "initialDelaySeconds": 60,
+            "periodSeconds": 20,
+            "failureThreshold": 6,
+        },
+        "resources": parts.resources("500m", "2Gi", "2", "3Gi"),
+        "securityContext": SECURITY,
+        "volumeMounts": [
+            {"name": "data", "mountPath": "/data"},
+            SCRATCH_MOUNT,
+            {"name": "tmp", "mountPath": "/opt/kafka/config", "subPath": "config"},
+            {"name": "tmp", "mountPath": "/opt/kafka/logs", "subPath": "logs"},
+        ],
+    }
+    return [
+        parts.account(KAFKA),
+        parts.stateful(KAFKA, 3, container, grace=120, volume=("local-nvme", "50Gi"), scratch="256Mi"),
+        parts.service(KAFKA, KAFKA, {"kafka": 9092}),
+        parts.service("kafka-nodes", KAFKA, {"kafka": 9092, "controller": 9093}, headless=True),
+        parts.budget(KAFKA),
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {**parts.metadata("kafka-broker-config"), "namespace": EVENTING},
+            "data": {
+                "bootstrap.servers": f"kafka.{DATA}.svc.cluster.local:9092",
+                "default.topic.partitions": "12",
+                "default.topic.replication.factor": "3",
+            },
+        },
+    ]
+
+
+def backup() -> list[Manifest]:
+    """The log streams into the store as it is written; a base backup every night, read back every morning.
+
+    All of it is sealed with keys that only this namespace and the envelope in the safe have.
+    """
+    archive = {
+        **parts.command("archive"),
+        "ports": [parts.port("metrics", 8002)],
+        "readinessProbe": parts.get("/metrics", "metrics", period=15),
+        "livenessProbe": parts.get("/metrics", "metrics", period=30, initial=30),
+    }
+    return [
+        parts.account(BACKUP),
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": parts.metadata("archive", BACKUP),
+            "spec": {
+                # The slot lets one stream at a time; a second would only wait for it.
+                "replicas": 1,
+                "strategy": {"type": "Recreate"},
+                "selector": {"matchLabels": {"app.kubernetes.io/name": "archive"}},
+                "template": {
+                    "metadata": {"labels": labels("archive", BACKUP)},
+                    "spec": {
+                        **parts.pod(BACKUP),
+                        "terminationGracePeriodSeconds": 30,
+                        "containers": [archive],
+                        "volumes": [SCRATCH],
+                    },
+                },
+            },
+        },
+        parts.nightly("base-backup", "30 1 * * *", 14_400, "base"),
+        parts.nightly("backup-prune", "0 5 * * *", 7_200, "prune", "--keep-days", "14"),
+        parts.nightly("backup-check", "0 6 * * *", 7_200, "check"),
+        parts.budget(BACKUP),
+    ]

@@ -1,0 +1,6 @@
+terraform {
+  required_providers {
+    kubernetes = { source = "hashicorp/kubernetes" }
+    helm       = { source = "hashicorp/helm" }
+  }
+}
