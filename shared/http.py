@@ -90,7 +90,7 @@ class Route(APIRoute):
                 time.perf_counter() - started
             )
             response.headers["traceparent"] = traceparent
-            return response
+            return private(response)
 
         return handle
 
@@ -197,12 +197,17 @@ def problem_response(error: Exception, traceparent: str) -> Response:
     if problem.status >= 500:
         fields = {"code": problem.code, "cause": type(error).__name__}
         log.error("request failed", exc_info=error, extra={"fields": fields})
-    return JSONResponse(
-        problem.document(trace_id_of(traceparent)),
-        status_code=problem.status,
-        media_type=PROBLEM_JSON,
-        headers=problem.headers or None,
+    document = problem.document(trace_id_of(traceparent))
+    return private(
+        JSONResponse(document, status_code=problem.status, media_type=PROBLEM_JSON, headers=problem.headers or None)
     )
+
+
+def private(response: Response) -> Response:
+    """Kept by no browser or proxy, so that "back" on a shared workstation shows nobody; no guess at its type."""
+    response.headers["cache-control"] = "no-store"
+    response.headers["x-content-type-options"] = "nosniff"
+    return response
 
 
 def as_problem(error: Exception) -> Problem:

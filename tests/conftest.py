@@ -6,8 +6,10 @@ object_store   the running S3 server (infra.local.storage.Storage)
 keycloak       the running Keycloak (infra.local.keycloak.Keycloak), without a realm of ours
 """
 
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -39,6 +41,16 @@ def hospital() -> Iterator[Hospital]:
     with cloned_hospital() as one:
         yield one
 
+
+def _stay_on_this_machine(event: str, arguments: tuple[Any, ...]) -> None:
+    """No test talks to anybody outside: a connection beyond the loopback is an error wherever it is made."""
+    if event == "socket.connect" and isinstance(arguments[1], tuple):
+        host = str(arguments[1][0])
+        if host != "localhost" and not ip_address(host.partition("%")[0]).is_loopback:
+            raise PermissionError(f"a test wanted to connect to {host}")
+
+
+sys.addaudithook(_stay_on_this_machine)
 
 RUN = pytest.StashKey[services.Run]()
 

@@ -1,4 +1,4 @@
-"""What every answer says around its body: nothing about the server, no cookie, no open door for other pages."""
+"""What every answer says around its body: nothing about the server, nothing a browser may keep or guess at."""
 
 from collections.abc import Iterator
 
@@ -74,6 +74,15 @@ def test_every_answer_says_what_it_is(answers: dict[str, httpx.Response]) -> Non
         kind = answer.headers.get("content-type", "").split(";")[0]
         assert kind in kinds or (not answer.content and answer.status_code == 204), f"{name}: {kind}"
         assert (kind == "application/problem+json") == (answer.status_code >= 400), name
+
+
+def test_no_browser_guesses_at_an_answer(answers: dict[str, httpx.Response]) -> None:
+    assert [name for name, answer in answers.items() if answer.headers.get("x-content-type-options") != "nosniff"] == []
+
+
+def test_no_browser_keeps_an_answer(answers: dict[str, httpx.Response]) -> None:
+    """A shared workstation must not show the last patient to the next user who presses "back"."""
+    assert [name for name, answer in answers.items() if answer.headers.get("cache-control") != "no-store"] == []
 
 
 def test_the_process_itself_adds_no_banner(hospital: Hospital) -> None:

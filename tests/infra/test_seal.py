@@ -88,7 +88,7 @@ def test_an_old_key_still_opens_what_it_sealed() -> None:
     assert b"2026-11" in sealed(b"x", keys=both)[:16]
 
 
-@pytest.mark.parametrize("text", ["", "a", "a:", "a:AAAA", ":" + new_key("x").partition(":")[2], "a:not base64!"])
+@pytest.mark.parametrize("text", ["", "a", "a:", "a:AAAA", f":{'QUJD' * 10}QUI=", "a:not base64!"])
 def test_a_key_that_is_none(text: str) -> None:
     with pytest.raises(SealError):
         Keys.parse(text)

@@ -51,6 +51,8 @@ def test_case_3_another_name_is_a_dispute(desks: Desks, hospital: Hospital) -> N
     with desks.unchanged():
         problem = refused(desks.mch_registrar.post(PATIENTS, desks.card("黄志强", number)), 409, "identity_disputed")
     assert (problem["patient_id"], problem["holder_name"]) == (holder["patient_id"], "韦**")
+    attempts = "SELECT detail ->> 'code' AS code, campus_id FROM kernel.audit_entries WHERE action = 'refused'"
+    assert [tuple(row.values()) for row in hospital.rows(attempts)][-1:] == [("identity_disputed", "mch")]
 
     opened = desks.mch_registrar.post(
         f"{PATIENTS}/{holder['patient_id']}/disputes",
