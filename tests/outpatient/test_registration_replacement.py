@@ -18,6 +18,7 @@ from tests.outpatient.registering import VISITS, charges_of, visit_row
 from tests.outpatient.test_schedule_scene import PATH, engage, new_room
 from tests.payments.conftest import BILLING, SOURCE, Cashier, broken_checks, staff
 from tests.payments.market import Market, open_market
+from tests.payments.test_billing_insured import answer, as_cashier, begin
 from tests.support.clinic import ok, pay_cash, register_visit
 
 CHIEF, ASSOCIATE = "231", "232"
@@ -67,7 +68,7 @@ def carry_out(market: Market) -> None:
 
 
 class Session:
-    """A session of the chief's clinic that is on sale now, held by a 主任医师."""
+    """A session of a chief's clinic that is on sale now, held by a 主任医师."""
 
     def __init__(self, market: Market, clinic_id: str) -> None:
         self.market, self.hospital = market, market.hospital
@@ -167,9 +168,16 @@ def test_a_lower_grade_gives_the_difference_back_once(market: Market, clinic_id:
     pay_wechat(market, cashier, wechat)
     kept, drawers = market.kept(), market.booked("cash")
 
+    other_chief, everybody = session.replace(CHIEF), (cash, wechat, unpaid, leaves)
+    assert {visit_row(market.hospital, one)["doctor_id"] for one in everybody} == {other_chief}
+    assert [refunds_of(market, one) for one in everybody] == [[], [], [], []], "by a 主任 no money moves"
+    assert (market.kept(), market.booked("cash")) == (kept, drawers)
+    assert {charges_of(market.hospital, one)[0][0] for one in everybody} == {"30.00"}
+
     deputy = session.replace(ASSOCIATE)
-    assert {visit_row(market.hospital, one)["doctor_id"] for one in (cash, wechat, unpaid, leaves)} == {deputy}
-    [event] = session.told()
+    assert {visit_row(market.hospital, one)["doctor_id"] for one in everybody} == {deputy}
+    same, event = session.told()
+    assert (same.old_price, same.new_price, same.refund_each) == (30, 30, 0)
     assert (event.old_price, event.new_price, event.refund_each, len(event.affected)) == (30, 20, 10, 4)
     assert broken_checks(market.hospital) == []
 
@@ -215,7 +223,6 @@ def test_a_lower_grade_gives_the_difference_back_once(market: Market, clinic_id:
     assert money_back(market, wechat) == {"wechat": Decimal("30.00")}, "the rest of what was paid"
 
 
-@pytest.mark.case("44", 6)
 def test_the_same_grade_moves_no_money(market: Market, clinic_id: str) -> None:
     cashier, session = market.hall.cashier(), Session(market, clinic_id)
     paid, unpaid = session.visit(cashier), session.visit(cashier)
@@ -323,3 +330,51 @@ def test_a_debt_falls(market: Market, clinic_id: str) -> None:
     assert (refund["state"], refund["amount"]) == ("executed", "10.00")
     outstanding = "SELECT d.outstanding FROM payments.debts d JOIN payments.charges c USING (settlement_id)"
     assert market.hospital.value(f"{outstanding} WHERE c.charge_id = %s", [charge["charge_id"]]) == Decimal("20.00")
+
+
+def test_an_insured_difference_waits_for_the_insurer(market: Market, clinic_id: str) -> None:
+    """30.00 = fund 20 + WeChat 10; 20.00 settled anew gives fund 15, so that the patient gets 5.00 back."""
+    cashier, session = market.hall.cashier(), Session(market, clinic_id)
+    visit = session.visit(cashier)
+    body = {"charge_ids": [visit["charges"][0]["charge_id"]], "expected_total": "30.00"}
+    started = ok(cashier.caller.post(f"{BILLING}/settlements/start", body))
+    begin(market, cashier, started)
+    answer(market, cashier, started, fund="20.00")
+    ok(market.tender(cashier, started, "10.00"))
+    kept, fund = market.kept(), market.booked("insurance_fund")
+    session.replace(ASSOCIATE)
+    [waiting] = refunds_of(market, visit)
+    assert (waiting["state"], waiting["amount"]) == ("approved", "10.00")
+    assert (market.kept(), market.booked("insurance_fund")) == (kept, fund)
+    with as_cashier(market, cashier) as tx:
+        billing.begin_reversal(tx, UUID(waiting["refund_id"]))
+        undone = billing.insurance_reversed(tx, UUID(waiting["refund_id"]), "msg-2")
+    assert undone.successor is not None
+    assert undone.successor.total == Decimal("20.00")
+    done = answer(market, cashier, {"settlement_id": str(undone.successor.settlement_id)}, fund="15.00")
+    assert done.settlement.state == "completed"
+    carry_out(market)
+    assert (market.kept(), market.booked("insurance_fund")) == (kept - 5, fund - 5)
+
+
+def test_a_grade_that_costs_nothing_leaves_no_fee(market: Market) -> None:
+    body = {
+        "code": "chief-free",
+        "name": "内科主任义诊",
+        "unit_id": str(market.hall.desks["hq"].unit_id),
+        "grade": "chief",
+        "fee_item_code": CHIEF_FEE,
+        "standard_code": "internal-chief-free",
+        "grade_fees": {"associate_chief": "free"},
+    }
+    clinic = ok(market.hospital.caller("schedule_clerk").post(f"{PATH}/clinics", body))
+    cashier, session = market.hall.cashier(), Session(market, str(clinic["clinic_id"]))
+    paid, unpaid = session.visit(cashier), session.visit(cashier)
+    pay_cash(cashier.caller, paid)
+    session.replace(ASSOCIATE)
+    assert [visit_row(market.hospital, one)["fee_item_code"] for one in (paid, unpaid)] == [None, None]
+    assert charges_of(market.hospital, unpaid) == [("30.00", "voided")]
+    assert broken_checks(market.hospital) == []
+    [waiting] = refunds_of(market, paid)
+    ok(market.hall.execute(market.hall.cashier(), waiting))
+    assert money_back(market, paid) == {"cash": Decimal("30.00")}

@@ -117,6 +117,7 @@ REASONS: Mapping[str, str] = {
     "doctor_cancelled": "医生取消",
     "doctor_absent": "医生停诊",
     "session_stopped": "停诊退号",
+    "doctor_replaced": "替诊退差价",
     "out_of_stock": "药品缺货",
     "adverse_reaction": "不良反应",
     "returned": "退药退材料",

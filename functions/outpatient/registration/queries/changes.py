@@ -67,9 +67,21 @@ SHIFT_OPEN = Query(
 REPLACE_DOCTOR = Query(
     object,
     update(Visit)
-    .where(Visit.session_id == bindparam("session"), one_of(Visit.status, *CANCELLABLE))
+    .where(
+        Visit.session_id == bindparam("session"),
+        one_of(Visit.status, *CANCELLABLE),
+        Visit.doctor_id.is_distinct_from(bindparam("doctor", type_=Uuid())),
+    )
     .values(doctor_id=bindparam("doctor"), version=Visit.version + 1),
 )
+
+SET_FEE = _step(
+    one_of(Visit.status, *CANCELLABLE),
+    fee_item_code=bindparam("item"),
+    fee_module=bindparam("module"),
+    fee_source=bindparam("source"),
+)
+"""The fee is charged by another item from now on."""
 
 CHECK_IN = _step(
     one_of(Visit.status, "registered"),

@@ -4,6 +4,8 @@ from datetime import timedelta
 
 from events.outpatient import DoctorReplaced, SessionMoved
 from functions.outpatient.registration.queries import changes
+from functions.outpatient.registration.service.fees import lower_fee
+from shared.money import ZERO
 from shared.tx import Tx
 
 
@@ -24,6 +26,14 @@ def follow_moved_session(tx: Tx, event: SessionMoved) -> None:
 
 
 def follow_replaced_doctor(tx: Tx, event: DoctorReplaced) -> None:
-    """Another doctor holds a session (替诊): the open visits are that doctor's; the patient may cancel free."""
+    """Another doctor holds a session (替诊): the open visits are that doctor's; the patient may cancel free.
+
+    Of a lower grade, each visit costs the new price: who paid gets the difference back by the rules of refunds the
+    hospital causes, who did not owes the lower fee. A redelivery changes nothing.
+    """
+    visits = tx.session.all(changes.LOCK_OPEN_OF_SESSION, session_id=event.session_id)
     tx.session.execute(changes.REPLACE_DOCTOR, session=event.session_id, doctor=event.to_doctor_id)
+    if event.refund_each > ZERO:
+        for visit in visits:
+            lower_fee(tx, visit, event.new_fee_item_code, event.new_price, event.to_doctor_id)
     tx.audit("visits.doctor_replaced", "session", event.session_id, doctor_id=str(event.to_doctor_id))

@@ -79,9 +79,9 @@ def transfer_visit(tx: Tx, encounter_id: UUID, command: TransferVisit, channel: 
 
 def _move_fee(tx: Tx, visit: Visit, slot: SlotTaken) -> Fee:
     lines = fee_lines(tx, visit)
-    before = sum((line.amount for line in lines), ZERO)
+    before = sum((line.worth for line in lines), ZERO)
     after = prices.price_at(tx, slot.fee_item_code).unit_price
-    if lines and before == after:
+    if lines and before == after and all(line.status != "refunding" for line in lines):
         return Fee(visit.fee_item_code, (visit.fee_module, visit.fee_source), before, before, ZERO, lines)
     refunded = give_back(tx, visit, "patient", "换号")
     charges = billing.post_charges(

@@ -30,6 +30,7 @@ from functions.payments.billing.service.debts import (
     reject_write_off,
     request_write_off,
 )
+from functions.payments.billing.service.differences import lower_price
 from functions.payments.billing.service.execution import (
     Executed,
     begin_execution,
@@ -129,6 +130,7 @@ __all__ = [
     "insurance_refused",
     "insurance_reversed",
     "insurance_undone",
+    "lower_price",
     "move_to_inpatient",
     "name_encounter",
     "pay_course",

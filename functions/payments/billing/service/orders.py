@@ -57,7 +57,10 @@ class ChargeInfo:
     status: str
     execution: str
     executed_quantity: Decimal
+    refunding_quantity: Decimal
     refunded_quantity: Decimal
+    worth: Money
+    """Its amount less what was refunded of it."""
     version: int
 
 
@@ -85,6 +88,8 @@ def charge_info(charge: Charge) -> ChargeInfo:
         status=charge.status,
         execution=charge.execution,
         executed_quantity=charge.executed_quantity,
+        refunding_quantity=charge.refunding_quantity,
         refunded_quantity=charge.refunded_quantity,
+        worth=charge.worth,
         version=charge.version,
     )

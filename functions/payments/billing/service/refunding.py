@@ -30,7 +30,7 @@ from functions.payments.billing.service.returning import origins_of
 from functions.payments.cashier import service as cashier
 from functions.payments.cashier.service import ShiftInfo
 from shared.ids import new_id
-from shared.money import ZERO
+from shared.money import ZERO, Money
 from shared.problems import Stale
 from shared.schemas import SHANGHAI
 from shared.tx import Tx
@@ -43,10 +43,11 @@ BY_RULE = "医院原因退费，免审批"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """So much of a charge to be refunded."""
+    """So much of a charge to be refunded. `amount`: what that is in money, where the quantity is only its share."""
 
     charge: Charge
     quantity: Decimal
+    amount: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +199,14 @@ def execute_refund(tx: Tx, refund_id: UUID, command: ChangeRefund) -> tuple[Refu
     return pay_back(tx, refund, settlement, sent_lines.all(), affected.all(), tenders, till.shift())
 
 
+def take_back(tx: Tx, refund: Refund) -> None:
+    """Take back a refund by the hospital's rule that still waits for a drawer: a larger one takes its place."""
+    if tx.session.first(refunds.WITHDRAW, id_=refund.refund_id, seen=refund.version) is None:
+        raise _stale(refund)
+    _drop(tx, refund)
+    tx.audit("refund.withdrawn", "refund", refund.refund_id, patient_id=refund.patient_id)
+
+
 def needs_no_drawer(tx: Tx, request: Request) -> bool:
     """Whether all money of a refund goes back by itself, so that no cashier has to pay it out."""
     origins = origins_of(tx, request.tenders)
@@ -253,6 +262,10 @@ def refund_lines(tx: Tx, refund: Refund, lines: Sequence[Wanted]) -> list[Refund
 
 def _worth(line: Wanted) -> Decimal:
     charge = line.charge
+    if line.amount is not None:
+        return line.amount
+    if line.quantity == charge.remaining_quantity:
+        return charge.worth
     return rules.part_amount(charge.amount, charge.quantity, charge.refunded_quantity, line.quantity)
 
 

@@ -1,7 +1,7 @@
 """Refunds that another module asks for in its own transaction: everything paid of one source goes back."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from uuid import UUID
 
@@ -11,12 +11,24 @@ from functions.payments.billing.queries import charges, refunds, settlements
 from functions.payments.billing.queries import tenders as tender_queries
 from functions.payments.billing.service.orders import RefundInfo
 from functions.payments.billing.service.paying_back import insured, pay_back, refuse_insured
-from functions.payments.billing.service.refunding import LEVEL_NAMES, Request, Wanted, amount_of, level_of, record
+from functions.payments.billing.service.refunding import (
+    HOSPITAL_RULE,
+    LEVEL_NAMES,
+    Request,
+    Wanted,
+    amount_of,
+    level_of,
+    record,
+    take_back,
+)
 from functions.payments.cashier import service as cashier
 from functions.payments.cashier.service import ShiftInfo
 from shared.database.session import Pending
 from shared.money import ZERO
 from shared.tx import Tx
+
+SETTLED = ("paid", "owed", "refunding")
+"""States of a charge that stands in a completed settlement and is not wholly given back."""
 
 
 def refund_source(tx: Tx, source_module: str, source_id: str, reason_code: str, reason: str) -> RefundInfo:
@@ -24,19 +36,22 @@ def refund_source(tx: Tx, source_module: str, source_id: str, reason_code: str, 
 
     An approved refund of exactly these lines is paid now; otherwise a small one of the cashier's own shift is paid at
     once; otherwise RefundNeedsApproval says who must approve first, and nothing changes. The system itself (a stopped
-    session) needs no approval: what was paid electronically goes back at once, cash waits at any window.
+    session) needs no approval: what was paid electronically goes back at once, cash waits at any window. A difference
+    that still waits at a window (lower_price) becomes part of this refund.
     """
     till = cashier.open_till(tx)
     known = tx.session.all(charges.SOURCE, source_module=source_module, source_id_=source_id)
     settled = sorted({charge.settlement_id for charge in known if charge.settlement_id is not None})
     locked = {settlement_id: _lock(tx, settlement_id) for settlement_id in settled}
     found = tx.session.all(charges.LOCK_SOURCE, source_module=source_module, source_id_=source_id, campus=tx.campus)
-    paid: dict[UUID, list[Charge]] = defaultdict(list)
-    for charge in found:
-        if charge.settlement_id in locked and charge.status in ("paid", "owed", "refunding"):
-            paid[charge.settlement_id].append(charge)
+    paid = _paid(found, locked)
     if not paid:
         return RefundInfo(ZERO, True)
+    if _take_back_differences(tx, paid):
+        found = tx.session.all(charges.LOCK_SOURCE, source_module=source_module, source_id_=source_id, campus=tx.campus)
+        paid = _paid(found, locked)
+    if tx.actor.kind == "system" and _all_refunding(paid):
+        return RefundInfo(ZERO, False)
     approved = _approved(tx, list(paid))
     shift = None if tx.actor.kind == "system" else till.shift()
     total, done = ZERO, []
@@ -55,6 +70,40 @@ def refund_source(tx: Tx, source_module: str, source_id: str, reason_code: str, 
 
 def _lock(tx: Tx, settlement_id: UUID) -> Pending[Settlement]:
     return tx.session.send(settlements.LOCK_SETTLEMENT, settlement_id=settlement_id, campus=tx.campus)
+
+
+def _paid(found: Sequence[Charge], locked: Mapping[UUID, object]) -> dict[UUID, list[Charge]]:
+    paid: dict[UUID, list[Charge]] = defaultdict(list)
+    for charge in found:
+        if charge.settlement_id is not None and charge.settlement_id in locked and charge.status in SETTLED:
+            paid[charge.settlement_id].append(charge)
+    return paid
+
+
+def by_rule_waiting(tx: Tx, settlement_id: UUID, charge_id: UUID) -> Refund | None:
+    """The refund by the hospital's rule of a part of a charge alone that waits for a drawer or the insurer."""
+    for refund, quantities in _approved(tx, [settlement_id]).values():
+        if refund.approver == HOSPITAL_RULE and set(quantities) == {charge_id}:
+            return refund
+    return None
+
+
+def _take_back_differences(tx: Tx, paid: dict[UUID, list[Charge]]) -> bool:
+    taken = False
+    for settlement_id, lines in paid.items():
+        for charge in lines:
+            if charge.status != "refunding" or charge.refunding_quantity == charge.remaining_quantity:
+                continue
+            if (waiting := by_rule_waiting(tx, settlement_id, charge.charge_id)) is not None:
+                take_back(tx, waiting)
+                taken = True
+    return taken
+
+
+def _all_refunding(paid: dict[UUID, list[Charge]]) -> bool:
+    """Whether everything paid goes back already by refunds under way."""
+    lines = [charge for settled in paid.values() for charge in settled]
+    return all(charge.refunding_quantity == charge.remaining_quantity for charge in lines)
 
 
 def _approved(tx: Tx, settlement_ids: Sequence[UUID]) -> dict[UUID, tuple[Refund, dict[UUID, Decimal]]]:
