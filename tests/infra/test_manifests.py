@@ -99,7 +99,7 @@ def test_an_area_nobody_grouped_is_a_group_of_its_own(tmp_path: Path) -> None:
     assert "outpatient/registration" in found["counter"]
     assert "payments/billing" in found["counter"]
     assert found["outpatient"] == ["outpatient/schedule"]
-    assert found["catalogue"] == ["catalogue/prices"]
+    assert found["catalogue"] == ["catalogue/codes", "catalogue/prices"]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from functions.payments.billing.models import Charge, Debt, Receipt, Refund, RefundLine, Settlement, SettlementLine
-from shared.database.query import Query, among, one_of
+from shared.database.query import Query, among, constant, one_of
 
 
 class ClassSum(NamedTuple):
@@ -95,7 +95,8 @@ def _sums(settled: ColumnElement[bool], refunded: ColumnElement[bool], undone: C
             _ZERO,
             RefundLine.amount,
             literal(0),
-            registration(RefundLine.item_kind),
+            # A difference given back (替诊退差价) cancels no visit.
+            case((Refund.reason_code == constant("doctor_replaced"), 0), else_=registration(RefundLine.item_kind)),
         )
         .join(Refund, Refund.refund_id == RefundLine.refund_id)
         .where(one_of(Refund.state, "executed"), refunded),
