@@ -10,10 +10,14 @@ from shared.function import FunctionApp
 
 MODULES: tuple[str, ...] = (
     "organisation/structure",
+    "platform/permissions",
+    "catalogue/codes",
     "catalogue/prices",
     "patients/index",
+    "platform/sso",
     "outpatient/schedule",
     "payments/cashier",
+    "payments/gateway",
     "payments/billing",
     "outpatient/registration",
     "operations/maintenance",

@@ -41,8 +41,8 @@ class Problem(Exception):
             Problem._by_constraint[cls.constraint] = cls
         if "code" in cls.__dict__:
             known = Problem._by_code.get(cls.code)
-            if known is not None and known.__qualname__ != cls.__qualname__:
-                raise TypeError(f"problem code {cls.code!r} is declared by {known.__qualname__} and {cls.__qualname__}")
+            if known is not None and (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+                raise TypeError(f"problem code {cls.code!r} is declared by {known.__module__} and {cls.__module__}")
             Problem._by_code[cls.code] = cls
 
     @staticmethod

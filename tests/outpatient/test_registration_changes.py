@@ -248,7 +248,7 @@ def test_an_insured_patient_of_disputed_identity(
     with hospital.tx("hq") as tx:
         patients.open_dispute(tx, UUID(patient), OpenDispute(claimed_name="潘金花", reason="同号不同名"))
     body = {"patient_id": patient, "session_id": general["session_id"], "payer_kind": "resident"}
-    refused(hospital, desk.registrar, VISITS, body, 409, "identity_disputed")
+    refused(hospital, desk.registrar, VISITS, body, 409, "identity_dispute_open")
     ok(desk.registrar.post(VISITS, {**body, "payer_kind": "self_pay"}))
 
 

@@ -39,7 +39,7 @@ class PatientDeceased(Problem):
 
 class IdentityDisputed(Problem):
     status = 409
-    code = "identity_disputed"
+    code = "identity_dispute_open"
     title = "身份争议未了结"
 
 

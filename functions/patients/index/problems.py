@@ -4,11 +4,12 @@ from shared.problems import Problem
 
 
 class IdentityDisputed(Problem):
-    """The document number already belongs to a person of another name (冒用身份 or a typing error)."""
+    """The document number already belongs to a person of another name (冒用身份 or a typing error); kept on record."""
 
     status = 409
     code = "identity_disputed"
     title = "该证件号已属于另一姓名"
+    traced = True
 
 
 class CardReadIncomplete(Problem):
@@ -265,3 +266,9 @@ class NewbornRegistered(Problem):
     title = "该新生儿已建档"
     constraint = "uq_patients_newborn"
     constraint_detail = "该新生儿刚刚已建档，请刷新后核对。"
+
+
+class NoVisitCard(Problem):
+    status = 409
+    code = "no_visit_card"
+    title = "没有在用的就诊卡"

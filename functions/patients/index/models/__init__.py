@@ -1,6 +1,7 @@
 """Tables of the patient index (schema `patients`)."""
 
 from functions.patients.index.models.access import BreakGlassOpening
+from functions.patients.index.models.legacy import LegacyImport, LegacyRow
 from functions.patients.index.models.matching import Dispute, MatchCandidate, MatchPoints, Merge
 from functions.patients.index.models.people import (
     Consent,
@@ -21,6 +22,8 @@ __all__ = [
     "Dispute",
     "Identifier",
     "IdentityChange",
+    "LegacyImport",
+    "LegacyRow",
     "MatchCandidate",
     "MatchPoints",
     "Merge",

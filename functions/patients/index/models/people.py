@@ -49,6 +49,8 @@ class Patient(Model):
         Index(None, "birth_date"),
         Index(None, "phone", postgresql_where=text("phone IS NOT NULL")),
         Index(None, "phone_reversed", postgresql_where=text("phone_reversed IS NOT NULL")),
+        Index(None, "created_at"),
+        Index("ix_patients_arrival", "created_at", postgresql_where=text("arrival IS NOT NULL")),
         Index(None, "name_keys", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
         Index(
             "uq_patients_newborn",
@@ -244,7 +246,7 @@ class IdentityChange(Model):
     old_value: Mapped[Any] = mapped_column(document(), nullable=True)
     new_value: Mapped[Any] = mapped_column(document(), nullable=True)
     cause: Mapped[str] = mapped_column(Text)
-    """correction, merge, unmerge, verification, confidentiality, dispute, death."""
+    """correction, merge, unmerge, verification, confidentiality, dispute, death, birth_certificate, transfusion."""
     evidence: Mapped[str | None] = mapped_column(Text, default=None)
     evidence_file_id: Mapped[UUID | None] = mapped_column(Uuid, default=None)
     acting_campus_id: Mapped[str] = mapped_column(Text)

@@ -71,6 +71,8 @@ class Alert(Model):
     detail: Mapped[str | None] = mapped_column(Text, default=None)
     expected_date: Mapped[date | None] = mapped_column(default=None)
     """Expected date of delivery of a pregnancy."""
+    source_id: Mapped[UUID | None] = mapped_column(default=None)
+    """The pregnancy file the alert comes from; null when somebody entered it by hand."""
     valid_to: Mapped[datetime | None] = mapped_column(default=None)
     status: Mapped[str] = mapped_column(Text, default="active")
     recorded_campus_id: Mapped[str] = mapped_column(Text)

@@ -82,6 +82,23 @@ END_ALERT = Query(
     .values(status="ended", ended_at=bindparam("at"), ended_by=bindparam("by"), end_reason=bindparam("why"))
     .returning(Alert),
 )
+END_PREGNANCY = Query(
+    Alert,
+    update(Alert)
+    .where(
+        Alert.patient_id.in_(_group),
+        Alert.kind == literal_column("'pregnancy'"),
+        Alert.status == literal_column("'active'"),
+        or_(
+            Alert.source_id.is_(null()),
+            Alert.source_id == bindparam("pregnancy_id", type_=Uuid),
+            bindparam("of_any_file", type_=Text) == "yes",
+        ),
+    )
+    .values(status="ended", ended_at=bindparam("at"), ended_by=bindparam("by"), end_reason=bindparam("why"))
+    .returning(Alert),
+)
+"""End the pregnancy alert of one file, those entered by hand with it; with `of_any_file` of earlier files too."""
 RELATIONS = Query(
     Relation, select(Relation).where(Relation.patient_id.in_(_group)).order_by(Relation.relation_id).limit(200)
 )
@@ -208,6 +225,14 @@ CHANGES = Query(
     .order_by(IdentityChange.change_id.desc())
     .limit(bindparam("limit")),
 )
+CHANGES_OF_VERSION = Query(
+    IdentityChange,
+    select(IdentityChange).where(
+        IdentityChange.patient_id == bindparam("patient_id", type_=Uuid),
+        IdentityChange.patient_version == bindparam("version", type_=Integer),
+    ),
+)
+"""The fields one write changed."""
 CORRECTION = Query(Correction, select(Correction).where(Correction.correction_id == bindparam("correction_id")))
 PENDING_CORRECTION = Query(
     UUID,

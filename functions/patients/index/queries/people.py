@@ -68,6 +68,14 @@ class RecordNames(NamedTuple):
     former_names: list[str]
 
 
+class WrittenName(NamedTuple):
+    """What a person is called now, and what the record a row was written with is or was called."""
+
+    name: str
+    written: str
+    former_names: list[str]
+
+
 class StoppedNumber(NamedTuple):
     """A number that must not be used any more."""
 
@@ -140,6 +148,14 @@ EARLIER_NAMES = Query(
     select(Patient.name, Patient.former_names).where(
         Patient.patient_id.in_(group_of(bindparam("patient_id", type_=Uuid)))
     ),
+)
+
+_written = aliased(Patient)
+PRINTED_NAME = Query(
+    WrittenName,
+    select(Patient.name, _written.name, _written.former_names)
+    .join(_written, _written.survivor_id == Patient.patient_id)
+    .where(_written.patient_id == bindparam("patient_id", type_=Uuid)),
 )
 
 NEWBORN = Query(

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Date, Integer, Text, Uuid, any_, bindparam, column, func, literal, select
+from sqlalchemy import Date, Integer, Text, Uuid, any_, bindparam, column, func, literal, literal_column, select
 from sqlalchemy.dialects.postgresql import ARRAY, array
 from sqlalchemy.orm import aliased
 
@@ -66,7 +66,16 @@ def _number(types: list[str]) -> Any:
 
 
 _document = _number([kind.value for kind in DOCUMENT_CODES])
-_insurance_no = _number(["insurance_person_no"])
+_insurance_no = (
+    select(Identifier.value)
+    .where(
+        Identifier.patient_id == Patient.patient_id, IN_USE, Identifier.type == literal_column("'insurance_person_no'")
+    )
+    .limit(1)
+    .correlate(Patient)
+    .scalar_subquery()
+)
+"""A person has one at a time: written so that the unique index of single numbers answers, statistics or not."""
 _guardian_document = (
     select(Relation.document_no)
     .where(

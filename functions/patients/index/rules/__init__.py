@@ -51,6 +51,7 @@ from functions.patients.index.rules.names import (
     normalise_name,
     one_character_apart,
     one_character_keys,
+    printed_name,
     split_name,
     unknown_person_name,
 )
@@ -102,6 +103,7 @@ __all__ = [
     "one_character_apart",
     "one_character_keys",
     "parse_resident_id",
+    "printed_name",
     "split_name",
     "unknown_person_name",
     "upgrade_15_digit",

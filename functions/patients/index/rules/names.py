@@ -6,9 +6,10 @@ data: a reading may be corrected here, after which `name_pinyin` of those patien
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from functions.patients.index.rules.identifiers import Sex
 from shared.schemas import SHANGHAI
@@ -117,6 +118,13 @@ def is_unknown_person_name(name: str) -> bool:
     return re.fullmatch(UNKNOWN_PERSON + r"[0-9]{14}[A-Z]", name) is not None
 
 
+def printed_name(name: str, written: str, former_names: Sequence[str]) -> str:
+    """A name on paper, with the one its record was registered under where that was another (原登记)."""
+    placeholder = next((former for former in reversed(former_names) if is_unknown_person_name(former)), None)
+    earlier = written if written != name else placeholder
+    return f"{name}（原登记：{earlier}）" if earlier else name
+
+
 def newborn_name(mother_name: str, sex: str, *, order: int = 1, births: int = 1) -> str:
     """Name of a newborn until the birth certificate gives one.
 
@@ -136,13 +144,15 @@ def _surname_syllables(surname: str) -> list[str]:
         return list(_COMPOUND_READINGS[surname])
     if surname in _SURNAME_READINGS:
         return [_SURNAME_READINGS[surname]]
-    return _syllables(surname)
+    return [*_syllables(surname)]
 
 
-def _syllables(text: str) -> list[str]:
+@lru_cache(maxsize=20_000)
+def _syllables(text: str) -> tuple[str, ...]:
+    """Readings of a surname or given name: kept, because a county's people share some thousands of them."""
     from pypinyin import lazy_pinyin  # 0.1 s and 20 MB, which only the writers of names pay
 
-    return [part for read in lazy_pinyin(text) for part in re.findall(r"[a-z]+|\w", read.lower())]
+    return tuple(part for read in lazy_pinyin(text) for part in re.findall(r"[a-z]+|\w", read.lower()))
 
 
 def _without_one(text: str) -> Iterator[str]:

@@ -30,6 +30,8 @@ class IdentifierType(StrEnum):
     MCH_HANDBOOK = "mch_handbook"
     HEALTH_RECORD_NO = "health_record_no"
     WECHAT = "wechat"
+    LEGACY = "legacy"
+    """Number of a person in the system a campus had before; issued by that campus."""
 
 
 DOCUMENT_CODES = {
@@ -55,7 +57,9 @@ REGISTERED_BY = frozenset(
 )
 """What a person can be registered by: documents, insurance and health cards."""
 
-CAMPUS_ISSUED = frozenset({IdentifierType.VISIT_CARD, IdentifierType.INPATIENT_NO, IdentifierType.CHECKUP_NO})
+CAMPUS_ISSUED = frozenset(
+    {IdentifierType.VISIT_CARD, IdentifierType.INPATIENT_NO, IdentifierType.CHECKUP_NO, IdentifierType.LEGACY}
+)
 """Numbers a campus gives by itself; the same value may exist at another campus."""
 
 

@@ -45,6 +45,7 @@ from functions.patients.index.service.identifiers import (
     revoke_identifier,
 )
 from functions.patients.index.service.merge import confirm_merge, merge_patients, reject_merge
+from functions.patients.index.service.prints import blank_wristbands, wristband
 from functions.patients.index.service.read import (
     access_patient,
     banner,
@@ -52,6 +53,7 @@ from functions.patients.index.service.read import (
     group_ids,
     history,
     identity_disputed,
+    printed_name,
     resolve,
     resolve_numbers,
     view,
@@ -101,6 +103,7 @@ __all__ = [
     "age_text",
     "banner",
     "bind_identifier",
+    "blank_wristbands",
     "break_glass",
     "confirm_correction",
     "confirm_merge",
@@ -130,6 +133,7 @@ __all__ = [
     "own_access_log",
     "pair_details",
     "pairs",
+    "printed_name",
     "propose_pair",
     "record_alert",
     "record_allergy",
@@ -157,4 +161,5 @@ __all__ = [
     "verify_identity",
     "view",
     "withdraw_consent",
+    "wristband",
 ]

@@ -9,6 +9,7 @@ from functions.patients.index import problems
 from functions.patients.index.models import BreakGlassOpening
 from functions.patients.index.queries import care, people
 from functions.patients.index.queries.care import LogEntry
+from functions.patients.index.queries.people import PatientInfo
 from functions.patients.index.schemas.care import BreakGlass, OpeningView, ReviewOpening, SetConfidentiality
 from functions.patients.index.schemas.people import PatientView
 from functions.patients.index.service.read import group_ids, resolve, survivor
@@ -25,13 +26,14 @@ REVIEW_WORKING_DAYS = 3
 
 
 def grant_record_access(
-    tx: Tx, patient_id: UUID, basis: Basis, basis_id: object, until: datetime, reason: str = ""
+    tx: Tx, patient: UUID | PatientInfo, basis: Basis, basis_id: object, until: datetime, reason: str = ""
 ) -> Grant:
     """Let the acting campus read the person's records of other campuses until a moment.
 
-    Called by registration, admission, referral, teleconsultation and the reading centres at the start of a treatment.
+    Called by registration, admission, referral, teleconsultation and the reading centres at the start of a treatment;
+    who has the person from access_patient in the same transaction gives that, and nothing is read again.
     """
-    owner = survivor(tx, patient_id).patient_id
+    owner = patient.patient_id if isinstance(patient, PatientInfo) else survivor(tx, patient).patient_id
     grant = grant_access(tx, owner, basis, basis_id, until, reason)
     tx.audit("record_access.granted", "access_grant", grant.grant_id, patient_id=owner, basis=basis)
     tx.emit(

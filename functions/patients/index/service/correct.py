@@ -154,12 +154,17 @@ def _checked(tx: Tx, patient: Patient, held: list[Identifier], changes: Correcte
                 sex=values.get("sex", patient.sex),
             )
     if "name" in values:
-        name = rules.normalise_name(values["name"])
-        former = patient.former_names
-        if name != patient.name:
-            former = [*(one for one in former if one != name), patient.name]
-        values |= facts.name_fields(name) | {"former_names": former}
+        values |= renamed(patient, values["name"])
     return values
+
+
+def renamed(patient: Patient, text: str) -> dict[str, Any]:
+    """Columns of a new name; the old one joins the former names."""
+    name = rules.normalise_name(text)
+    former = patient.former_names
+    if name != patient.name:
+        former = [*(one for one in former if one != name), patient.name]
+    return facts.name_fields(name) | {"former_names": former}
 
 
 def _resident(identifier: Identifier) -> rules.ResidentId | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from functions.patients.index import problems
+from functions.patients.index import problems, rules
 from functions.patients.index.models import IdentityChange, Patient
 from functions.patients.index.queries import care, people
 from functions.patients.index.queries.people import NumberHolder, PatientInfo
@@ -52,6 +52,18 @@ def group_ids(tx: Tx, patient_id: UUID) -> list[UUID]:
     Rows keep the id they were written with, so a query names all of them. An unknown id is alone.
     """
     return tx.session.all(people.GROUP, patient_id=patient_id) or [patient_id]
+
+
+def printed_name(tx: Tx, written_with: UUID) -> str:
+    """The person's name for a paper, from the id its rows were written with. Raises NotFound.
+
+    What was written for somebody registered under another name says so: 韦建国（原登记：无名氏20260302081530H）. A
+    placeholder is named also when the same record was given the real name later.
+    """
+    found = tx.session.first(people.PRINTED_NAME, patient_id=written_with)
+    if found is None:
+        raise NotFound(NO_SUCH_PATIENT)
+    return rules.printed_name(*found)
 
 
 def identity_disputed(tx: Tx, patient_id: UUID) -> bool:

@@ -89,7 +89,7 @@ def record_alert(tx: Tx, patient_id: UUID, command: RecordAlert) -> AlertView:
         recorded_by=tx.actor.subject,
     )
     tx.session.add(row)
-    _tell(tx, row, patient.patient_id, active=True)
+    tell_alert(tx, row, patient.patient_id, active=True)
     return AlertView.model_validate(row)
 
 
@@ -98,10 +98,11 @@ def end_alert(tx: Tx, alert_id: UUID, command: EndFact) -> AlertView:
     row = tx.session.first(care.END_ALERT, id_=alert_id, at=tx.now, by=tx.actor.subject, why=command.reason)
     if row is None:
         raise problems.FactEnded("该警示不存在或已解除，请刷新后核对。")
-    _tell(tx, row, survivor(tx, row.patient_id).patient_id, active=False)
+    tell_alert(tx, row, survivor(tx, row.patient_id).patient_id, active=False)
     return AlertView.model_validate(row)
 
 
-def _tell(tx: Tx, row: Alert, owner: UUID, *, active: bool) -> None:
+def tell_alert(tx: Tx, row: Alert, owner: UUID, *, active: bool) -> None:
+    """Trace and tell that a warning began or ended."""
     tx.audit("alert.recorded" if active else "alert.ended", "alert", row.alert_id, patient_id=owner, kind=row.kind)
     tx.emit(AlertChanged(patient_id=owner, alert_id=row.alert_id, kind=row.kind, active=active))

@@ -1,0 +1,282 @@
+"""One slice of an old index's rows: read, found or new, written, compared with whom the index knows.
+
+A hundred thousand rows pass here, so new people are plain dictionaries over one complete row, not a model each.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from functions.patients.index import rules
+from functions.patients.index.models import Identifier, LegacyImport, LegacyRow, Patient
+from functions.patients.index.queries import legacy, search
+from functions.patients.index.queries.search import Comparable
+from functions.patients.index.rules.legacy import is_old_number, read_day, read_sex
+from functions.patients.index.schemas.values import IdentifierType, IdentityLevel
+from functions.patients.index.service import facts, matching
+from shared.database.model import Model
+from shared.database.query import insert_many, insert_plan
+from shared.ids import new_id
+from shared.problems import Problem
+from shared.tx import Tx
+
+
+@dataclass(slots=True)
+class Person:
+    """A row on its way: who it is, what became of it."""
+
+    row: LegacyRow
+    outcome: str = "new"
+    reason: str | None = None
+    patient_id: UUID = field(default_factory=new_id)
+    name: dict[str, Any] = field(default_factory=dict)
+    sex: str = "0"
+    born: date = date.min
+    phone: str | None = None
+    number: facts.CheckedNumber | None = None
+    numbered: bool = False
+    """The old number names somebody of the index already, so it isn't bound again."""
+
+    def reject(self, reason: str) -> None:
+        self.outcome, self.reason = "rejected", reason
+
+    def link(self, known: UUID | None) -> None:
+        """The same person as somebody in the index, or (None) as an earlier row of the file under its dry run."""
+        self.outcome, self.patient_id = "linked", known or self.patient_id
+
+    def cell(self, name: str) -> str:
+        """What the old system had in a column."""
+        return str(self.row.person.get(name, ""))
+
+    @property
+    def address(self) -> dict[str, Any] | None:
+        parts = {part: self.cell(part) for part in ("region", "township", "village") if self.cell(part)}
+        whole = self.cell("address") or "".join(parts.values())
+        return {**parts, "text": whole} if whole else None
+
+
+def judge(tx: Tx, current: LegacyImport, rows: Iterable[LegacyRow]) -> list[Person]:
+    """What becomes of each row; in the loading phase new people and their numbers are written."""
+    people = [_read(tx, row) for row in rows]
+    _find_known(tx, current, people)
+    new = [person for person in people if person.outcome == "new"]
+    if current.status == "loading":
+        _write(tx, people, new)
+        _propose(tx, new)
+    else:
+        _foresee(tx, new)
+    return people
+
+
+def _read(tx: Tx, row: LegacyRow) -> Person:
+    person = Person(row)
+    if not person.cell("legacy_no"):
+        person.reject("缺少原系统编号")
+        return person
+    try:
+        number = person.cell("document_no")
+        if number and not is_old_number(number):
+            person.number = facts.checked_number(IdentifierType.RESIDENT_ID, number)
+        said = facts.described(
+            person.cell("name"),
+            read_sex(person.cell("sex")),
+            read_day(person.cell("birth_date")),
+            None,
+            person.number.resident if person.number else None,
+            tx.today,
+        )
+    except Problem as problem:
+        person.reject(problem.detail)
+        return person
+    if said.sex is None or said.birth_date is None:
+        person.reject("缺少性别或出生日期，且没有可用的身份证号")
+        return person
+    person.name, person.sex, person.born = facts.name_fields(said.name), said.sex, said.birth_date
+    try:
+        person.phone = facts.checked_phone(person.cell("phone") or None)
+    except Problem:
+        person.reason = "原电话号码无效，未导入"
+    return person
+
+
+def _find_known(tx: Tx, current: LegacyImport, people: list[Person]) -> None:
+    """Link the rows whose old number, document or insurance number is somebody's already, in the index or the file."""
+    open_rows = [person for person in people if person.outcome != "rejected"]
+    documents = [person.number.value for person in open_rows if person.number]
+    numbers = [person.cell(name) for person in open_rows for name in ("legacy_no", "insurance_person_no")]
+    owners: dict[tuple[str, str], tuple[UUID | None, set[str]]] = {
+        (owner.type, owner.value): (owner.patient_id, {owner.name.casefold(), *map(str.casefold, owner.former_names)})
+        for owner in tx.session.all(
+            legacy.OWNERS, values=sorted({*documents, *filter(None, numbers)}), campus=tx.campus
+        )
+    }
+    numbered = {value for kind, value in owners if kind == "legacy"}
+    if current.status == "checking":
+        for earlier in tx.session.all(
+            legacy.EARLIER, import_id=current.import_id, numbers=documents, until=current.done
+        ):
+            owners.setdefault(("resident_id", earlier.number), (None, {rules.normalise_name(earlier.name).casefold()}))
+    for person in open_rows:
+        keys = [("legacy", person.cell("legacy_no"))]
+        keys += [(person.number.type.value, person.number.value)] if person.number else []
+        keys += [("insurance_person_no", person.cell("insurance_person_no"))]
+        known = next((owners[key] for key in keys if key[1] and key in owners), None)
+        name = str(person.name["name"])
+        if known is None:
+            owners.update({key: (person.patient_id, {name.casefold()}) for key in keys if key[1]})
+        elif name.casefold() in known[1]:
+            person.link(known[0])
+        else:
+            person.reject("证件号、医保编号或原系统编号已属于另一姓名，请核对")
+            continue
+        person.numbered = person.cell("legacy_no") in numbered
+        numbered.add(person.cell("legacy_no"))
+
+
+def _write(tx: Tx, people: list[Person], new: list[Person]) -> None:
+    if new:
+        sequences = tx.session.all(legacy.EMPI_NUMBERS, count=len(new))
+        common = _common_patient(tx, new[0])
+        _insert(tx, Patient, [_patient(common, person, number) for person, number in zip(new, sequences, strict=True)])
+    held: list[tuple[UUID, str, str, str | None]] = []
+    for person in people:
+        if person.outcome == "rejected":
+            continue
+        if not person.numbered:
+            held.append((person.patient_id, "legacy", person.cell("legacy_no"), tx.campus))
+        if person.outcome == "new":
+            if person.number:
+                held.append((person.patient_id, person.number.type.value, person.number.value, None))
+            if insurance := person.cell("insurance_person_no"):
+                held.append((person.patient_id, "insurance_person_no", insurance, None))
+    if held:
+        bound = _complete(
+            Identifier(
+                identifier_id=new_id(),
+                patient_id=held[0][0],
+                type="",
+                value="",
+                bound_at=tx.now,
+                bound_by=tx.actor.subject,
+                bound_campus_id=tx.campus,
+            )
+        )
+        _insert(
+            tx,
+            Identifier,
+            [
+                bound
+                | {
+                    "identifier_id": new_id(),
+                    "patient_id": owner,
+                    "type": kind,
+                    "value": value,
+                    "issuer_campus_id": issuer,
+                }
+                for owner, kind, value, issuer in held
+            ],
+        )
+
+
+def _insert(tx: Tx, model: type[Model], rows: Sequence[dict[str, Any]]) -> None:
+    tx.session.execute(insert_many(model), rows=orjson.dumps(rows).decode())
+
+
+def _complete(row: Model) -> dict[str, Any]:
+    """Every column of a row, those with a default filled."""
+    return {name: getattr(row, name) for name in insert_plan(type(row)).names}
+
+
+def _common_patient(tx: Tx, person: Person) -> dict[str, Any]:
+    """What all new people of the slice have in common, over the columns of one of them."""
+    return _complete(
+        Patient(
+            patient_id=person.patient_id,
+            survivor_id=person.patient_id,
+            empi_no="",
+            **person.name,
+            sex=person.sex,
+            birth_date=person.born,
+            identity_level=IdentityLevel.UNVERIFIED.value,
+            created_campus_id=tx.campus,
+            created_at=tx.now,
+            created_by=tx.actor.subject,
+        )
+    )
+
+
+def _patient(common: dict[str, Any], person: Person, sequence: int) -> dict[str, Any]:
+    return (
+        common
+        | person.name
+        | {
+            "patient_id": person.patient_id,
+            "survivor_id": person.patient_id,
+            "empi_no": rules.empi_number(sequence),
+            "sex": person.sex,
+            "birth_date": person.born,
+            "phone": person.phone,
+            "phone_missing_reason": None if person.phone else "老系统未登记",
+            "current_address": person.address,
+        }
+    )
+
+
+def _alike(tx: Tx, new: list[Person]) -> list[tuple[Person, Comparable]]:
+    """Each new person beside the records it may be the same as."""
+    if not new:
+        return []
+    found = tx.session.all(
+        legacy.ALIKE,
+        places=list(range(len(new))),
+        pinyins=[person.name["name_pinyin"] for person in new],
+        births=[person.born for person in new],
+        phones=[person.phone for person in new],
+        own=[person.patient_id for person in new],
+    )
+    ids = sorted({one.patient_id for one in found})
+    records = {one.patient_id: one for one in tx.session.all(search.COMPARABLES, ids=ids)} if ids else {}
+    return [(new[one.place], records[one.patient_id]) for one in found]
+
+
+def _foresee(tx: Tx, new: list[Person]) -> None:
+    weights = matching.weights_of(tx.session.first(search.POINTS, now=tx.now))
+    for person, other in _alike(tx, new):
+        compared = rules.compare(matching.identity_of(_comparable(person)), matching.identity_of(other), weights)
+        if compared.suspicion is not rules.Suspicion.NONE:
+            person.outcome = "suspected"
+
+
+def _propose(tx: Tx, new: list[Person]) -> None:
+    weights = matching.weights_of(tx.session.first(search.POINTS, now=tx.now))
+    sent = []
+    for person, other in _alike(tx, new):
+        pending = matching.put_forward(tx, _comparable(person), other, weights)
+        if pending is not None:
+            person.outcome = "suspected"
+            sent.append((person, pending))
+    for person, pending in sent:
+        pair = pending.first()
+        if pair is not None:
+            matching.tell(tx, pair, person.patient_id)
+
+
+def _comparable(person: Person) -> Comparable:
+    return Comparable(
+        patient_id=person.patient_id,
+        name=person.name["name"],
+        name_pinyin=person.name["name_pinyin"],
+        birth_date=person.born,
+        birth_precision=rules.BirthPrecision.DAY.value,
+        sex=person.sex,
+        phone=person.phone,
+        current_address=person.address,
+        guardian_document=None,
+        insurance_no=person.cell("insurance_person_no") or None,
+        mother_id=None,
+        birth_order=None,
+    )
