@@ -36,7 +36,8 @@ def catalogue() -> list[type[Event]]:
     """Every event class of the catalogue, by type."""
     for module in pkgutil.iter_modules(events.__path__):
         import_module(f"events.{module.name}")
-    ours = [kind for kind in Event.types.values() if kind.__module__.startswith("events.")]
+    subscriptions()  # loads the functions: those that ask for the clock declare its events
+    ours = [kind for kind in Event.types.values() if kind.__module__.split(".")[0] in ("events", "functions")]
     return sorted(ours, key=lambda kind: kind.event_type)
 
 

@@ -7,7 +7,6 @@ least once, trusted because the outbox holds it. A function that is behind is no
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from functools import cache
 from types import new_class
 from typing import NamedTuple
 
@@ -33,11 +32,10 @@ class MinutePassed(Event):
     at: datetime
 
 
-@cache
-def minute_of(function: str) -> type[MinutePassed]:
-    """The event that wakes one function, `<area>/<module>`."""
+def minute_of(function: str, asked_by: str) -> type[MinutePassed]:
+    """The event that wakes one function, `<area>/<module>`; `asked_by` is the Python module that asked for it."""
     name = f"{function.replace('/', '.')}.minute_passed"
-    body = {"__doc__": MinutePassed.__doc__, "__module__": __name__, "__qualname__": f"MinutePassed[{function}]"}
+    body = {"__doc__": MinutePassed.__doc__, "__module__": asked_by, "__qualname__": f"MinutePassed[{function}]"}
     made: type[MinutePassed] = new_class(
         "MinutePassed", (MinutePassed,), {"type": name, "subject": "queue"}, lambda namespace: namespace.update(body)
     )
@@ -94,8 +92,8 @@ def tell(database: Database, functions: Sequence[str], now: datetime) -> int:
                 _TELL,
                 ids=[new_id() for _ in due],
                 campuses=[campus for _, campus in due],
-                types=[minute_of(function).event_type for function, _ in due],
-                sources=[minute_of(function).event_source for function, _ in due],
+                types=[f"{PREFIX}{function.replace('/', '.')}{_SUFFIX}" for function, _ in due],
+                sources=[f"/{function}" for function, _ in due],
                 queues=[f"{function}@{campus}" for function, campus in due],
                 at=now.isoformat(),
                 traceparent=accept_trace(None),

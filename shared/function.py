@@ -67,7 +67,7 @@ class FunctionApp:
         self.router = router
         self.on: dict[type[Event], Handler] = dict(on or {})
         if minute is not None:
-            self.on[minute_of(name)] = lambda tx, event: minute(tx)
+            self.on[minute_of(name, minute.__module__)] = lambda tx, event: minute(tx)
         self.each_minute = minute
         self.scaling = scaling or Scaling()
         self.handlers: dict[str, tuple[type[Event], Handler]] = {
