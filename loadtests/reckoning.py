@@ -97,7 +97,9 @@ def _events(settings: Settings) -> list[str]:
     with psycopg.connect(settings.auditor_database_url, autocommit=True) as connection:
         while True:
             row = connection.execute(
+                # The clock tells every function every minute: there is always one on its way.
                 "SELECT count(*) FILTER (WHERE closed_at IS NULL), count(*) FROM kernel.outbox"
+                " WHERE right(type, 17) <> '.minute_passed.v1'"
             ).fetchone()
             still_open, total = row if row is not None else (0, 0)
             if not still_open or time.monotonic() > deadline:

@@ -23,7 +23,18 @@ from infra.local.supervisor import Line, Service, StackError, Supervisor
 from shared.settings import REPOSITORY
 
 STATE = REPOSITORY / ".state" / "cluster"
-PORTS = {"postgres": 55632, "storage": 58433, "keycloak": 58180, "host": 58190, "worker": 58191}
+PORTS = {
+    "postgres": 55632,
+    "storage": 58433,
+    "keycloak": 58180,
+    "simulators": 58192,
+    "receipts": 58193,
+    "host": 58190,
+    "worker": 58191,
+}
+_NOT_HERE = ("HIS_WECHAT_PAY_URL", "HIS_ALIPAY_URL", "HIS_ECNY_URL", "HIS_RECEIPTS_URL", "HIS_SECRETS_DIR")
+"""Settings of the simulators, which the lab does not run: its windows take cash."""
+
 OUTSIDE = {"postgres": 15432, "storage": 19000, "keycloak": 18080}
 """Ports at the node's address."""
 
@@ -59,7 +70,7 @@ def down(node: str, report: Callable[[Line], None], state: Path = STATE) -> bool
 
 def settings(node: str, gateway: str, state: Path = STATE) -> dict[str, str]:
     """Settings of the hospital for a program on this machine: an operator's job, the demonstration, a check."""
-    return environment(state) | {
+    return {name: value for name, value in environment(state).items() if name not in _NOT_HERE} | {
         "HIS_KEYCLOAK_URL": f"http://{node}:{OUTSIDE['keycloak']}",
         "HIS_HOST_URL": gateway,
         "HIS_START_PAGE": "false",
