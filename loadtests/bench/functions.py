@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 
 from functions import registry
 from loadtests.bench.ground import Ground
@@ -60,12 +60,14 @@ def _cost(ground: Ground, name: str) -> FunctionCost:
 def _a_list(name: str) -> tuple[str, str]:
     """A question of the function app that needs no parameter, and the permission it asks for."""
     app = registry.app(name)
-    for route in app.router.routes:
-        if isinstance(route, APIRoute) and "GET" in (route.methods or ()) and "{" not in route.path:
-            if any(parameter.field_info.is_required() for parameter in route.dependant.query_params):
-                continue
-            edge: Edge = route.endpoint.edge  # type: ignore[attr-defined]
-            return app.prefix + route.path, edge.permission
+    for context in iter_route_contexts(app.router.routes):
+        route, path = context.original_route, context.path or ""
+        if not isinstance(route, APIRoute) or "GET" not in (route.methods or ()) or "{" in path:
+            continue
+        edge: Edge = route.endpoint.edge  # type: ignore[attr-defined]
+        needs = any(parameter.field_info.is_required() for parameter in route.dependant.query_params)
+        if not needs and not edge.permission.endswith(".self"):  # one's own page: staff of a post may be refused it
+            return app.prefix + path, edge.permission
     raise LookupError(f"{name}: no list to ask for")
 
 
