@@ -21,7 +21,8 @@ from shared.locks import WAKE_RELAY
 from shared.telemetry import accept_trace
 
 MINUTE = timedelta(minutes=1)
-_SUFFIX = ".minute_passed.v1"
+SUFFIX = ".minute_passed.v1"
+"""How every type of this file ends: nobody who counts what happened wants to see them."""
 
 
 class MinutePassed(Event):
@@ -44,8 +45,8 @@ def minute_of(function: str, asked_by: str) -> type[MinutePassed]:
 
 def woken(types: Iterable[str]) -> list[str]:
     """Of event types: the functions that asked for the clock."""
-    ours = (kind for kind in types if kind.startswith(PREFIX) and kind.endswith(_SUFFIX))
-    return sorted(kind.removeprefix(PREFIX).removesuffix(_SUFFIX).replace(".", "/") for kind in ours)
+    ours = (kind for kind in types if kind.startswith(PREFIX) and kind.endswith(SUFFIX))
+    return sorted(kind.removeprefix(PREFIX).removesuffix(SUFFIX).replace(".", "/") for kind in ours)
 
 
 class _Due(NamedTuple):
@@ -92,7 +93,7 @@ def tell(database: Database, functions: Sequence[str], now: datetime) -> int:
                 _TELL,
                 ids=[new_id() for _ in due],
                 campuses=[campus for _, campus in due],
-                types=[f"{PREFIX}{function.replace('/', '.')}{_SUFFIX}" for function, _ in due],
+                types=[f"{PREFIX}{function.replace('/', '.')}{SUFFIX}" for function, _ in due],
                 sources=[f"/{function}" for function, _ in due],
                 queues=[f"{function}@{campus}" for function, campus in due],
                 at=now.isoformat(),

@@ -147,7 +147,8 @@ def handle(app: FunctionApp, delivery: Delivery, runtime: Runtime, device: Actor
         if believed and believed.given_up:
             raise _Done("late")
         onward: Onwards | None = handler(tx, _typed(kind, believed.data if believed else delivery.data, device))
-        tx.session.execute(WAKE_RELAY)
+        if not tx.emitted:  # a step that told something wakes the relay itself
+            tx.session.execute(WAKE_RELAY)
         return onward
 
     about = {"function": app.name, "campus": delivery.campus, "type": delivery.type}

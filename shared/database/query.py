@@ -161,12 +161,13 @@ def insert_plan(model: type[Model]) -> InsertPlan:
 
 @cache
 def insert_many(model: type[Model]) -> Query[Any]:
-    """One INSERT of any number of rows of a model, for imports: `session.execute(insert_many(M), rows=as_json(rows))`.
+    """One INSERT of any number of rows of a model, which travel as one JSON document of what `stored` gives.
 
-    The rows travel as one JSON document, so a thousand cost one statement.
+    Server defaults stay with the server. `Session.add_many` is the door for rows; an import that has plain values
+    already executes it with `rows` as JSON text.
     """
+    columns = ", ".join(f'"{name}"' for name in insert_plan(model).names)
     table = model.__table__
-    columns = ", ".join(f'"{c.name}"' for c in table.columns if c.identity is None and c.computed is None)
     return Query(
         object,
         text(
@@ -176,7 +177,11 @@ def insert_many(model: type[Model]) -> Query[Any]:
     )
 
 
+def stored(row: Model) -> dict[str, Any]:
+    """Every column of a row that we write, by its name."""
+    return {name: getattr(row, name) for name in insert_plan(type(row)).names}
+
+
 def as_json(rows: Sequence[Model]) -> str:
     """Rows as the JSON document that `insert_many` takes."""
-    names = {type(row): insert_plan(type(row)).names for row in rows}
-    return orjson.dumps([{name: getattr(row, name) for name in names[type(row)]} for row in rows], default=str).decode()
+    return orjson.dumps([stored(row) for row in rows], default=str).decode()

@@ -11,16 +11,19 @@ share a round trip when they are sent before the first is awaited:
 A refusal of the database (a broken constraint, a lost race) surfaces at the next read, `flush` or commit.
 """
 
+from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 import psycopg
 from psycopg import Cursor, Pipeline
 
 from shared.database.model import Model
-from shared.database.query import Query, insert_plan
+from shared.database.query import Query, as_json, insert_many, insert_plan
 
 ROWS_AT_ONCE = 50
-"""Most rows of one INSERT of traces; keeps the number of different statements small."""
+"""Most rows of an INSERT written row by row; keeps the number of different statements small. More go as JSON."""
+ROWS_AS_JSON = 10_000
+"""Rows of one JSON document."""
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -81,6 +84,14 @@ class Session:
                 self._gathered.append((plan.sql, plan.values(row)))
             row.__dict__["_fact"] = True
 
+    def add_many(self, rows: Sequence[Model]) -> None:
+        """Insert very many rows of one model with the next exchange, thousands a statement: a price list, an import."""
+        for first in range(0, len(rows), ROWS_AS_JSON):
+            some = rows[first : first + ROWS_AS_JSON]
+            self.execute(insert_many(type(some[0])), rows=as_json(some))
+        for row in rows:
+            row.__dict__["_fact"] = True
+
     def execute(self, query: Query[Any], **params: Any) -> None:
         """Run a write whose result nobody needs with the next exchange."""
         self._gathered.append((query.compiled(), query.bind(params)))
@@ -116,21 +127,21 @@ class Session:
 
     def send_all(self) -> None:
         """Send what is gathered and held back, one statement a table for the latter; the commit follows."""
-        self.send_gathered()
         held_back, self._held_back = self._held_back, {}
         for model, rows in held_back.items():
             plan = insert_plan(model)
             if len(rows) == 1:
-                self._send(plan.sql, plan.values(rows[0]))
-                continue
-            for first in range(0, len(rows), ROWS_AT_ONCE):
-                some = rows[first : first + ROWS_AT_ONCE]
+                self._gathered.append((plan.sql, plan.values(rows[0])))
+            elif len(rows) > ROWS_AT_ONCE:
+                self.add_many(rows)
+            else:
                 values = {
                     f"{name}_{place}": value
-                    for place, row in enumerate(some)
+                    for place, row in enumerate(rows)
                     for name, value in plan.values(row).items()
                 }
-                self._send(plan.many(len(some)), values)
+                self._gathered.append((plan.many(len(rows)), values))
+        self.send_gathered()
 
     def _send(self, sql: str, params: dict[str, Any]) -> "Cursor[Row]":
         self.statements += 1

@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
+from events import clock
 from functions.operations.maintenance.models import DeadLetterAction, IntegrityResult, JobRun
 from shared.database.query import Query, constant
 from shared.tables import AuditEntry, AuditHead, AuditLink, DeadLetter, DeliveryFailure, InboxEntry, OutboxEvent
@@ -171,7 +172,7 @@ EVENTS_BY_TYPE = Query(
         OutboxEvent.created_at >= bindparam("since"),
         OutboxEvent.created_at < bindparam("until"),
         # The clock tells every function every minute: no news to anybody.
-        func.right(OutboxEvent.type, 17) != constant(".minute_passed.v1"),
+        func.right(OutboxEvent.type, len(clock.SUFFIX)) != constant(clock.SUFFIX),
     )
     .group_by(OutboxEvent.type, OutboxEvent.campus_id)
     .order_by(OutboxEvent.type, OutboxEvent.campus_id),

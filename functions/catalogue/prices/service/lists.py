@@ -12,14 +12,12 @@ from functions.catalogue.prices import queries as catalogue
 from functions.catalogue.prices import rules
 from functions.catalogue.prices.models import ChargeItem, ImportBatch, ImportRow, PriceVersion
 from functions.catalogue.prices.problems import BatchNotClean, BatchStateWrong, BatchTooLong
-from functions.catalogue.prices.queries import bulk
 from functions.catalogue.prices.queries import lists as queries
 from functions.catalogue.prices.queries.lists import LevelPrice
 from functions.catalogue.prices.rules import KnownItem, ListedItem, Verdict
 from functions.catalogue.prices.schemas import AddRows, DiscardBatch, FixRow, ImportList, PublishBatch, SetAside
 from functions.catalogue.prices.service.items import item_published, new_item, require_head
 from functions.catalogue.prices.service.pricing import price_published
-from functions.catalogue.prices.service.telling import tell_all
 from shared.ids import new_id
 from shared.problems import NotFound, Stale
 from shared.tx import Tx
@@ -222,11 +220,10 @@ def _publish(
         until=start,
     )
     old = {one.successor: one.unit_price for one in ended}
-    for items in bulk.ITEMS.batches(new):
-        tx.session.execute(bulk.ITEMS.query, **items)
-    for prices in bulk.PRICES.batches([price for _, price in made]):
-        tx.session.execute(bulk.PRICES.query, **prices)
-    tell_all(tx, [*told, *(price_published(price, code, old.get(price.version_id), start) for code, price in made)])
+    tx.session.add_many(new)
+    tx.session.add_many([price for _, price in made])
+    for event in (*told, *(price_published(price, code, old.get(price.version_id), start) for code, price in made)):
+        tx.emit(event)
     return len(made)
 
 

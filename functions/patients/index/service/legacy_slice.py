@@ -19,7 +19,7 @@ from functions.patients.index.rules.legacy import is_old_number, read_day, read_
 from functions.patients.index.schemas.values import IdentifierType, IdentityLevel
 from functions.patients.index.service import facts, matching
 from shared.database.model import Model
-from shared.database.query import insert_many, insert_plan
+from shared.database.query import insert_many, stored
 from shared.ids import new_id
 from shared.problems import Problem
 from shared.tx import Tx
@@ -154,7 +154,7 @@ def _write(tx: Tx, people: list[Person], new: list[Person]) -> None:
             if insurance := person.cell("insurance_person_no"):
                 held.append((person.patient_id, "insurance_person_no", insurance, None))
     if held:
-        bound = _complete(
+        bound = stored(
             Identifier(
                 identifier_id=new_id(),
                 patient_id=held[0][0],
@@ -186,14 +186,9 @@ def _insert(tx: Tx, model: type[Model], rows: Sequence[dict[str, Any]]) -> None:
     tx.session.execute(insert_many(model), rows=orjson.dumps(rows).decode())
 
 
-def _complete(row: Model) -> dict[str, Any]:
-    """Every column of a row, those with a default filled."""
-    return {name: getattr(row, name) for name in insert_plan(type(row)).names}
-
-
 def _common_patient(tx: Tx, person: Person) -> dict[str, Any]:
     """What all new people of the slice have in common, over the columns of one of them."""
-    return _complete(
+    return stored(
         Patient(
             patient_id=person.patient_id,
             survivor_id=person.patient_id,
