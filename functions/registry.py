@@ -47,5 +47,7 @@ def metadata() -> MetaData:
     for name in MODULES:
         models = f"functions.{name.replace('/', '.')}.models"
         if find_spec(models) is not None:
-            import_module(models)
+            tables = import_module(models)
+            for table in getattr(tables, "__all__", ()):  # a package loads a table when it is asked for
+                getattr(tables, table)
     return Model.metadata

@@ -13,8 +13,8 @@ from functions.catalogue.codes import rules, service
 from functions.catalogue.codes.diagnoses import Diagnosis, Patient, check_diagnoses
 from functions.catalogue.codes.queries import terms as queries
 from functions.catalogue.codes.service import SearchContext
+from functions.catalogue.codes.service.registering import write_codes
 from functions.catalogue.codes.service.standard import load_standard
-from functions.catalogue.codes.service.systems import write_codes
 from shared.database.engine import REPORT
 from shared.identity.actor import system_actor
 from shared.steps import Steps

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.patients.index import service
-from functions.patients.index.service.find import Way, ways
+from functions.patients.index.service.finding import Way, ways
 from tests.patients.conftest import BASE, Desks, refused, resident_id
 from tests.support.hospital import Hospital
 

@@ -26,7 +26,7 @@ from functions.organisation.structure.schemas.wards import (
     SetCalendar,
     WorkstationView,
 )
-from functions.organisation.structure.service.calendar import CalendarInfo
+from functions.organisation.structure.service.calendaring import CalendarInfo
 from shared.command import Document, command, query
 from shared.http import Router
 from shared.schemas import Page

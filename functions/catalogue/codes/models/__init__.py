@@ -1,25 +1,30 @@
 """Tables of the code systems and value sets."""
 
-from functions.catalogue.codes.models.lab import LabItem, ReferenceRange
-from functions.catalogue.codes.models.systems import (
-    CATALOGUE,
-    Code,
-    CodeImport,
-    CodeReject,
-    CodeSystem,
-    CodeVersion,
-    ReceivedFile,
-    ReceivedPart,
-)
-from functions.catalogue.codes.models.words import (
-    CodeFavourite,
-    CodeMapping,
-    CodeProposal,
-    CodeQuestion,
-    CodeSynonym,
-    CodeUse,
-    ValueSetBinding,
-)
+from typing import TYPE_CHECKING
+
+from shared.lazy import loaded_on_use
+
+if TYPE_CHECKING:
+    from functions.catalogue.codes.models.lab import LabItem, ReferenceRange
+    from functions.catalogue.codes.models.systems import (
+        CATALOGUE,
+        Code,
+        CodeImport,
+        CodeReject,
+        CodeSystem,
+        CodeVersion,
+        ReceivedFile,
+        ReceivedPart,
+    )
+    from functions.catalogue.codes.models.words import (
+        CodeFavourite,
+        CodeMapping,
+        CodeProposal,
+        CodeQuestion,
+        CodeSynonym,
+        CodeUse,
+        ValueSetBinding,
+    )
 
 __all__ = [
     "CATALOGUE",
@@ -40,3 +45,5 @@ __all__ = [
     "ReferenceRange",
     "ValueSetBinding",
 ]
+
+__getattr__ = loaded_on_use(__name__)

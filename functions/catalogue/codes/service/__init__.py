@@ -1,78 +1,83 @@
 """Code systems and value sets: what other modules call stands in `__all__`."""
 
-from functions.catalogue.codes.diagnoses import Finding, Patient
-from functions.catalogue.codes.models import ReceivedFile
-from functions.catalogue.codes.problems import CodeStateWrong, CodeUnknown, FileUnreadable, LocalCodeBlocked
-from functions.catalogue.codes.queries.terms import Found, Term
-from functions.catalogue.codes.service.files import (
-    PART_BYTES,
-    add_part,
-    content_of,
-    parts_of,
-    receive_file,
-    received,
-)
-from functions.catalogue.codes.service.lab import lab_item, lab_items, range_for, save_lab_item
-from functions.catalogue.codes.service.standard import load_standard
-from functions.catalogue.codes.service.systems import (
-    imports,
-    load_official,
-    read_import,
-    read_import_row,
-    register_system,
-    start_import,
-    system_of,
-    systems,
-)
-from functions.catalogue.codes.service.terms import (
-    SearchContext,
-    add_local_code,
-    ancestors,
-    check_diagnoses,
-    children,
-    conformity,
-    every_term,
-    expand,
-    lookup,
-    lookup_all,
-    outgoing,
-    pin,
-    search,
-    validate,
-    withdraw_code,
-)
-from functions.catalogue.codes.service.versions import (
-    decide_reject,
-    discard_version,
-    publish_version,
-    rejects,
-    version_difference,
-    versions,
-)
-from functions.catalogue.codes.service.words import (
-    NO_TRANSLATION,
-    Translation,
-    add_synonym,
-    ask_question,
-    bind_field,
-    bindings,
-    check_mappings,
-    count_use,
-    draft_mappings,
-    drop_synonym,
-    end_mapping,
-    favourites,
-    keep_favourite,
-    proposals,
-    propose_code,
-    questions,
-    synonyms,
-    translate,
-    translate_all,
-    unmapped_in_use,
-    waiting_mappings,
-)
-from functions.catalogue.codes.sheets import plain, read_rows
+from typing import TYPE_CHECKING
+
+from shared.lazy import loaded_on_use
+
+if TYPE_CHECKING:
+    from functions.catalogue.codes.diagnoses import Finding, Patient
+    from functions.catalogue.codes.models import ReceivedFile
+    from functions.catalogue.codes.problems import CodeStateWrong, CodeUnknown, FileUnreadable, LocalCodeBlocked
+    from functions.catalogue.codes.queries.terms import Found, Term
+    from functions.catalogue.codes.service.files import (
+        PART_BYTES,
+        add_part,
+        content_of,
+        parts_of,
+        receive_file,
+        received,
+    )
+    from functions.catalogue.codes.service.lab import lab_item, lab_items, range_for, save_lab_item
+    from functions.catalogue.codes.service.registering import (
+        imports,
+        load_official,
+        read_import,
+        read_import_row,
+        register_system,
+        start_import,
+        system_of,
+        systems,
+    )
+    from functions.catalogue.codes.service.standard import load_standard
+    from functions.catalogue.codes.service.terms import (
+        SearchContext,
+        add_local_code,
+        ancestors,
+        check_diagnoses,
+        children,
+        conformity,
+        every_term,
+        expand,
+        lookup,
+        lookup_all,
+        outgoing,
+        pin,
+        search,
+        validate,
+        withdraw_code,
+    )
+    from functions.catalogue.codes.service.versioning import (
+        decide_reject,
+        discard_version,
+        publish_version,
+        rejects,
+        version_difference,
+        versions,
+    )
+    from functions.catalogue.codes.service.words import (
+        NO_TRANSLATION,
+        Translation,
+        add_synonym,
+        ask_question,
+        bind_field,
+        bindings,
+        check_mappings,
+        count_use,
+        draft_mappings,
+        drop_synonym,
+        end_mapping,
+        favourites,
+        keep_favourite,
+        proposals,
+        propose_code,
+        questions,
+        synonyms,
+        translate,
+        translate_all,
+        unmapped_in_use,
+        waiting_mappings,
+    )
+    from functions.catalogue.codes.sheets import plain, read_rows
 
 __all__ = [
     "NO_TRANSLATION",
@@ -148,3 +153,5 @@ __all__ = [
     "waiting_mappings",
     "withdraw_code",
 ]
+
+__getattr__ = loaded_on_use(__name__)

@@ -17,7 +17,7 @@ from functions.catalogue.codes.schemas import ReadingProfile
 from functions.catalogue.codes.schemas.checks import RangeIn, SaveLabItem
 from functions.catalogue.codes.service.files import require_head
 from functions.catalogue.codes.service.lab import save_lab_item
-from functions.catalogue.codes.service.systems import write_codes
+from functions.catalogue.codes.service.registering import write_codes
 from shared.ids import new_id
 from shared.schemas import SHANGHAI
 from shared.tx import Tx

@@ -16,7 +16,7 @@ from functions.catalogue.codes.queries import terms as queries
 from functions.catalogue.codes.queries.terms import Found, Term
 from functions.catalogue.codes.schemas import AddLocalCode, WithdrawCode
 from functions.catalogue.codes.service.files import require_head
-from functions.catalogue.codes.service.systems import system_of
+from functions.catalogue.codes.service.registering import system_of
 from shared.ids import new_id
 from shared.problems import Invalid
 from shared.tx import Tx

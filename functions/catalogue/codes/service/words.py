@@ -27,7 +27,7 @@ from functions.catalogue.codes.schemas import (
     Relation,
 )
 from functions.catalogue.codes.service.files import require_head
-from functions.catalogue.codes.service.systems import system_of
+from functions.catalogue.codes.service.registering import system_of
 from functions.catalogue.codes.service.terms import lookup, lookup_all
 from shared.ids import new_id
 from shared.problems import Invalid, NotFound, Stale

@@ -1,28 +1,33 @@
 """Tables of the charge catalogue."""
 
-from functions.catalogue.prices.models.items import (
-    BY_CODE_POINT,
-    CATALOGUE,
-    ChargeItem,
-    ChargeUnit,
-    ImportBatch,
-    ImportRow,
-    PriceVersion,
-)
-from functions.catalogue.prices.models.procedures import (
-    ApplicationDecision,
-    ItemApplication,
-    PriceComplaint,
-    PriceCorrection,
-)
-from functions.catalogue.prices.models.rules import (
-    ItemMapping,
-    PackageMember,
-    PackageVersion,
-    PriceRule,
-    PriceRuleItem,
-)
-from functions.catalogue.prices.models.watch import ChargedLine, MonitoredDay, MonitorRule, PriceFinding
+from typing import TYPE_CHECKING
+
+from shared.lazy import loaded_on_use
+
+if TYPE_CHECKING:
+    from functions.catalogue.prices.models.items import (
+        BY_CODE_POINT,
+        CATALOGUE,
+        ChargeItem,
+        ChargeUnit,
+        ImportBatch,
+        ImportRow,
+        PriceVersion,
+    )
+    from functions.catalogue.prices.models.procedures import (
+        ApplicationDecision,
+        ItemApplication,
+        PriceComplaint,
+        PriceCorrection,
+    )
+    from functions.catalogue.prices.models.rules import (
+        ItemMapping,
+        PackageMember,
+        PackageVersion,
+        PriceRule,
+        PriceRuleItem,
+    )
+    from functions.catalogue.prices.models.watch import ChargedLine, MonitoredDay, MonitorRule, PriceFinding
 
 __all__ = [
     "BY_CODE_POINT",
@@ -46,3 +51,5 @@ __all__ = [
     "PriceRuleItem",
     "PriceVersion",
 ]
+
+__getattr__ = loaded_on_use(__name__)

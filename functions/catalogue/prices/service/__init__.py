@@ -1,108 +1,113 @@
 """Use cases of the charge catalogue, and the price look-ups every charging module calls."""
 
-from functions.catalogue.prices.problems import (
-    ItemStopped,
-    ItemUnknown,
-    ItemUnmapped,
-    LimitsBroken,
-    NoPrice,
-    PackageUnusable,
-    QuantityNotAllowed,
-)
-from functions.catalogue.prices.queries import PricedItem
-from functions.catalogue.prices.quoting import Breach, Person, Quote, QuotedLine
-from functions.catalogue.prices.service.applications import (
-    Application,
-    application,
-    applications,
-    apply_for_item,
-    decide_application,
-    trials,
-    withdraw_application,
-)
-from functions.catalogue.prices.service.complaints import answer_complaint, complaints, register_complaint
-from functions.catalogue.prices.service.corrections import (
-    correction,
-    corrections,
-    decide_correction,
-    propose_correction,
-)
-from functions.catalogue.prices.service.files import (
-    adjust_prices,
-    differences,
-    effect_of_batch,
-    read_file,
-    reverse_batch,
-    roll_back_batch,
-    start_file,
-)
-from functions.catalogue.prices.service.items import (
-    change_item,
-    define_unit,
-    draft_item,
-    item_card,
-    resume_item,
-    stop_item,
-    units,
-)
-from functions.catalogue.prices.service.lists import (
-    add_rows,
-    batches,
-    discard_batch,
-    fix_row,
-    import_list,
-    publish_batch,
-    read_batch,
-    set_aside,
-)
-from functions.catalogue.prices.service.lookups import (
-    check_quantity,
-    current_prices,
-    price_at,
-    prices_at,
-    public_list,
-    search,
-    whole_public_list,
-)
-from functions.catalogue.prices.service.mappings import (
-    category_of,
-    check_mappings,
-    draft_mappings,
-    mapped_at,
-    mappings_of,
-    unmapped,
-    waiting_mappings,
-)
-from functions.catalogue.prices.service.monitoring import (
-    answer_finding,
-    close_finding,
-    define_monitor_rule,
-    each_minute,
-    findings,
-    keep_posted,
-    keep_voided,
-    monitor_rules,
-    stop_monitor_rule,
-)
-from functions.catalogue.prices.service.packages import (
-    Expanded,
-    Package,
-    check_package,
-    draft_package,
-    expand,
-    packages_of,
-)
-from functions.catalogue.prices.service.packages import total as package_total
-from functions.catalogue.prices.service.pricing import cancel_price, check_price, draft_price, waiting_prices
-from functions.catalogue.prices.service.quoting import Wanted, check_limits, quote
-from functions.catalogue.prices.service.rules import (
-    catalogue_faults,
-    check_rule,
-    draft_rule,
-    end_rule,
-    rules_list,
-    rules_of,
-)
+from typing import TYPE_CHECKING
+
+from shared.lazy import loaded_on_use
+
+if TYPE_CHECKING:
+    from functions.catalogue.prices.problems import (
+        ItemStopped,
+        ItemUnknown,
+        ItemUnmapped,
+        LimitsBroken,
+        NoPrice,
+        PackageUnusable,
+        QuantityNotAllowed,
+    )
+    from functions.catalogue.prices.queries import PricedItem
+    from functions.catalogue.prices.quoting import Breach, Person, Quote, QuotedLine
+    from functions.catalogue.prices.service.applying import (
+        Application,
+        application,
+        applications,
+        apply_for_item,
+        decide_application,
+        trials,
+        withdraw_application,
+    )
+    from functions.catalogue.prices.service.complaining import answer_complaint, complaints, register_complaint
+    from functions.catalogue.prices.service.correcting import (
+        correction,
+        corrections,
+        decide_correction,
+        propose_correction,
+    )
+    from functions.catalogue.prices.service.files import (
+        adjust_prices,
+        differences,
+        effect_of_batch,
+        read_file,
+        reverse_batch,
+        roll_back_batch,
+        start_file,
+    )
+    from functions.catalogue.prices.service.items import (
+        change_item,
+        define_unit,
+        draft_item,
+        item_card,
+        resume_item,
+        stop_item,
+        units,
+    )
+    from functions.catalogue.prices.service.lists import (
+        add_rows,
+        batches,
+        discard_batch,
+        fix_row,
+        import_list,
+        publish_batch,
+        read_batch,
+        set_aside,
+    )
+    from functions.catalogue.prices.service.lookups import (
+        check_quantity,
+        current_prices,
+        price_at,
+        prices_at,
+        public_list,
+        search,
+        whole_public_list,
+    )
+    from functions.catalogue.prices.service.mappings import (
+        category_of,
+        check_mappings,
+        draft_mappings,
+        mapped_at,
+        mappings_of,
+        unmapped,
+        waiting_mappings,
+    )
+    from functions.catalogue.prices.service.monitoring import (
+        answer_finding,
+        close_finding,
+        define_monitor_rule,
+        each_minute,
+        findings,
+        keep_posted,
+        keep_voided,
+        monitor_rules,
+        stop_monitor_rule,
+    )
+    from functions.catalogue.prices.service.packages import (
+        Expanded,
+        Package,
+        check_package,
+        draft_package,
+        expand,
+        packages_of,
+    )
+    from functions.catalogue.prices.service.packages import total as package_total
+    from functions.catalogue.prices.service.pricing import cancel_price, check_price, draft_price, waiting_prices
+    from functions.catalogue.prices.service.quoting import Wanted, check_limits, quote
+    from functions.catalogue.prices.service.rules import (
+        catalogue_faults,
+        check_rule,
+        draft_rule,
+        end_rule,
+        rules_list,
+        rules_of,
+    )
 
 __all__ = [
     "Application",
@@ -197,3 +202,5 @@ __all__ = [
     "whole_public_list",
     "withdraw_application",
 ]
+
+__getattr__ = loaded_on_use(__name__)

@@ -1,44 +1,49 @@
 """Tables of the organisation."""
 
-from functions.organisation.structure.models.credentials import (
-    ActingChoice,
-    Delegation,
-    Licence,
-    LicenceNotice,
-    LicencePlace,
-    Privilege,
-    PrivilegeSuspension,
-    SignatureSpecimen,
-    SignOnLock,
-    StaffCode,
-    StaffSuspension,
-)
-from functions.organisation.structure.models.structure import (
-    Campus,
-    CampusPriceLevel,
-    CampusSetting,
-    ChangeLogEntry,
-    Place,
-    PostAssignment,
-    Recorded,
-    Secondment,
-    SecondmentApproval,
-    StaffContact,
-    StaffMember,
-    StaffUnit,
-    Unit,
-    UnitVersion,
-)
-from functions.organisation.structure.models.wards import (
-    Bed,
-    BedVersion,
-    CalendarDay,
-    SheetImport,
-    UnitCode,
-    UnitServes,
-    UnitSuccession,
-    Workstation,
-)
+from typing import TYPE_CHECKING
+
+from shared.lazy import loaded_on_use
+
+if TYPE_CHECKING:
+    from functions.organisation.structure.models.credentials import (
+        ActingChoice,
+        Delegation,
+        Licence,
+        LicenceNotice,
+        LicencePlace,
+        Privilege,
+        PrivilegeSuspension,
+        SignatureSpecimen,
+        SignOnLock,
+        StaffCode,
+        StaffSuspension,
+    )
+    from functions.organisation.structure.models.structure import (
+        Campus,
+        CampusPriceLevel,
+        CampusSetting,
+        ChangeLogEntry,
+        Place,
+        PostAssignment,
+        Recorded,
+        Secondment,
+        SecondmentApproval,
+        StaffContact,
+        StaffMember,
+        StaffUnit,
+        Unit,
+        UnitVersion,
+    )
+    from functions.organisation.structure.models.wards import (
+        Bed,
+        BedVersion,
+        CalendarDay,
+        SheetImport,
+        UnitCode,
+        UnitServes,
+        UnitSuccession,
+        Workstation,
+    )
 
 __all__ = [
     "ActingChoice",
@@ -75,3 +80,5 @@ __all__ = [
     "UnitVersion",
     "Workstation",
 ]
+
+__getattr__ = loaded_on_use(__name__)

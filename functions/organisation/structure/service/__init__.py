@@ -1,206 +1,211 @@
 """Use cases and look-ups of the organisation: the only door for other modules."""
 
-from functions.organisation.structure.queries.people import StaffInfo
-from functions.organisation.structure.queries.structure import CampusInfo, PlaceInfo, UnitInfo, price_level_of
-from functions.organisation.structure.queries.unit_codes import CodedUnit, Served
-from functions.organisation.structure.queries.wards import BedCount, BedDays, BedInfo
-from functions.organisation.structure.rules.credentials import Verdict
-from functions.organisation.structure.rules.successions import Succession
-from functions.organisation.structure.schemas.credentials import (
-    EndLicence,
-    EndPrivilege,
-    GrantPrivilege,
-    PracticePlace,
-    RecordLicence,
-    SuspendPrivilege,
-)
-from functions.organisation.structure.schemas.people import (
-    AssignPost,
-    EmploymentKind,
-    EndPost,
-    EndStaff,
-    EngageStaff,
-    Founder,
-    ProposeSecondment,
-    StaffCategory,
-)
-from functions.organisation.structure.schemas.structure import (
-    CreatePlace,
-    CreateUnit,
-    OpenCampus,
-    PlaceKind,
-    UnitKind,
-)
-from functions.organisation.structure.service.acting import acting_as, choices, choose_acting
-from functions.organisation.structure.service.beds import (
-    bed,
-    bed_counts,
-    bed_history,
-    beds_of_ward,
-    change_bed,
-    create_bed,
-    open_bed_days,
-    open_beds,
-    put_in_service,
-    put_out_of_service,
-    retire_bed,
-    take_bed,
-)
-from functions.organisation.structure.service.calendar import (
-    CalendarInfo,
-    calendar,
-    is_open_day,
-    is_workday,
-    open_days,
-    set_calendar,
-    working_hours,
-)
-from functions.organisation.structure.service.campuses import (
-    bootstrap,
-    campus,
-    campuses,
-    change_campus,
-    change_setting,
-    close_campus,
-    midnight,
-    open_campus,
-    open_campuses,
-    set_price_level,
-    setting,
-    settings_of,
-)
-from functions.organisation.structure.service.codes import (
-    centres_for,
-    coded_units,
-    set_serves,
-    set_staff_code,
-    set_unit_code,
-    staff_code,
-    staff_codes_of,
-    unit_code,
-    unit_codes_of,
-    units_by_code,
-)
-from functions.organisation.structure.service.delegations import (
-    delegate,
-    delegations_of_campus,
-    end_delegation,
-    turn_delegations,
-)
-from functions.organisation.structure.service.directory import directory, last_lock, note_lock, staff_card
-from functions.organisation.structure.service.judgement import (
-    licence_at,
-    privilege_at,
-    require_licence,
-    require_privilege,
-)
-from functions.organisation.structure.service.licences import (
-    add_practice_place,
-    correct_licence,
-    end_licence,
-    licence,
-    licences_expiring,
-    licences_of,
-    record_licence,
-    warn_of_expiry,
-)
-from functions.organisation.structure.service.minute import each_minute
-from functions.organisation.structure.service.overview import (
-    Episode,
-    Staffing,
-    broken_separations,
-    life_of,
-    people_without_post,
-    posts_without_people,
-    staffing,
-    units_without_code,
-)
-from functions.organisation.structure.service.places import change_place, close_place, create_place, place, places
-from functions.organisation.structure.service.posts import (
-    Account,
-    Held,
-    assign_post,
-    end_post,
-    holders,
-    posts_ending,
-    posts_of,
-    staff_accounts,
-)
-from functions.organisation.structure.service.prints import (
-    bed_labels,
-    post_list,
-    privilege_record,
-    secondment_notice,
-    unit_codes_form,
-    unit_codes_sheet,
-)
-from functions.organisation.structure.service.privileges import (
-    grant_privilege,
-    privilege_holders,
-    privileges_of,
-    resume_privilege,
-    revoke_privilege,
-    suspend_privilege,
-)
-from functions.organisation.structure.service.secondments import (
-    approve_secondment,
-    end_secondment,
-    file_practice,
-    propose_secondment,
-    renew_secondment,
-    secondment,
-    secondments_of_campus,
-    turn_secondments,
-)
-from functions.organisation.structure.service.sheets import import_sheet, imports, template
-from functions.organisation.structure.service.signatures import (
-    register_signature,
-    retire_signature,
-    signature_at,
-    signature_picture,
-    signature_view,
-)
-from functions.organisation.structure.service.staff import (
-    change_primary_unit,
-    change_staff,
-    end_staff,
-    engage_staff,
-    join_unit,
-    resume_staff,
-    sign_off_leavers,
-    staff_by_no,
-    staff_member,
-    staff_members,
-    staff_of_unit,
-    suspend_staff,
-)
-from functions.organisation.structure.service.successions import (
-    merge_units,
-    retell,
-    split_unit,
-    successions,
-    units_told_on,
-)
-from functions.organisation.structure.service.units import (
-    change_unit,
-    close_unit,
-    create_unit,
-    move_unit,
-    unit,
-    unit_by_code,
-    unit_campus,
-    unit_history,
-    unit_tree,
-)
-from functions.organisation.structure.service.workstations import (
-    change_workstation,
-    create_workstation,
-    retire_workstation,
-    workstation,
-    workstation_by_certificate,
-    workstation_by_host,
-    workstations,
-)
+from typing import TYPE_CHECKING
+
+from shared.lazy import loaded_on_use
+
+if TYPE_CHECKING:
+    from functions.organisation.structure.queries.people import StaffInfo
+    from functions.organisation.structure.queries.structure import CampusInfo, PlaceInfo, UnitInfo, price_level_of
+    from functions.organisation.structure.queries.unit_codes import CodedUnit, Served
+    from functions.organisation.structure.queries.wards import BedCount, BedDays, BedInfo
+    from functions.organisation.structure.rules.credentials import Verdict
+    from functions.organisation.structure.rules.successions import Succession
+    from functions.organisation.structure.schemas.credentials import (
+        EndLicence,
+        EndPrivilege,
+        GrantPrivilege,
+        PracticePlace,
+        RecordLicence,
+        SuspendPrivilege,
+    )
+    from functions.organisation.structure.schemas.people import (
+        AssignPost,
+        EmploymentKind,
+        EndPost,
+        EndStaff,
+        EngageStaff,
+        Founder,
+        ProposeSecondment,
+        StaffCategory,
+    )
+    from functions.organisation.structure.schemas.structure import (
+        CreatePlace,
+        CreateUnit,
+        OpenCampus,
+        PlaceKind,
+        UnitKind,
+    )
+    from functions.organisation.structure.service.acting import acting_as, choices, choose_acting
+    from functions.organisation.structure.service.beds import (
+        bed,
+        bed_counts,
+        bed_history,
+        beds_of_ward,
+        change_bed,
+        create_bed,
+        open_bed_days,
+        open_beds,
+        put_in_service,
+        put_out_of_service,
+        retire_bed,
+        take_bed,
+    )
+    from functions.organisation.structure.service.calendaring import (
+        CalendarInfo,
+        calendar,
+        is_open_day,
+        is_workday,
+        open_days,
+        set_calendar,
+        working_hours,
+    )
+    from functions.organisation.structure.service.codes import (
+        centres_for,
+        coded_units,
+        set_serves,
+        set_staff_code,
+        set_unit_code,
+        staff_code,
+        staff_codes_of,
+        unit_code,
+        unit_codes_of,
+        units_by_code,
+    )
+    from functions.organisation.structure.service.consortium import (
+        bootstrap,
+        campus,
+        campuses,
+        change_campus,
+        change_setting,
+        close_campus,
+        midnight,
+        open_campus,
+        open_campuses,
+        set_price_level,
+        setting,
+        settings_of,
+    )
+    from functions.organisation.structure.service.delegations import (
+        delegate,
+        delegations_of_campus,
+        end_delegation,
+        turn_delegations,
+    )
+    from functions.organisation.structure.service.equipping import (
+        change_workstation,
+        create_workstation,
+        retire_workstation,
+        workstation,
+        workstation_by_certificate,
+        workstation_by_host,
+        workstations,
+    )
+    from functions.organisation.structure.service.judgement import (
+        licence_at,
+        privilege_at,
+        require_licence,
+        require_privilege,
+    )
+    from functions.organisation.structure.service.licences import (
+        add_practice_place,
+        correct_licence,
+        end_licence,
+        licence,
+        licences_expiring,
+        licences_of,
+        record_licence,
+        warn_of_expiry,
+    )
+    from functions.organisation.structure.service.looking_up import directory, last_lock, note_lock, staff_card
+    from functions.organisation.structure.service.minute import each_minute
+    from functions.organisation.structure.service.overview import (
+        Episode,
+        Staffing,
+        broken_separations,
+        life_of,
+        people_without_post,
+        posts_without_people,
+        staffing,
+        units_without_code,
+    )
+    from functions.organisation.structure.service.placing import change_place, close_place, create_place, place, places
+    from functions.organisation.structure.service.posts import (
+        Account,
+        Held,
+        assign_post,
+        end_post,
+        holders,
+        posts_ending,
+        posts_of,
+        staff_accounts,
+    )
+    from functions.organisation.structure.service.prints import (
+        bed_labels,
+        post_list,
+        privilege_record,
+        secondment_notice,
+        unit_codes_form,
+        unit_codes_sheet,
+    )
+    from functions.organisation.structure.service.privileges import (
+        grant_privilege,
+        privilege_holders,
+        privileges_of,
+        resume_privilege,
+        revoke_privilege,
+        suspend_privilege,
+    )
+    from functions.organisation.structure.service.secondments import (
+        approve_secondment,
+        end_secondment,
+        file_practice,
+        propose_secondment,
+        renew_secondment,
+        secondment,
+        secondments_of_campus,
+        turn_secondments,
+    )
+    from functions.organisation.structure.service.sheets import import_sheet, imports, template
+    from functions.organisation.structure.service.signatures import (
+        register_signature,
+        retire_signature,
+        signature_at,
+        signature_picture,
+        signature_view,
+    )
+    from functions.organisation.structure.service.staff import (
+        change_primary_unit,
+        change_staff,
+        end_staff,
+        engage_staff,
+        join_unit,
+        resume_staff,
+        sign_off_leavers,
+        staff_by_no,
+        staff_member,
+        staff_members,
+        staff_of_unit,
+        suspend_staff,
+    )
+    from functions.organisation.structure.service.succeeding import (
+        merge_units,
+        retell,
+        split_unit,
+        successions,
+        units_told_on,
+    )
+    from functions.organisation.structure.service.units import (
+        change_unit,
+        close_unit,
+        create_unit,
+        move_unit,
+        unit,
+        unit_by_code,
+        unit_campus,
+        unit_history,
+        unit_tree,
+    )
 
 __all__ = [
     "Account",
@@ -382,3 +387,5 @@ __all__ = [
     "workstation_by_host",
     "workstations",
 ]
+
+__getattr__ = loaded_on_use(__name__)

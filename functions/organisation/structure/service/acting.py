@@ -6,8 +6,8 @@ from functions.organisation.structure.models import ActingChoice
 from functions.organisation.structure.problems.credentials import NotYourPost
 from functions.organisation.structure.queries import signatures
 from functions.organisation.structure.schemas.credentials import ChooseActing
+from functions.organisation.structure.service.equipping import workstation
 from functions.organisation.structure.service.posts import Held, posts_of
-from functions.organisation.structure.service.workstations import workstation
 from shared.ids import new_id
 from shared.tx import Tx
 

@@ -17,7 +17,7 @@ from functions.organisation.structure.rules.credentials import STAFF_SYSTEMS
 from functions.organisation.structure.schemas.credentials import SetStaffCode
 from functions.organisation.structure.schemas.structure import UnitKind
 from functions.organisation.structure.schemas.wards import SetServes, SetUnitCode
-from functions.organisation.structure.service.campuses import open_campuses
+from functions.organisation.structure.service.consortium import open_campuses
 from functions.organisation.structure.service.log import record
 from functions.organisation.structure.service.units import unit
 from shared.ids import new_id

@@ -24,7 +24,7 @@ from functions.organisation.structure.schemas.credentials import (
     PracticePlace,
     RecordLicence,
 )
-from functions.organisation.structure.service.campuses import campuses
+from functions.organisation.structure.service.consortium import campuses
 from functions.organisation.structure.service.judgement import facts_of
 from functions.organisation.structure.service.log import record
 from shared.ids import new_id

@@ -9,8 +9,8 @@ from functions.organisation.structure.queries import credentials, signatures
 from functions.organisation.structure.rules.codes import UNIT_SYSTEMS
 from functions.organisation.structure.rules.credentials import PRIVILEGES, level_title, privilege_kind
 from functions.organisation.structure.service.beds import beds_of_ward
-from functions.organisation.structure.service.campuses import campus
 from functions.organisation.structure.service.codes import coded_units
+from functions.organisation.structure.service.consortium import campus
 from functions.organisation.structure.service.posts import holders
 from functions.organisation.structure.service.secondments import secondment
 from functions.organisation.structure.service.sheets import workbook

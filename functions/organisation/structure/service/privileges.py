@@ -20,7 +20,7 @@ from functions.organisation.structure.queries import people
 from functions.organisation.structure.rules import credentials as rules
 from functions.organisation.structure.rules import not_before, title_rank
 from functions.organisation.structure.schemas.credentials import EndPrivilege, GrantPrivilege, SuspendPrivilege
-from functions.organisation.structure.service.campuses import campuses
+from functions.organisation.structure.service.consortium import campuses
 from functions.organisation.structure.service.judgement import facts_of
 from functions.organisation.structure.service.log import record
 from shared.ids import new_id

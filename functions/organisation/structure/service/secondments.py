@@ -26,7 +26,7 @@ from functions.organisation.structure.schemas.people import (
     RenewSecondment,
     SecondmentKind,
 )
-from functions.organisation.structure.service.campuses import campus, midnight
+from functions.organisation.structure.service.consortium import campus, midnight
 from functions.organisation.structure.service.holdings import check_post_licence, lock_posts
 from functions.organisation.structure.service.judgement import licence_at
 from functions.organisation.structure.service.log import record

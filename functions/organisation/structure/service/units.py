@@ -25,7 +25,7 @@ from functions.organisation.structure.schemas.structure import (
     MoveUnit,
     UnitKind,
 )
-from functions.organisation.structure.service.campuses import midnight
+from functions.organisation.structure.service.consortium import midnight
 from functions.organisation.structure.service.log import record
 from shared.gates import Objection
 from shared.ids import new_id

@@ -1,47 +1,52 @@
 """Use cases of outpatient registration, one file per verb. What other modules call stands in `__all__`."""
 
-from functions.outpatient.registration.service.articles import issue_article, record_slip
-from functions.outpatient.registration.service.bracelets import close_batch, prepare_bracelets, read_batch
-from functions.outpatient.registration.service.cancel import (
-    Cancelled,
-    approve_release,
-    cancel_visit,
-    refund_stopped_session,
-    release_visit,
-    waiting_releases,
-)
-from functions.outpatient.registration.service.collect import collect_number
-from functions.outpatient.registration.service.emergency import (
-    change_level,
-    green_channels,
-    open_green_channel,
-    pays_later,
-    register_emergency,
-)
-from functions.outpatient.registration.service.entering import CHANNELS, SOURCE, Registered
-from functions.outpatient.registration.service.following import follow_moved_session, follow_replaced_doctor
-from functions.outpatient.registration.service.payer import change_payer
-from functions.outpatient.registration.service.reading import (
-    DayFilter,
-    Load,
-    department_load,
-    find_visit,
-    read_visit,
-    visits_of_day,
-    visits_of_patient,
-)
-from functions.outpatient.registration.service.register import register_visit
-from functions.outpatient.registration.service.reports import drop_report, expect_report, report_ready
-from functions.outpatient.registration.service.states import (
-    check_in,
-    each_minute,
-    finish_visit,
-    mark_no_show,
-    record_insurance_visit,
-    reopen_visit,
-    start_consultation,
-)
-from functions.outpatient.registration.service.transfer import Transferred, transfer_visit
+from typing import TYPE_CHECKING
+
+from shared.lazy import loaded_on_use
+
+if TYPE_CHECKING:
+    from functions.outpatient.registration.service.articles import issue_article, record_slip
+    from functions.outpatient.registration.service.bracelets import close_batch, prepare_bracelets, read_batch
+    from functions.outpatient.registration.service.cancel import (
+        Cancelled,
+        approve_release,
+        cancel_visit,
+        refund_stopped_session,
+        release_visit,
+        waiting_releases,
+    )
+    from functions.outpatient.registration.service.collect import collect_number
+    from functions.outpatient.registration.service.emergency import (
+        change_level,
+        green_channels,
+        open_green_channel,
+        pays_later,
+        register_emergency,
+    )
+    from functions.outpatient.registration.service.entering import CHANNELS, SOURCE, Registered
+    from functions.outpatient.registration.service.following import follow_moved_session, follow_replaced_doctor
+    from functions.outpatient.registration.service.payer import change_payer
+    from functions.outpatient.registration.service.reading import (
+        DayFilter,
+        Load,
+        department_load,
+        find_visit,
+        read_visit,
+        visits_of_day,
+        visits_of_patient,
+    )
+    from functions.outpatient.registration.service.register import register_visit
+    from functions.outpatient.registration.service.reports import drop_report, expect_report, report_ready
+    from functions.outpatient.registration.service.states import (
+        check_in,
+        each_minute,
+        finish_visit,
+        mark_no_show,
+        record_insurance_visit,
+        reopen_visit,
+        start_consultation,
+    )
+    from functions.outpatient.registration.service.transfer import Transferred, transfer_visit
 
 __all__ = [
     "CHANNELS",
@@ -88,3 +93,5 @@ __all__ = [
     "visits_of_patient",
     "waiting_releases",
 ]
+
+__getattr__ = loaded_on_use(__name__)

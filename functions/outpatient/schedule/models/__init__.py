@@ -1,10 +1,15 @@
 """Tables of the clinic schedule."""
 
-from functions.outpatient.schedule.models.changes import Attendance, DoctorBar, SessionChange, SessionTask
-from functions.outpatient.schedule.models.clinics import Clinic, ClinicPrice, Template
-from functions.outpatient.schedule.models.people import DoctorProfile, Leave, Swap
-from functions.outpatient.schedule.models.pool import PoolFreeze, ReleaseWave, ReturnRule, Slot
-from functions.outpatient.schedule.models.sessions import ON_SALE, Session
+from typing import TYPE_CHECKING
+
+from shared.lazy import loaded_on_use
+
+if TYPE_CHECKING:
+    from functions.outpatient.schedule.models.changes import Attendance, DoctorBar, SessionChange, SessionTask
+    from functions.outpatient.schedule.models.clinics import Clinic, ClinicPrice, Template
+    from functions.outpatient.schedule.models.people import DoctorProfile, Leave, Swap
+    from functions.outpatient.schedule.models.pool import PoolFreeze, ReleaseWave, ReturnRule, Slot
+    from functions.outpatient.schedule.models.sessions import ON_SALE, Session
 
 __all__ = [
     "ON_SALE",
@@ -24,3 +29,5 @@ __all__ = [
     "Swap",
     "Template",
 ]
+
+__getattr__ = loaded_on_use(__name__)

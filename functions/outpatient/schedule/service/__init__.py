@@ -1,84 +1,89 @@
 """Use cases of the clinic schedule; the number pool is what registration, booking, doctor and referral call."""
 
-from functions.outpatient.schedule.queries.availability import Available, Offer
-from functions.outpatient.schedule.queries.pool import SlotTaken
-from functions.outpatient.schedule.service.attendance import close_session, open_session
-from functions.outpatient.schedule.service.bars import (
-    bar_doctor,
-    calendar_changed,
-    licence_expired,
-    lift_bar,
-    privilege_revoked,
-    secondment_ended,
-    secondment_started,
-    staff_left,
-)
-from functions.outpatient.schedule.service.changes import (
-    block_bands,
-    extend_session,
-    move_session,
-    open_emergency,
-    replace_doctor,
-)
-from functions.outpatient.schedule.service.checking import check_days
-from functions.outpatient.schedule.service.clinics import change_clinic, define_clinic
-from functions.outpatient.schedule.service.contingency import freeze_today, lift_freeze, take_frozen_slot
-from functions.outpatient.schedule.service.minute import each_minute
-from functions.outpatient.schedule.service.numbers import (
-    add_extra,
-    move_quota,
-    release_by_hand,
-    return_rules,
-    set_extra_cap,
-    set_return_rule,
-)
-from functions.outpatient.schedule.service.people import (
-    answer_swap,
-    ask_leave,
-    decide_leave,
-    decide_profile,
-    decide_swap,
-    introduce_doctor,
-    propose_swap,
-    withdraw_leave,
-)
-from functions.outpatient.schedule.service.pool import (
-    confirm_slot,
-    drop_hold,
-    expect_waiting,
-    hand_over_slot,
-    hold_slot,
-    offers,
-    return_slot,
-    take_slot,
-    use_slot,
-)
-from functions.outpatient.schedule.service.reading import availability, bands_left, compare_campuses
-from functions.outpatient.schedule.service.steps import (
-    approve_session,
-    discard_session,
-    edit_session,
-    plan_session,
-    publish_session,
-    send_back_session,
-    split_session,
-    step_sessions,
-    submit_session,
-)
-from functions.outpatient.schedule.service.stops import (
-    consent_to_stop,
-    preview_stop,
-    refuse_stop,
-    request_stop,
-    stop_session,
-)
-from functions.outpatient.schedule.service.templates import (
-    activate_template,
-    copy_week,
-    define_template,
-    end_template,
-    generate,
-)
+from typing import TYPE_CHECKING
+
+from shared.lazy import loaded_on_use
+
+if TYPE_CHECKING:
+    from functions.outpatient.schedule.queries.availability import Available, Offer
+    from functions.outpatient.schedule.queries.pool import SlotTaken
+    from functions.outpatient.schedule.service.attendance import close_session, open_session
+    from functions.outpatient.schedule.service.bars import (
+        bar_doctor,
+        calendar_changed,
+        licence_expired,
+        lift_bar,
+        privilege_revoked,
+        secondment_ended,
+        secondment_started,
+        staff_left,
+    )
+    from functions.outpatient.schedule.service.changes import (
+        block_bands,
+        extend_session,
+        move_session,
+        open_emergency,
+        replace_doctor,
+    )
+    from functions.outpatient.schedule.service.checking import check_days
+    from functions.outpatient.schedule.service.clinics import change_clinic, define_clinic
+    from functions.outpatient.schedule.service.contingency import freeze_today, lift_freeze, take_frozen_slot
+    from functions.outpatient.schedule.service.minute import each_minute
+    from functions.outpatient.schedule.service.numbers import (
+        add_extra,
+        move_quota,
+        release_by_hand,
+        return_rules,
+        set_extra_cap,
+        set_return_rule,
+    )
+    from functions.outpatient.schedule.service.people import (
+        answer_swap,
+        ask_leave,
+        decide_leave,
+        decide_profile,
+        decide_swap,
+        introduce_doctor,
+        propose_swap,
+        withdraw_leave,
+    )
+    from functions.outpatient.schedule.service.pool import (
+        confirm_slot,
+        drop_hold,
+        expect_waiting,
+        hand_over_slot,
+        hold_slot,
+        offers,
+        return_slot,
+        take_slot,
+        use_slot,
+    )
+    from functions.outpatient.schedule.service.reading import availability, bands_left, compare_campuses
+    from functions.outpatient.schedule.service.steps import (
+        approve_session,
+        discard_session,
+        edit_session,
+        plan_session,
+        publish_session,
+        send_back_session,
+        split_session,
+        step_sessions,
+        submit_session,
+    )
+    from functions.outpatient.schedule.service.stops import (
+        consent_to_stop,
+        preview_stop,
+        refuse_stop,
+        request_stop,
+        stop_session,
+    )
+    from functions.outpatient.schedule.service.templates import (
+        activate_template,
+        copy_week,
+        define_template,
+        end_template,
+        generate,
+    )
 
 __all__ = [
     "Available",
@@ -152,3 +157,5 @@ __all__ = [
     "use_slot",
     "withdraw_leave",
 ]
+
+__getattr__ = loaded_on_use(__name__)

@@ -1,17 +1,22 @@
 """Tables of the patient index (schema `patients`)."""
 
-from functions.patients.index.models.access import BreakGlassOpening
-from functions.patients.index.models.legacy import LegacyImport, LegacyRow
-from functions.patients.index.models.matching import Dispute, MatchCandidate, MatchPoints, Merge
-from functions.patients.index.models.people import (
-    Consent,
-    Correction,
-    Identifier,
-    IdentityChange,
-    Patient,
-    Relation,
-)
-from functions.patients.index.models.safety import Alert, Allergy
+from typing import TYPE_CHECKING
+
+from shared.lazy import loaded_on_use
+
+if TYPE_CHECKING:
+    from functions.patients.index.models.access import BreakGlassOpening
+    from functions.patients.index.models.legacy import LegacyImport, LegacyRow
+    from functions.patients.index.models.matching import Dispute, MatchCandidate, MatchPoints, Merge
+    from functions.patients.index.models.people import (
+        Consent,
+        Correction,
+        Identifier,
+        IdentityChange,
+        Patient,
+        Relation,
+    )
+    from functions.patients.index.models.safety import Alert, Allergy
 
 __all__ = [
     "Alert",
@@ -30,3 +35,5 @@ __all__ = [
     "Patient",
     "Relation",
 ]
+
+__getattr__ = loaded_on_use(__name__)

@@ -4,80 +4,85 @@ patient = patients.access_patient(tx, patient_id)     # the survivor, one round 
 ids = patients.group_ids(tx, patient_id)              # filter lists "by patient" with all of them
 """
 
-from functions.patients.index.queries.care import LogEntry
-from functions.patients.index.queries.people import NumberHolder, PatientInfo
-from functions.patients.index.schemas.care import ConsentKind
-from functions.patients.index.schemas.people import (
-    BindIdentifier,
-    CreateNewborn,
-    DocumentRead,
-    GuardianRead,
-    IdentifierRead,
-    PatientView,
-    RecordDeath,
-    RegisterPatient,
-    RegisterUndocumented,
-    RegisterUnidentified,
-    RelationView,
-)
-from functions.patients.index.schemas.values import IdentifierType, ReadBy, RelationKind
-from functions.patients.index.service.access import (
-    access_log,
-    break_glass,
-    end_record_access,
-    extend_record_access,
-    grant_record_access,
-    grants,
-    may_read_record,
-    openings,
-    own_access_log,
-    review_opening,
-    set_confidentiality,
-)
-from functions.patients.index.service.correct import confirm_correction, correct_patient, reject_correction
-from functions.patients.index.service.dispute import open_dispute, settle_dispute
-from functions.patients.index.service.duplicates import mark_not_same, pair_details, pairs, propose_pair
-from functions.patients.index.service.find import find, resolve_many
-from functions.patients.index.service.identifiers import (
-    bind_identifier,
-    replace_identifier,
-    report_lost,
-    revoke_identifier,
-)
-from functions.patients.index.service.merge import confirm_merge, merge_patients, reject_merge
-from functions.patients.index.service.prints import blank_wristbands, wristband
-from functions.patients.index.service.read import (
-    access_patient,
-    banner,
-    details,
-    group_ids,
-    history,
-    identity_disputed,
-    printed_name,
-    resolve,
-    resolve_numbers,
-    view,
-)
-from functions.patients.index.service.register import (
-    create_newborn,
-    register_patient,
-    register_undocumented,
-    register_unidentified,
-)
-from functions.patients.index.service.relate import (
-    consents,
-    end_relation,
-    give_consent,
-    guardians,
-    has_consent,
-    relate,
-    relations,
-    withdraw_consent,
-)
-from functions.patients.index.service.safety import end_alert, record_alert, record_allergy, refute_allergy
-from functions.patients.index.service.unmerge import merges_of, records_since, unmerge_patients
-from functions.patients.index.service.verify import record_death, reverse_death, verify_identity
-from functions.patients.index.service.views import age_text
+from typing import TYPE_CHECKING
+
+from shared.lazy import loaded_on_use
+
+if TYPE_CHECKING:
+    from functions.patients.index.queries.care import LogEntry
+    from functions.patients.index.queries.people import NumberHolder, PatientInfo
+    from functions.patients.index.schemas.care import ConsentKind
+    from functions.patients.index.schemas.people import (
+        BindIdentifier,
+        CreateNewborn,
+        DocumentRead,
+        GuardianRead,
+        IdentifierRead,
+        PatientView,
+        RecordDeath,
+        RegisterPatient,
+        RegisterUndocumented,
+        RegisterUnidentified,
+        RelationView,
+    )
+    from functions.patients.index.schemas.values import IdentifierType, ReadBy, RelationKind
+    from functions.patients.index.service.access import (
+        access_log,
+        break_glass,
+        end_record_access,
+        extend_record_access,
+        grant_record_access,
+        grants,
+        may_read_record,
+        openings,
+        own_access_log,
+        review_opening,
+        set_confidentiality,
+    )
+    from functions.patients.index.service.correct import confirm_correction, correct_patient, reject_correction
+    from functions.patients.index.service.dispute import open_dispute, settle_dispute
+    from functions.patients.index.service.duplicates import mark_not_same, pair_details, pairs, propose_pair
+    from functions.patients.index.service.finding import find, resolve_many
+    from functions.patients.index.service.identifiers import (
+        bind_identifier,
+        replace_identifier,
+        report_lost,
+        revoke_identifier,
+    )
+    from functions.patients.index.service.merge import confirm_merge, merge_patients, reject_merge
+    from functions.patients.index.service.prints import blank_wristbands, wristband
+    from functions.patients.index.service.read import (
+        access_patient,
+        banner,
+        details,
+        group_ids,
+        history,
+        identity_disputed,
+        printed_name,
+        resolve,
+        resolve_numbers,
+        view,
+    )
+    from functions.patients.index.service.register import (
+        create_newborn,
+        register_patient,
+        register_undocumented,
+        register_unidentified,
+    )
+    from functions.patients.index.service.relating import (
+        consents,
+        end_relation,
+        give_consent,
+        guardians,
+        has_consent,
+        relate,
+        relations,
+        withdraw_consent,
+    )
+    from functions.patients.index.service.safety import end_alert, record_alert, record_allergy, refute_allergy
+    from functions.patients.index.service.unmerge import merges_of, records_since, unmerge_patients
+    from functions.patients.index.service.verify import record_death, reverse_death, verify_identity
+    from functions.patients.index.service.views import age_text
 
 __all__ = [
     "BindIdentifier",
@@ -163,3 +168,5 @@ __all__ = [
     "withdraw_consent",
     "wristband",
 ]
+
+__getattr__ = loaded_on_use(__name__)

@@ -5,24 +5,29 @@ The law of this module, checked by integrity/checks/money: at any moment, for ev
 and the journal of the cashier (payments.money_movements) shows the same sum in each shift and on each day.
 """
 
-from functions.payments.billing.models.charges import Charge
-from functions.payments.billing.models.prepayments import (
-    BillingSetting,
-    CourseMovement,
-    CoursePrepayment,
-    LegacyBalance,
-    PriceCorrection,
-)
-from functions.payments.billing.models.receipts import PaperReceipt, Receipt, ReceiptJob
-from functions.payments.billing.models.refunds import (
-    ChannelRefund,
-    Debt,
-    DebtWriteOff,
-    Refund,
-    RefundLine,
-    RefundPart,
-)
-from functions.payments.billing.models.settlements import Settlement, SettlementLine, Tender
+from typing import TYPE_CHECKING
+
+from shared.lazy import loaded_on_use
+
+if TYPE_CHECKING:
+    from functions.payments.billing.models.charges import Charge
+    from functions.payments.billing.models.prepayments import (
+        BillingSetting,
+        CourseMovement,
+        CoursePrepayment,
+        LegacyBalance,
+        PriceCorrection,
+    )
+    from functions.payments.billing.models.receipts import PaperReceipt, Receipt, ReceiptJob
+    from functions.payments.billing.models.refunds import (
+        ChannelRefund,
+        Debt,
+        DebtWriteOff,
+        Refund,
+        RefundLine,
+        RefundPart,
+    )
+    from functions.payments.billing.models.settlements import Settlement, SettlementLine, Tender
 
 __all__ = [
     "BillingSetting",
@@ -44,3 +49,5 @@ __all__ = [
     "SettlementLine",
     "Tender",
 ]
+
+__getattr__ = loaded_on_use(__name__)

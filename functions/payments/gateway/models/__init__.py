@@ -1,8 +1,13 @@
 """Tables of the gateway."""
 
-from functions.payments.gateway.models.merchants import ChannelHealth, Merchant, MerchantKey
-from functions.payments.gateway.models.payments import Notification, Payment, PaymentAttempt
-from functions.payments.gateway.models.refunds import GatewayRefund, TerminalBatch
+from typing import TYPE_CHECKING
+
+from shared.lazy import loaded_on_use
+
+if TYPE_CHECKING:
+    from functions.payments.gateway.models.merchants import ChannelHealth, Merchant, MerchantKey
+    from functions.payments.gateway.models.payments import Notification, Payment, PaymentAttempt
+    from functions.payments.gateway.models.refunds import GatewayRefund, TerminalBatch
 
 __all__ = [
     "ChannelHealth",
@@ -14,3 +19,5 @@ __all__ = [
     "PaymentAttempt",
     "TerminalBatch",
 ]
+
+__getattr__ = loaded_on_use(__name__)

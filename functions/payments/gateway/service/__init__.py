@@ -7,40 +7,45 @@ What became of it comes by event as well (`payment_succeeded`, `payment_failed`,
 `refund_failed`), exactly once each, whether or not the caller waited.
 """
 
-from functions.payments.gateway.service.health import pause_channel, resume_channel
-from functions.payments.gateway.service.merchants import (
-    activate_merchant,
-    approve_key,
-    own_merchant,
-    propose_key,
-    propose_merchant,
-    stop_merchant,
-    try_merchant,
-)
-from functions.payments.gateway.service.ordering import (
-    accept_late_payment,
-    carry_out,
-    close_payment,
-    create_payment,
-    request_close,
-    settle_by_asking,
-)
-from functions.payments.gateway.service.reading import payment_of, payments_of, refund_of
-from functions.payments.gateway.service.receiving import campus_of, receive
-from functions.payments.gateway.service.refunding import (
-    approve_transfer,
-    carry_out_refund,
-    propose_transfer,
-    request_refund,
-)
-from functions.payments.gateway.service.sweeping import each_minute
-from functions.payments.gateway.service.terminals import (
-    enter_refund_result,
-    enter_result,
-    record_transfer,
-    settle_terminal,
-)
-from functions.payments.gateway.service.terms import PaymentInfo, PaymentOrder, RefundInfo
+from typing import TYPE_CHECKING
+
+from shared.lazy import loaded_on_use
+
+if TYPE_CHECKING:
+    from functions.payments.gateway.service.health import pause_channel, resume_channel
+    from functions.payments.gateway.service.merchants import (
+        activate_merchant,
+        approve_key,
+        own_merchant,
+        propose_key,
+        propose_merchant,
+        stop_merchant,
+        try_merchant,
+    )
+    from functions.payments.gateway.service.ordering import (
+        accept_late_payment,
+        carry_out,
+        close_payment,
+        create_payment,
+        request_close,
+        settle_by_asking,
+    )
+    from functions.payments.gateway.service.reading import payment_of, payments_of, refund_of
+    from functions.payments.gateway.service.receiving import campus_of, receive
+    from functions.payments.gateway.service.refunding import (
+        approve_transfer,
+        carry_out_refund,
+        propose_transfer,
+        request_refund,
+    )
+    from functions.payments.gateway.service.sweeping import each_minute
+    from functions.payments.gateway.service.terminals import (
+        enter_refund_result,
+        enter_result,
+        record_transfer,
+        settle_terminal,
+    )
+    from functions.payments.gateway.service.terms import PaymentInfo, PaymentOrder, RefundInfo
 
 __all__ = [
     "PaymentInfo",
@@ -76,3 +81,5 @@ __all__ = [
     "stop_merchant",
     "try_merchant",
 ]
+
+__getattr__ = loaded_on_use(__name__)

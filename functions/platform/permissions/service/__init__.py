@@ -4,66 +4,64 @@ scope = permissions.data_scope(tx, "inpatient.nurse.read")        # whose rows a
 days = permissions.parameter(tx, "outpatient.registration.validity_days", unit_id=unit).value
 """
 
-from functions.platform.permissions.service.attestations import (
-    answer_attestation,
-    attestation,
-    attestations,
-    open_attestations,
-    tell_overdue,
-)
-from functions.platform.permissions.service.freezing import (
-    all_grants,
-    ask_lift,
-    end_grant,
-    freeze_staff,
-    frozen,
-    grants_here,
-    grants_of,
-    lift_freeze,
-    open_freezes,
-    refuse_tokens_before,
-)
-from functions.platform.permissions.service.parameters import (
-    Resolved,
-    approve_value,
-    history,
-    parameter,
-    parameters,
-    refuse_value,
-    set_value,
-    waiting_values,
-)
-from functions.platform.permissions.service.reconciling import finish_run, grants_turning, run_due, runs, start_run
-from functions.platform.permissions.service.requests import (
-    agree_request,
-    ask_permission,
-    carry_out_request,
-    refuse_request,
-    requests_here,
-)
-from functions.platform.permissions.service.rights import DataScope, Holder, Sheet, data_scope, holders, sheet, why
-from functions.platform.permissions.service.templates import (
-    Preview,
-    Template,
-    draft_template,
-    holders_losing,
-    preview,
-    publish_template,
-    published,
-    review_template,
-    template,
-    templates,
-    versions_of,
-    withdraw_template,
-)
-from shared.tx import Tx
+from typing import TYPE_CHECKING
 
+from shared.lazy import loaded_on_use
 
-def each_minute(tx: Tx) -> None:
-    """What ends or begins by itself at the acting campus: reviews of the quarter, and those nobody answered."""
-    open_attestations(tx)
-    tell_overdue(tx)
-
+if TYPE_CHECKING:
+    from functions.platform.permissions.service.attesting import (
+        answer_attestation,
+        attestation,
+        attestations,
+        open_attestations,
+        tell_overdue,
+    )
+    from functions.platform.permissions.service.freezing import (
+        all_grants,
+        ask_lift,
+        end_grant,
+        freeze_staff,
+        frozen,
+        grants_here,
+        grants_of,
+        lift_freeze,
+        open_freezes,
+        refuse_tokens_before,
+    )
+    from functions.platform.permissions.service.minute import each_minute
+    from functions.platform.permissions.service.reconciling import finish_run, grants_turning, run_due, runs, start_run
+    from functions.platform.permissions.service.requests import (
+        agree_request,
+        ask_permission,
+        carry_out_request,
+        refuse_request,
+        requests_here,
+    )
+    from functions.platform.permissions.service.rights import DataScope, Holder, Sheet, data_scope, holders, sheet, why
+    from functions.platform.permissions.service.setting import (
+        Resolved,
+        approve_value,
+        history,
+        parameter,
+        parameters,
+        refuse_value,
+        set_value,
+        waiting_values,
+    )
+    from functions.platform.permissions.service.templating import (
+        Preview,
+        Template,
+        draft_template,
+        holders_losing,
+        preview,
+        publish_template,
+        published,
+        review_template,
+        template,
+        templates,
+        versions_of,
+        withdraw_template,
+    )
 
 __all__ = [
     "DataScope",
@@ -120,3 +118,5 @@ __all__ = [
     "why",
     "withdraw_template",
 ]
+
+__getattr__ = loaded_on_use(__name__)

@@ -14,7 +14,7 @@ from functions.platform.permissions.problems import (
     WrongState,
 )
 from functions.platform.permissions.schemas import AskPermission
-from functions.platform.permissions.service.templates import templates
+from functions.platform.permissions.service.templating import templates
 from shared.identity.posts import POSTS
 from shared.identity.rights import MAX_GRANTS
 from shared.ids import new_id

@@ -8,7 +8,7 @@ from functions.organisation.structure import service as organisation
 from functions.platform.permissions import queries, rules
 from functions.platform.permissions.models import ExtraScope, Freeze
 from functions.platform.permissions.rules import Link
-from functions.platform.permissions.service.templates import Template, templates
+from functions.platform.permissions.service.templating import Template, templates
 from shared.identity.posts import PERMISSIONS, POSTS
 from shared.schemas import SHANGHAI
 from shared.tx import Tx

@@ -1,160 +1,60 @@
-"""Sign-on for other modules, and what the realm hears of organisation, permissions and the patient index."""
+"""Sign-on for other modules: the only door besides gates."""
 
-from collections.abc import Callable
-from datetime import timedelta
-from uuid import UUID
+from typing import TYPE_CHECKING
 
-from events.organisation import (
-    CampusOpened,
-    DelegationEnded,
-    DelegationStarted,
-    PostAssigned,
-    PostEnded,
-    SecondmentEnded,
-    SecondmentStarted,
-    StaffChanged,
-    StaffJoined,
-    StaffLeft,
-)
-from events.patients import PatientsMerged, PatientsUnmerged
-from events.platform import (
-    ExtraScopeEnded,
-    ExtraScopeGranted,
-    SessionsEnded,
-    StaffFrozen,
-    StaffUnfrozen,
-    TemplateChanged,
-)
-from functions.organisation.structure import service as organisation
-from functions.platform.permissions import service as permissions
-from functions.platform.sso import directory, queries
-from functions.platform.sso.service.badges import (
-    end_badge,
-    issue_badge,
-    report_own_badge_lost,
-    switch_user,
-    workstation_sessions,
-)
-from functions.platform.sso.service.devices import (
-    device_view,
-    devices_here,
-    end_device,
-    end_partner,
-    enrol_device,
-    partner_view,
-    partners,
-    register_partner,
-    rotate_device,
-)
-from functions.platform.sso.service.emergency import (
-    ask_emergency,
-    emergencies,
-    emergencies_over,
-    emergency_view,
-    open_emergency,
-    seal_emergency,
-    seal_over,
-)
-from functions.platform.sso.service.patients import (
-    bind_child,
-    bind_self,
-    end_grown_up,
-    end_link,
-    follow_merge,
-    my_persons,
-    sign_patient_on,
-)
-from functions.platform.sso.service.realm import declaration, note, people, reconcile, tell
-from functions.platform.sso.service.sessions import (
-    collect_events,
-    end_sessions_of,
-    keep_events,
-    login_history,
-    sessions_of,
-    sign_out,
-)
-from shared.steps import Steps
-from shared.tx import Tx
+from shared.lazy import loaded_on_use
 
-Onwards = Callable[[Steps], None]
-TURNED_WITHIN = timedelta(minutes=3)
-"""What began or ended since the minute before last, so that a late minute misses nothing."""
-
-PersonEvent = (
-    StaffJoined
-    | StaffChanged
-    | PostAssigned
-    | PostEnded
-    | SecondmentStarted
-    | SecondmentEnded
-    | DelegationStarted
-    | DelegationEnded
-    | ExtraScopeGranted
-    | ExtraScopeEnded
-    | StaffUnfrozen
-)
-
-
-def person_changed(tx: Tx, event: PersonEvent) -> Onwards:
-    """Posts, grants or the person changed: the account follows."""
-    note(tx, "person", event.staff_id, type(event).__name__)
-    return tell
-
-
-def shut_out(tx: Tx, event: StaffLeft | StaffFrozen) -> Onwards:
-    """Somebody left or was frozen: the account is disabled and every session ends. Tokens are refused already."""
-    note(tx, "person", event.staff_id, type(event).__name__)
-    tx.emit(SessionsEnded(subject_key=str(event.staff_id), sessions=0, cause=type(event).__name__))
-    return tell
-
-
-def campus_opened(tx: Tx, event: CampusOpened) -> Onwards:
-    """A campus was opened: the realm gets its groups."""
-    note(tx, "realm", "", "campus opened")
-    return tell
-
-
-def template_changed(tx: Tx, event: TemplateChanged) -> Onwards:
-    """A template is in force: roles and tokens carry it."""
-    note(tx, "realm", "", f"template:{event.template_id}")
-    return tell
-
-
-def records_linked(tx: Tx, event: PatientsMerged | PatientsUnmerged) -> Onwards:
-    """Records were merged or taken apart: accounts speak for the survivor."""
-    follow_merge(tx, [event.survivor_id, event.retired_id, *event.member_ids])
-    return tell
-
-
-def each_minute(tx: Tx) -> Onwards | None:
-    """What begins or ends by itself, and the comparison with the realm; once for all campuses, at the head hospital."""
-    over = emergencies_over(tx)
-    if not organisation.campus(tx).is_head:
-        return (lambda steps: seal_over(steps, over)) if over else None
-    end_grown_up(tx)
-    since = tx.now - TURNED_WITHIN
-    if tx.session.first(queries.DEVICES_TURNING, since=since, now=tx.now) is not None:
-        note(tx, "realm", "", "device due")
-    for staff_id in permissions.grants_turning(tx, since):
-        note(tx, "person", staff_id, "grant due")
-    if not directory.available():
-        return None
-    run_id: UUID | None = permissions.start_run(tx) if permissions.run_due(tx) else None
-
-    def go_on(steps: Steps) -> None:
-        seal_over(steps, over)
-        tell(steps)
-        if run_id is not None:
-            reconcile(steps, run_id)
-        collect_events(steps)
-
-    return go_on
-
-
-def waiting(tx: Tx) -> queries.Waiting:
-    """How much the realm has not been told, and since when."""
-    return tx.session.one(queries.WAITING)
-
+if TYPE_CHECKING:
+    from functions.platform.sso.service.badges import (
+        end_badge,
+        issue_badge,
+        report_own_badge_lost,
+        switch_user,
+        workstation_sessions,
+    )
+    from functions.platform.sso.service.devices import (
+        device_view,
+        devices_here,
+        end_device,
+        end_partner,
+        enrol_device,
+        partner_view,
+        partners,
+        register_partner,
+        rotate_device,
+    )
+    from functions.platform.sso.service.emergency import (
+        ask_emergency,
+        emergencies,
+        emergency_view,
+        open_emergency,
+        seal_emergency,
+    )
+    from functions.platform.sso.service.following import (
+        campus_opened,
+        each_minute,
+        person_changed,
+        records_linked,
+        shut_out,
+        template_changed,
+        waiting,
+    )
+    from functions.platform.sso.service.patients import (
+        bind_child,
+        bind_self,
+        end_link,
+        my_persons,
+        sign_patient_on,
+    )
+    from functions.platform.sso.service.realm import declaration, people, reconcile, tell
+    from functions.platform.sso.service.sessions import (
+        collect_events,
+        end_sessions_of,
+        keep_events,
+        login_history,
+        sessions_of,
+        sign_out,
+    )
 
 __all__ = [
     "ask_emergency",
@@ -199,3 +99,5 @@ __all__ = [
     "waiting",
     "workstation_sessions",
 ]
+
+__getattr__ = loaded_on_use(__name__)

@@ -10,7 +10,7 @@ from functions.organisation.structure.problems.wards import WorkstationNotFound
 from functions.organisation.structure.queries import wards as queries
 from functions.organisation.structure.schemas.wards import ChangeWorkstation, CreateWorkstation, RetireWorkstation
 from functions.organisation.structure.service.log import record
-from functions.organisation.structure.service.places import place
+from functions.organisation.structure.service.placing import place
 from functions.organisation.structure.service.units import unit
 from shared.ids import new_id
 from shared.problems import Invalid, Stale

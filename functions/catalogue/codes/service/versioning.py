@@ -19,7 +19,7 @@ from functions.catalogue.codes.queries.terms import Changed
 from functions.catalogue.codes.rules import Entry
 from functions.catalogue.codes.schemas import DecideReject, DiscardVersion, PublishVersion
 from functions.catalogue.codes.service.files import require_head
-from functions.catalogue.codes.service.systems import system_of, write_codes
+from functions.catalogue.codes.service.registering import system_of, write_codes
 from shared.problems import Invalid, NotFound, Stale
 from shared.tx import Tx
 
