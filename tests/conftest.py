@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Any
 
+import hypothesis
 import pytest
 
 from infra.local.keycloak import Keycloak
@@ -51,6 +52,14 @@ def _stay_on_this_machine(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(_stay_on_this_machine)
+
+# A busy machine makes examples slowly; that says nothing about the code they try.
+hypothesis.settings.register_profile(
+    "house",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.data_too_large],
+)
+hypothesis.settings.load_profile("house")
 
 RUN = pytest.StashKey[services.Run]()
 
