@@ -15,6 +15,7 @@ statement stands, and the kernel must know then what it means.
 """
 
 import ast
+import gc
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -44,6 +45,8 @@ def loaded_on_use(package: str) -> Callable[[str], Any]:
             import_module(problems)
         value = getattr(import_module(home.module), home.name)
         setattr(module, name, value)
+        if gc.get_freeze_count():  # a serving process keeps what it loaded out of the collector's way (shared.serve)
+            gc.freeze()
         return value
 
     return load
