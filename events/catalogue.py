@@ -4,11 +4,16 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
+from pydantic import Field
+
 from events.envelope import Event
 
 
 class ItemPublished(Event, type="catalogue.prices.item_published", subject="item_id"):
-    """A charge item (收费项目) may be used from now on. Insurance looks for its national code."""
+    """A charge item (收费项目) may be used from now on. Insurance looks for its national code.
+
+    Items that came with a list are told of by `prices_batch_published` instead.
+    """
 
     item_id: UUID
     code: str
@@ -28,7 +33,10 @@ class ItemSuspended(Event, type="catalogue.prices.item_suspended", subject="item
 
 
 class PricePublished(Event, type="catalogue.prices.price_published", subject="item_id"):
-    """A price was checked and takes effect at a moment. Billing prices unsettled lines again from then on."""
+    """A price was checked and takes effect at a moment. Billing prices unsettled lines again from then on.
+
+    Prices that came with a list are told of by `prices_batch_published` instead.
+    """
 
     item_id: UUID
     code: str
@@ -43,12 +51,27 @@ class PricePublished(Event, type="catalogue.prices.price_published", subject="it
 
 
 class PricesBatchPublished(Event, type="catalogue.prices.prices_batch_published", subject="batch_id"):
-    """A whole price list was published in one transaction; each of its prices has its own `price_published`."""
+    """A whole price list was published in one transaction, or taken back before it took effect (`rolled_back`).
+
+    It stands for the `item_published` and `price_published` of its items: a provincial list would be 80,000 of them.
+    A long list is told in parts of some hundred items, in order; `prices.listed_prices` reads old and new prices.
+    """
 
     batch_id: UUID
     items: int
+    """Items of the whole list that are new or cost something else."""
     prices: int
+    """Prices of the whole list."""
     effective_at: datetime
+    part: int = 1
+    parts: int = 1
+    item_codes: list[str] = Field(default_factory=list)
+    """Items of this part."""
+    new_codes: list[str] = Field(default_factory=list)
+    """Those of them that may be used from now on and could not before."""
+    stopped_codes: list[str] = Field(default_factory=list)
+    """Those of them a whole list names no more: they can't be charged from then on."""
+    rolled_back: bool = False
 
 
 class PriceCorrected(Event, type="catalogue.prices.price_corrected", subject="item_id"):

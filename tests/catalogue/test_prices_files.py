@@ -67,11 +67,11 @@ def test_a_spreadsheet_becomes_a_price_list(catalogue: Catalogue) -> None:
     batch = ok(from_file(catalogue, price_sheet(rows, headings)))
     assert (batch["rows"], batch["new"], batch["wrong"]) == (4, 2, 2)
     assert {fault["row_no"]: fault["faults"] for fault in batch["faults"]} == {
-        3: ["三级价格“面议”须为数字"],
-        4: ["计价单位为空", "类型为空", "收费类别为空"],
-    }
+        5: ["三级价格“面议”须为数字"],
+        6: ["计价单位为空", "类型为空", "收费类别为空"],
+    }, "rows are named by the sheet's own numbers"
     path = f"{BASE}/batches/{batch['batch_id']}"
-    aside = ok(catalogue.officer.post(f"{path}/set-aside", {"version": 1, "row_numbers": [3, 4]}))
+    aside = ok(catalogue.officer.post(f"{path}/set-aside", {"version": 1, "row_numbers": [5, 6]}))
     publish(catalogue, aside)
     assert (catalogue.at("hq", "F001"), catalogue.at("mch", "F001")) == (Decimal("3.5"), Decimal("3"))
     assert ok(catalogue.reader.get(f"{BASE}/items/F002"))["item"]["fee_class"] == "01"
@@ -87,6 +87,8 @@ def test_a_spreadsheet_without_headings_is_refused(catalogue: Catalogue) -> None
     refused = from_file(catalogue, price_sheet([["F9", "x"]], ["甲", "乙"]))
     assert (refused.status_code, refused.json()["code"]) == (422, "price_list_unreadable")
     assert catalogue.hospital.value("SELECT count(*) FROM catalogue.charge_items WHERE code = 'F9'") == 0
+    last = catalogue.hospital.rows("SELECT status FROM catalogue.import_batches ORDER BY batch_id DESC LIMIT 1")
+    assert last[0]["status"] == "discarded", "nothing to wait for"
 
 
 def test_many_prices_change_by_a_percentage(catalogue: Catalogue) -> None:
@@ -133,8 +135,12 @@ def test_a_list_is_taken_back_whole_before_it_takes_effect(catalogue: Catalogue)
     back = ok(catalogue.hospital.caller("price_checker").post(path, body))
     assert back["status"] == "rolled_back"
     assert catalogue.at("hq", code, start + timedelta(days=30)) == Decimal("10")
-    told = [one["data"] for one in catalogue.hospital.events("price_published") if one["data"]["code"] == code]
-    assert told[-1]["new_price"] == "10.0000"
+    told = [one["data"] for one in catalogue.hospital.events("prices_batch_published")]
+    mine = [one for one in told if one["batch_id"] == planned["batch_id"]]
+    assert [(one["rolled_back"], sorted(one["item_codes"])) for one in mine] == [
+        (False, sorted([code, other])),
+        (True, sorted([code, other])),
+    ]
     again = catalogue.hospital.caller("price_checker").post(path, {**body, "version": back["version"]})
     assert (again.status_code, again.json()["code"]) == (409, "price_batch_state_wrong")
 

@@ -3,9 +3,11 @@
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from functions.catalogue.prices import service
 from tests.catalogue.conftest import BASE, Catalogue
 
 
@@ -27,6 +29,12 @@ def take_in(catalogue: Catalogue, rows: list[dict[str, Any]], **fields: Any) -> 
     answer = catalogue.officer.post(f"{BASE}/batches", body)
     assert answer.status_code == 201, answer.text
     return dict(answer.json())
+
+
+def told_of(catalogue: Catalogue, batch_id: str) -> list[dict[str, Any]]:
+    """What was told of a list, in order."""
+    told = [one["data"] for one in catalogue.hospital.events("prices_batch_published")]
+    return [one for one in told if one["batch_id"] == batch_id]
 
 
 @pytest.mark.case("40", 8)
@@ -70,8 +78,22 @@ def test_a_list_with_bad_rows_waits_until_they_are_settled(catalogue: Catalogue)
         "SELECT count(DISTINCT xmin::text) FROM catalogue.price_versions WHERE batch_id = %s", [batch["batch_id"]]
     )
     assert transactions == 1
-    told = hospital.events("prices_batch_published")[-1]["data"]
-    assert (told["items"], told["prices"]) == (1998, 1998 * 3)
+    mine = told_of(catalogue, batch["batch_id"])
+    assert {(one["items"], one["prices"], one["parts"]) for one in mine} == {(1998, 1998 * 3, 4)}
+    assert [one["part"] for one in mine] == [1, 2, 3, 4], "an event for some hundred items, not one for each"
+    told = [code for one in mine for code in one["item_codes"]]
+    assert told == [f"L{number:04d}" for number in range(1999) if number != 500]
+    assert [code for one in mine for code in one["new_codes"]] == told
+    single = [one["data"]["code"] for kind in ("item_published", "price_published") for one in hospital.events(kind)]
+    assert not set(single) & set(told)
+    with hospital.tx("hq") as tx:
+        listed = service.listed_prices(tx, UUID(batch["batch_id"]), ["L0017"])
+        assert len(service.listed_prices(tx, UUID(batch["batch_id"]))) == 1998 * 3
+    assert {(one.level, one.old_price, one.new_price) for one in listed} == {
+        ("tertiary", None, Decimal("12")),
+        ("secondary", None, Decimal("8")),
+        ("primary", None, Decimal("1")),
+    }
     assert hospital.value("SELECT count(*) FROM catalogue.charge_items WHERE code = 'L0500'") == 0
     again = catalogue.checker.post(f"{path}/publish", {"version": 4})
     assert (again.status_code, again.json()["code"]) == (409, "price_batch_state_wrong")
@@ -100,8 +122,27 @@ def test_a_second_list_changes_only_what_differs(catalogue: Catalogue) -> None:
     eve = start - timedelta(microseconds=1)
     assert [catalogue.at("hq", "R2", at) for at in (eve, start)] == [Decimal("10"), Decimal("11")]
     assert catalogue.at("mch", "R2", start) == Decimal("8")
-    told = [event["data"] for event in catalogue.hospital.events("price_published") if event["data"]["code"] == "R2"]
-    assert (told[-1]["old_price"], told[-1]["new_price"]) == ("10.0000", "11.0000")
+    (told,) = told_of(catalogue, second["batch_id"])
+    assert (told["item_codes"], told["new_codes"], told["rolled_back"]) == (["R2", "R4"], ["R4"], False)
+    with catalogue.hospital.tx("hq") as tx:
+        (changed,) = service.listed_prices(tx, UUID(second["batch_id"]), ["R2"])
+    assert (changed.old_price, changed.new_price, changed.effective_at) == (Decimal("10"), Decimal("11"), start)
+
+
+def test_a_list_publishes_drafts_it_prices(catalogue: Catalogue) -> None:
+    draft = catalogue.item(code="DRAFTED", name="待定价项目", unit="次")
+    assert draft["status"] == "draft"
+    batch = take_in(catalogue, [row("DRAFTED", name="待定价项目")])
+    assert (batch["changed"], batch["wrong"]) == (1, 0)
+    assert catalogue.checker.post(f"{BASE}/batches/{batch['batch_id']}/publish", {"version": 1}).status_code == 200
+    (told,) = told_of(catalogue, batch["batch_id"])
+    assert (told["item_codes"], told["new_codes"]) == (["DRAFTED"], ["DRAFTED"])
+    card = catalogue.reader.get(f"{BASE}/items/DRAFTED").json()
+    assert (card["item"]["status"], card["item"]["version"], len(card["prices"])) == ("published", 2, 2)
+    assert {(one["maker"], one["checker"]) for one in card["prices"]} == {
+        (catalogue.officer.subject, catalogue.checker.subject)
+    }
+    assert catalogue.at("hq", "DRAFTED") == Decimal("10")
 
 
 def test_a_list_does_not_change_what_an_item_is(catalogue: Catalogue) -> None:

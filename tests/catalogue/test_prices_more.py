@@ -9,7 +9,7 @@ import pytest
 
 from events.payments import ChargesPosted, ChargesVoided, PostedLine
 from functions.catalogue.prices import service
-from functions.catalogue.prices.quoting import Person
+from functions.catalogue.prices.bill import Person
 from functions.catalogue.prices.service import ItemUnmapped, PackageUnusable
 from functions.catalogue.prices.service.complaining import working_days_after
 from functions.catalogue.prices.service.monitoring import keep_posted, keep_voided

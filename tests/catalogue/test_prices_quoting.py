@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.catalogue.prices import quoting, rulebook
-from functions.catalogue.prices.quoting import BillLine, Person, Rule, age_in_years, birthday, reverse
+from functions.catalogue.prices.bill import BillLine, Person, Rule, age_in_years, birthday, reverse
 from functions.catalogue.prices.service import LimitsBroken, Wanted, check_limits, quote
 from shared.money import ZERO, line_amount
 from shared.schemas import SHANGHAI

@@ -143,3 +143,11 @@ class SynonymTaken(Problem):
     title = "别名已存在"
     constraint = "uq_code_synonyms_word"
     constraint_detail = "该编码已有这个别名。"
+
+
+class ProposalDecided(Problem):
+    status = 409
+    code = "code_proposal_decided"
+    title = "该建议已答复"
+    constraint = "uq_code_rulings_proposal_id"
+    constraint_detail = "该编码建议已由他人答复，请刷新后核对。"

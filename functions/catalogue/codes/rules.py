@@ -17,7 +17,19 @@ MORPHOLOGY = r"M\d{4,5}/[01236]"
 ICD9CM3 = r"\d{2}\.\d[\dx]?(\d{2}(x\d{3})?)?"
 
 HEADINGS: Mapping[str, tuple[str, ...]] = {
-    "code": ("编码", "代码", "诊断编码", "疾病编码", "主要编码", "诊断代码", "手术编码", "手术操作代码", "值", "code"),
+    "code": (
+        "手术操作编码",
+        "编码",
+        "代码",
+        "诊断编码",
+        "疾病编码",
+        "主要编码",
+        "诊断代码",
+        "手术编码",
+        "手术操作代码",
+        "值",
+        "code",
+    ),
     "display": ("名称", "诊断名称", "疾病名称", "手术名称", "手术操作名称", "值含义", "含义", "display"),
     "parent": ("上级编码", "父级编码", "parent"),
     "sex": ("性别限制", "sex"),
@@ -31,6 +43,8 @@ HEADINGS: Mapping[str, tuple[str, ...]] = {
 }
 """What official lists call their columns; a profile of a system may name others."""
 ATTRIBUTES = ("additional", "grey", "type", "entry", "note")
+ABOVE = ("类目", "亚目", "细目")
+"""Levels above the code that wide lists carry in every row, as 类目代码 and 类目名称 (医保版 ICD-10 and ICD-9-CM-3)."""
 FOOTNOTES = ("注：", "注:", "备注：", "说明：")
 HEADING_WITHIN = 15
 """The heading stands within so many rows."""
@@ -115,6 +129,13 @@ class Reading:
     ignored: int
     entries: list[Entry]
     rejected: list[Rejected]
+    above: list[Entry] = field(default_factory=list)
+    """Categories that stand in columns of their own instead of rows: codes of the version, not rows of the sheet."""
+
+    @property
+    def codes(self) -> list[Entry]:
+        """All codes of the version."""
+        return [*self.entries, *self.above]
 
 
 def find_columns(rows: Sequence[Row], profile: Mapping[str, Any]) -> Columns:
@@ -167,7 +188,28 @@ def read_sheet(
             continue
         first[entry.code] = entry
         reading.entries.append(entry)
+    reading.above = _above(everything, columns.heading, first)
     return reading
+
+
+def _above(rows: Sequence[Row], heading: int, own: Collection[str]) -> list[Entry]:
+    """Categories of a wide list, each once, where no row of its own has the code."""
+    texts = [clean_text(plain(cell)) for cell in rows[heading - 1]]
+    places = [
+        (texts.index(f"{level}{code}"), texts.index(f"{level}名称"))
+        for level in ABOVE
+        for code in ("代码", "编码")
+        if f"{level}{code}" in texts and f"{level}名称" in texts
+    ]
+    found: dict[str, Entry] = {}
+    for row_no, row in enumerate(rows[heading:] if places else (), heading + 1):
+        for place, name in places:
+            code = clean_code(plain(row[place])) if max(place, name) < len(row) else ""
+            if code and code not in own and code not in found:
+                display = clean_text(plain(row[name]))[:500]
+                if display:
+                    found[code] = Entry(row_no, code, display, attrs={"heading": True})
+    return list(found.values())
 
 
 def _read_row(

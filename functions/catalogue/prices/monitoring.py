@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 from uuid import UUID
 
-from functions.catalogue.prices.quoting import plain
+from functions.catalogue.prices.bill import plain
 from shared.money import ZERO, Money, round_money
 
 

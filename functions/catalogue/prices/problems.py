@@ -70,6 +70,12 @@ class BatchStateWrong(Problem):
     title = "导入批次当前状态不允许此操作"
 
 
+class StopsUnconfirmed(Problem):
+    status = 409
+    code = "price_list_stops_unconfirmed"
+    title = "将停用的项目未确认"
+
+
 class CampusPriceNotAllowed(Problem):
     status = 403
     code = "campus_price_not_allowed"

@@ -8,111 +8,18 @@ its own that points to its base, so that a refund takes both; a reduction or a c
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time
+from datetime import datetime, time
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from typing import Any
-from uuid import UUID
 
-from shared.money import ZERO, Money, line_amount, round_money
+from functions.catalogue.prices.bill import BillLine, Person, Quote, QuotedLine, Rule, TakenOff, birthday
+from functions.catalogue.prices.forbidding import breaches
+from shared.money import line_amount, round_money
 from shared.schemas import SHANGHAI
 
 ONE = Decimal(1)
 HUNDRED = Decimal(100)
 FOUR_PLACES = Decimal("0.0001")
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A rule in force. `subjects` are the items it acts on, `others` those they must not stand beside."""
-
-    rule_id: UUID
-    kind: str
-    title: str
-    params: Mapping[str, Any]
-    subjects: frozenset[str]
-    others: frozenset[str] = frozenset()
-
-    def number(self, name: str) -> Decimal:
-        return Decimal(str(self.params[name]))
-
-    @property
-    def scope(self) -> str:
-        return str(self.params.get("scope", "day"))
-
-
-@dataclass(frozen=True, slots=True)
-class BillLine:
-    """A line to be charged, at its base price. `quantity` in the item's unit; hours for an item by the hour."""
-
-    line_no: str
-    item_code: str
-    name: str
-    unit: str
-    quantity: Decimal
-    unit_price: Decimal
-    at: datetime
-    request: str = ""
-    version_id: UUID | None = None
-
-    @property
-    def day(self) -> date:
-        return self.at.astimezone(SHANGHAI).date()
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """What of the patient and the visit rules ask for."""
-
-    birth_date: date | None = None
-    sex: str | None = None
-    emergency: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class TakenOff:
-    """What a reduction or a cap took off a line."""
-
-    rule_id: UUID
-    amount: Money
-
-
-@dataclass(frozen=True, slots=True)
-class QuotedLine:
-    """A line at its price. `base_line` names the line a surcharge belongs to; `amount` is less what was taken off."""
-
-    line_no: str
-    item_code: str
-    name: str
-    quantity: Decimal
-    unit_price: Decimal
-    amount: Money
-    version_id: UUID | None
-    base_line: str | None = None
-    rule_id: UUID | None = None
-    taken_off: tuple[TakenOff, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Breach:
-    """A rule that forbids the bill: which lines stand against which rule, in the user's words."""
-
-    rule_id: UUID
-    title: str
-    kind: str
-    lines: tuple[str, ...]
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """A bill at its price. With breaches it must not be charged."""
-
-    lines: tuple[QuotedLine, ...]
-    breaches: tuple[Breach, ...]
-
-    @property
-    def total(self) -> Money:
-        return sum((line.amount for line in self.lines), ZERO)
 
 
 @dataclass(slots=True)
@@ -144,20 +51,17 @@ def quote(lines: Sequence[BillLine], rules: Iterable[Rule], person: Person, hist
     for kind, act in _STEPS:
         for rule in ordered:
             if rule.kind == kind:
-                touched = [one for one in work.values() if one.line.item_code in rule.subjects]
-                act(rule, sorted(touched, key=_Open.key), person, history)
+                act(rule, _touched(rule, work), person, history)
     closed = {line_no: list(_close(one)) for line_no, one in work.items()}
     for rule in ordered:
-        if rule.kind.startswith("cap_per_"):
-            touched = [one for one in work.values() if one.line.item_code in rule.subjects]
-            _cap(rule, sorted(touched, key=_Open.key), closed, history)
+        if rule.is_cap:
+            _cap(rule, _touched(rule, work), closed, history)
     quoted = tuple(part for line in lines for part in closed[line.line_no])
-    return Quote(quoted, tuple(_breaches(lines, ordered, history)))
+    return Quote(quoted, tuple(breaches(lines, ordered, history)))
 
 
-def reverse(quoted: Quote) -> tuple[QuotedLine, ...]:
-    """The refund of all lines: exactly the negative of each."""
-    return tuple(replace(line, amount=-line.amount) for line in quoted.lines)
+def _touched(rule: Rule, work: Mapping[str, _Open]) -> list[_Open]:
+    return sorted((one for one in work.values() if one.line.item_code in rule.subjects), key=_Open.key)
 
 
 def _close(one: _Open) -> Iterator[QuotedLine]:
@@ -207,20 +111,6 @@ def applies(rule: Rule, line: BillLine, person: Person) -> bool:
     return "night_from" not in params or _at_night(line.at, str(params["night_from"]), str(params["night_to"]))
 
 
-def birthday(born: date, years: int) -> date:
-    """The day on which a person becomes so many years old; one born on 29 February does so on 1 March."""
-    try:
-        return born.replace(year=born.year + years)
-    except ValueError:
-        return date(born.year + years, 3, 1)
-
-
-def age_in_years(born: date, day: date) -> int:
-    """Whole years of age on a day."""
-    years = day.year - born.year
-    return years if day >= birthday(born, years) else years - 1
-
-
 def _at_night(at: datetime, start: str, end: str) -> bool:
     clock = at.astimezone(SHANGHAI).time()
     first, last = time.fromisoformat(start), time.fromisoformat(end)
@@ -259,7 +149,7 @@ def _reduce_after_first(rule: Rule, lines: Sequence[_Open], person: Person, hist
     """The dearest in full, every further one at a part. One line of two is a first and a second."""
     stays = rule.number("percent") / HUNDRED
     for scope, group in _by_scope(rule, lines):
-        had = sum((line.quantity for line in history if _counts(rule, line, scope)), Decimal(0))
+        had = sum((line.quantity for line in history if rule.counts(line, scope)), Decimal(0))
         for one in group:
             full = min(max(ONE - had, Decimal(0)), one.quantity)
             _cut(one, rule, (full + (one.quantity - full) * stays) / one.quantity)
@@ -269,7 +159,7 @@ def _reduce_after_first(rule: Rule, lines: Sequence[_Open], person: Person, hist
 def _first_free(rule: Rule, lines: Sequence[_Open], person: Person, history: Sequence[BillLine]) -> None:
     for scope, group in _by_scope(rule, lines):
         free = rule.number("quantity") - sum(
-            (line.quantity for line in history if _counts(rule, line, scope)), Decimal(0)
+            (line.quantity for line in history if rule.counts(line, scope)), Decimal(0)
         )
         for one in group:
             given = min(max(free, Decimal(0)), one.quantity)
@@ -283,9 +173,9 @@ def _cap(rule: Rule, lines: Sequence[_Open], closed: dict[str, list[QuotedLine]]
     Acts on rounded amounts, so that the bill never passes the cap by a cent.
     """
     for scope, group in _by_scope(rule, lines):
-        before = [line for line in history if _counts(rule, line, scope)]
+        before = [line for line in history if rule.counts(line, scope)]
         by_quantity = "quantity" in rule.params
-        had = [line.quantity if by_quantity else line_amount(line.unit_price, line.quantity) for line in before]
+        had = [line.quantity if by_quantity else line.gross for line in before]
         left = max(rule.number("quantity" if by_quantity else "amount") - sum(had, Decimal(0)), Decimal(0))
         for one in group:
             parts = closed[one.line.line_no]
@@ -318,91 +208,8 @@ _STEPS: tuple[tuple[str, _Step], ...] = (
 )
 
 
-def _scope_of(rule: Rule) -> str:
-    return rule.kind.removeprefix("cap_per_") if rule.kind.startswith("cap_per_") else rule.scope
-
-
-def _group(scope: str, line: BillLine) -> object:
-    return {"request": line.request, "day": line.day, "visit": None}[scope]
-
-
 def _by_scope(rule: Rule, lines: Sequence[_Open]) -> Iterator[tuple[object, list[_Open]]]:
     groups: dict[object, list[_Open]] = defaultdict(list)
     for one in lines:
-        groups[_group(_scope_of(rule), one.line)].append(one)
+        groups[rule.group(one.line)].append(one)
     yield from groups.items()
-
-
-def _counts(rule: Rule, line: BillLine, group: object) -> bool:
-    return line.item_code in rule.subjects and _group(_scope_of(rule), line) == group
-
-
-# -- what must not be
-
-
-def _breaches(lines: Sequence[BillLine], rules: Sequence[Rule], history: Sequence[BillLine]) -> Iterator[Breach]:
-    for rule in rules:
-        mine = [line for line in lines if line.item_code in rule.subjects]
-        if rule.kind == "max_quantity":
-            yield from _too_much(rule, mine, history)
-        elif rule.kind == "mutually_exclusive":
-            yield from _exclusive(rule, mine, history)
-        elif rule.kind == "included_in":
-            yield from _included(rule, lines, history)
-
-
-def _too_much(rule: Rule, lines: Sequence[BillLine], history: Sequence[BillLine]) -> Iterator[Breach]:
-    most = rule.number("quantity")
-    groups: dict[object, list[BillLine]] = defaultdict(list)
-    for line in lines:
-        groups[_group(_scope_of(rule), line)].append(line)
-    for scope, group in groups.items():
-        had = [line for line in history if _counts(rule, line, scope)]
-        total = sum((line.quantity for line in [*had, *group]), Decimal(0))
-        if total > most:
-            first = group[0]
-            yield _breach(
-                rule,
-                [*had, *group],
-                f"“{first.name}”最多 {plain(most)}{first.unit}，本单与已记共 {plain(total)}{first.unit}，请核对数量。",
-            )
-
-
-def _exclusive(rule: Rule, lines: Sequence[BillLine], history: Sequence[BillLine]) -> Iterator[Breach]:
-    seen: set[frozenset[str]] = set()
-    for line in lines:
-        for other in [*lines, *history]:
-            pair = frozenset((line.line_no, other.line_no))
-            apart = line.item_code != other.item_code and other.item_code in rule.subjects
-            if apart and pair not in seen and _group(_scope_of(rule), other) == _group(_scope_of(rule), line):
-                seen.add(pair)
-                yield _breach(
-                    rule,
-                    [line, other],
-                    f"“{line.name}”与“{other.name}”{_WITHIN[_scope_of(rule)]}不能同时收取，请保留其一。",
-                )
-
-
-def _included(rule: Rule, lines: Sequence[BillLine], history: Sequence[BillLine]) -> Iterator[Breach]:
-    """What is contained in another item is not charged beside it, whichever came first."""
-    new = {line.line_no for line in lines}
-    every = [*lines, *history]
-    for part in every:
-        for whole in every:
-            if part.item_code not in rule.subjects or whole.item_code not in rule.others:
-                continue
-            if part.line_no not in new and whole.line_no not in new:
-                continue
-            if _group(_scope_of(rule), part) == _group(_scope_of(rule), whole):
-                yield _breach(rule, [part, whole], f"“{part.name}”已包含在“{whole.name}”中，不能另收，请删去前者。")
-
-
-_WITHIN = {"request": "同一申请内", "day": "同一日内", "visit": "同一次就诊内"}
-
-
-def _breach(rule: Rule, lines: Sequence[BillLine], message: str) -> Breach:
-    return Breach(rule.rule_id, rule.title, rule.kind, tuple(line.line_no for line in lines), message)
-
-
-def plain(value: Decimal) -> str:
-    return f"{value.normalize():f}"

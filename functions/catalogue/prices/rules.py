@@ -1,7 +1,7 @@
 """Rules of the charge catalogue: pure, no I/O (spec 40, "States and rules")."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -24,6 +24,7 @@ COLUMNS = {
     "name": "项目名称",
     "content": "项目内涵",
     "excluded": "除外内容",
+    "note": "计价说明",
     "unit": "计价单位",
     "kind": "类型",
     "fee_class": "收费类别",
@@ -34,9 +35,11 @@ COLUMNS = {
 }
 """Columns of an imported list and what staff call them."""
 
-LONGEST = {"code": 40, "national_code": 30, "name": 200, "content": 2000, "excluded": 2000, "unit": 20}
+LONGEST = {"code": 40, "national_code": 30, "name": 200, "content": 2000, "excluded": 2000, "note": 2000, "unit": 20}
 """Most characters of a column; others hold few."""
 
+Booking = Callable[[str], tuple[str, str] | None]
+"""Receipt fee class and kind an item is usually booked by, from its code."""
 MOST = Decimal("9999999999.9999")
 CANCEL_UNTIL = timedelta(hours=1)
 """A scheduled price may be cancelled until so long before it takes effect (spec 40, "States and rules")."""
@@ -68,6 +71,7 @@ class ListedItem:
     fee_class: str
     direct_entry: bool
     prices: Mapping[str, Decimal]
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,19 +154,27 @@ def read_row(row: Mapping[str, str | None], units: Collection[str]) -> tuple[Lis
         fee_class=cells["fee_class"],
         direct_entry=cells.get("direct_entry", "") in {"1", "是", "true"},
         prices=prices,
+        note=cells.get("note", ""),
     )
     return item, []
 
 
 def judge_rows(
-    rows: Sequence[tuple[int, Mapping[str, str | None]]], units: Collection[str], known: Mapping[str, KnownItem]
+    rows: Sequence[tuple[int, Mapping[str, str | None]]],
+    units: Collection[str],
+    known: Mapping[str, KnownItem],
+    booking: Booking = lambda code: None,
 ) -> list[Verdict]:
-    """What becomes of each numbered row of a list; of two rows with one code the later is wrong."""
+    """What becomes of each numbered row of a list; of two rows with one code the later is wrong.
+
+    What a list leaves unsaid of an item the catalogue has stays as it is; `booking` proposes receipt class and kind of
+    a new one by its code.
+    """
     first: dict[str, int] = {}
     verdicts = []
     for number, row in rows:
-        item, faults = read_row(row, units)
         code = (row.get("code") or "").strip()
+        item, faults = read_row(_completed(row, known.get(code), booking), units)
         if code and code in first:
             faults = [*faults, f"项目代码与第 {first[code]} 行重复"]
         elif code:
@@ -172,6 +184,18 @@ def judge_rows(
             change, faults = _against(item, known.get(item.code))
         verdicts.append(Verdict(None, "", faults) if faults else Verdict(item, change, []))
     return verdicts
+
+
+def _completed(row: Mapping[str, str | None], known: KnownItem | None, booking: Booking) -> Mapping[str, str | None]:
+    said = {name for name in ("unit", "kind", "fee_class") if (row.get(name) or "").strip()}
+    if known is not None:
+        return {"unit": known.unit, "kind": known.kind, "fee_class": known.fee_class} | {
+            name: cell for name, cell in row.items() if name in said or name not in {"unit", "kind", "fee_class"}
+        }
+    usual = booking((row.get("code") or "").strip()) if "fee_class" not in said else None
+    if usual is None:
+        return row
+    return {**row, "fee_class": usual[0], "kind": row.get("kind") if "kind" in said else usual[1]}
 
 
 def _against(item: ListedItem, known: KnownItem | None) -> tuple[str, list[str]]:

@@ -1,4 +1,4 @@
-"""Routes of mappings, aliases, favourites, bindings, questions, proposals and laboratory items."""
+"""Routes of mappings, aliases, favourites, bindings and laboratory items."""
 
 from typing import Annotated
 from uuid import UUID
@@ -7,20 +7,16 @@ from fastapi import Path
 from fastapi import Query as Parameter
 
 from functions.catalogue.codes import service
-from functions.catalogue.codes.api.routing import FIRST, LAST, After, CodePath, CodeQuery, Limit, System, router
+from functions.catalogue.codes.api.routing import FIRST, After, CodePath, CodeQuery, Limit, System, router
 from functions.catalogue.codes.models import LabItem, ReferenceRange
 from functions.catalogue.codes.schemas import (
     AddSynonym,
-    AskQuestion,
     BindField,
     BindingView,
     CheckCodeMappings,
     CodeMappingView,
     DraftCodeMappings,
     KeepFavourite,
-    ProposalView,
-    ProposeCode,
-    QuestionView,
     SynonymView,
     TranslationView,
     UsedView,
@@ -129,45 +125,6 @@ def list_bindings(tx: Tx) -> list[BindingView]:
 def bind_field(tx: Tx, field: FieldPath, body: BindField) -> BindingView:
     """Bind a field to a value set (绑定值域)."""
     return BindingView.model_validate(service.bind_field(tx, field, body))
-
-
-# -- questions and proposals
-
-
-@router.post("/systems/{system}/questions", status_code=201)
-@command("catalogue.codes.use")
-def ask_question(tx: Tx, system: System, body: AskQuestion) -> QuestionView:
-    """Ask how to code something (编码问题)."""
-    return QuestionView.model_validate(service.ask_question(tx, system, body))
-
-
-@router.get("/systems/{system}/questions")
-@query("catalogue.codes.read")
-def list_questions(tx: Tx, system: System, limit: Limit = 50, cursor: UUID | None = None) -> Page[QuestionView]:
-    """Questions on a system, latest first."""
-    found = service.questions(tx, system, cursor or LAST, limit)
-    return Page[QuestionView](
-        items=[QuestionView.model_validate(row) for row in found],
-        next=str(found[-1].question_id) if len(found) == limit else None,
-    )
-
-
-@router.post("/systems/{system}/proposals", status_code=201)
-@command("catalogue.codes.use")
-def propose_code(tx: Tx, system: System, body: ProposeCode) -> ProposalView:
-    """Propose a code to the standard manager (编码建议)."""
-    return ProposalView.model_validate(service.propose_code(tx, system, body))
-
-
-@router.get("/proposals")
-@query("catalogue.codes.read")
-def list_proposals(tx: Tx, limit: Limit = 50, cursor: UUID | None = None) -> Page[ProposalView]:
-    """Proposals of all campuses, latest first."""
-    found = service.proposals(tx, cursor or LAST, limit)
-    return Page[ProposalView](
-        items=[ProposalView.model_validate(row) for row in found],
-        next=str(found[-1].proposal_id) if len(found) == limit else None,
-    )
 
 
 # -- laboratory items

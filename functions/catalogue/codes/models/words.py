@@ -166,3 +166,28 @@ class CodeProposal(CampusOwned, Model):
     reason: Mapped[str] = mapped_column(Text)
     proposed_at: Mapped[datetime]
     proposed_by: Mapped[str] = mapped_column(Text)
+
+
+class CodeRuling(CampusOwned, Model):
+    """How a question was ruled (编码裁定), or what became of a proposal. Later rulings on a question follow earlier
+    ones; the latest holds. A proposal is decided once."""
+
+    __tablename__ = "code_rulings"
+    __table_args__ = (
+        CheckConstraint(
+            "(question_id IS NULL) <> (proposal_id IS NULL) AND (proposal_id IS NULL) = (accepted IS NULL)",
+            name="subject",
+        ),
+        Index(None, "question_id"),
+        Index("uq_code_rulings_proposal_id", "proposal_id", unique=True),
+        {"schema": CATALOGUE},
+    )
+
+    ruling_id: Mapped[UUID] = mapped_column(primary_key=True)
+    ruling: Mapped[str] = mapped_column(Text)
+    ruled_at: Mapped[datetime]
+    ruled_by: Mapped[str] = mapped_column(Text)
+    question_id: Mapped[UUID | None] = mapped_column(ForeignKey("catalogue.code_questions.question_id"), default=None)
+    proposal_id: Mapped[UUID | None] = mapped_column(ForeignKey("catalogue.code_proposals.proposal_id"), default=None)
+    accepted: Mapped[bool | None] = mapped_column(default=None)
+    """Whether a proposal was taken up; null for a question."""

@@ -261,7 +261,13 @@ UNDECIDED = Query(
 
 # -- staged codes before publication
 
-COUNT_CODES = Query(int, select(func.count()).where(Code.version_id == bindparam("version_id"), ~Code.local))
+COUNT_CODES = Query(
+    int,
+    select(func.count()).where(
+        Code.version_id == bindparam("version_id"), ~Code.local, Code.attrs["heading"].astext.is_(null())
+    ),
+)
+"""Codes as the issuer counts them: without local ones, without categories that stood in columns."""
 _parent = aliased(Code)
 LOST_PARENTS = Query(
     str,

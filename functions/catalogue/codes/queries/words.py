@@ -8,8 +8,6 @@ from sqlalchemy.dialects.postgresql import insert
 from functions.catalogue.codes.models import (
     CodeFavourite,
     CodeMapping,
-    CodeProposal,
-    CodeQuestion,
     CodeSynonym,
     CodeUse,
     LabItem,
@@ -193,23 +191,6 @@ REBIND = Query(
         version=ValueSetBinding.version + 1,
     )
     .returning(ValueSetBinding),
-)
-
-# -- questions and proposals
-
-QUESTIONS = Query(
-    CodeQuestion,
-    select(CodeQuestion)
-    .where(CodeQuestion.system == bindparam("system"), CodeQuestion.question_id < bindparam("before"))
-    .order_by(CodeQuestion.question_id.desc())
-    .limit(bindparam("limit")),
-)
-PROPOSALS = Query(
-    CodeProposal,
-    select(CodeProposal)
-    .where(CodeProposal.proposal_id < bindparam("before"))
-    .order_by(CodeProposal.proposal_id.desc())
-    .limit(bindparam("limit")),
 )
 
 # -- laboratory items

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from shared.schemas import Input, LongText, Moment, Text, View
+from shared.schemas import Input, Moment, Text, View
 
 SystemId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{1,39}$")]
 CodeText = Annotated[
@@ -314,35 +314,3 @@ class BindingView(View):
     system: str
     strength: str
     version: int
-
-
-class AskQuestion(Input):
-    code: CodeText | None = None
-    question: LongText
-
-
-class QuestionView(View):
-    question_id: UUID
-    campus_id: str
-    system: str
-    code: str | None
-    question: str
-    asked_at: Moment
-    asked_by: str
-
-
-class ProposeCode(Input):
-    code: CodeText
-    display: Text
-    parent: CodeText | None = None
-    reason: LongText
-
-
-class ProposalView(View):
-    proposal_id: UUID
-    campus_id: str
-    system: str
-    wish: dict[str, Any]
-    reason: str
-    proposed_at: Moment
-    proposed_by: str

@@ -9,6 +9,16 @@ if TYPE_CHECKING:
     from functions.catalogue.codes.models import ReceivedFile
     from functions.catalogue.codes.problems import CodeStateWrong, CodeUnknown, FileUnreadable, LocalCodeBlocked
     from functions.catalogue.codes.queries.terms import Found, Term
+    from functions.catalogue.codes.service.asking import (
+        Proposal,
+        Question,
+        ask_question,
+        decide_proposal,
+        proposals,
+        propose_code,
+        questions,
+        rule_question,
+    )
     from functions.catalogue.codes.service.files import (
         PART_BYTES,
         add_part,
@@ -58,7 +68,6 @@ if TYPE_CHECKING:
         NO_TRANSLATION,
         Translation,
         add_synonym,
-        ask_question,
         bind_field,
         bindings,
         check_mappings,
@@ -68,9 +77,6 @@ if TYPE_CHECKING:
         end_mapping,
         favourites,
         keep_favourite,
-        proposals,
-        propose_code,
-        questions,
         synonyms,
         translate,
         translate_all,
@@ -89,6 +95,8 @@ __all__ = [
     "Found",
     "LocalCodeBlocked",
     "Patient",
+    "Proposal",
+    "Question",
     "ReceivedFile",
     "SearchContext",
     "Term",
@@ -106,6 +114,7 @@ __all__ = [
     "conformity",
     "content_of",
     "count_use",
+    "decide_proposal",
     "decide_reject",
     "discard_version",
     "draft_mappings",
@@ -138,6 +147,7 @@ __all__ = [
     "received",
     "register_system",
     "rejects",
+    "rule_question",
     "save_lab_item",
     "search",
     "start_import",

@@ -154,7 +154,9 @@ def _stage_content(
     if known.kind == "diagnosis":
         for entry in reading.entries:
             entry.attrs = {**rules.diagnosis_attributes(entry.code), **entry.attrs}
-    lost = rules.arrange(reading.entries, known.hierarchy)
+    if known.hierarchy != "prefix":
+        reading.above = []
+    lost = rules.arrange(reading.codes, known.hierarchy)
     stage: Callable[[Tx], CodeImport] = lambda tx: stage_reading(  # noqa: E731
         tx, started, known, reading, words, label, announced, sha256, lost
     )
@@ -173,7 +175,7 @@ def stage_reading(
     lost_parents: Sequence[str] = (),
 ) -> CodeImport:
     """Write a reading as a staged version, whole or not at all."""
-    changes = rules.difference(before, reading.entries)
+    changes = rules.difference(before, reading.codes)
     if not (changes.new or changes.changed or changes.withdrawn or reading.rejected):
         return _finish(tx, started, "unchanged", sha256, None, reading, before)
     version = CodeVersion(
@@ -182,11 +184,11 @@ def stage_reading(
         label=label,
         maker=tx.actor.subject,
         made_at=tx.now,
-        codes=len(reading.entries),
+        codes=len(reading.codes),
         announced=announced,
     )
     tx.session.add(version)
-    write_codes(tx, version.version_id, reading.entries)
+    write_codes(tx, version.version_id, reading.codes)
     lost = set(lost_parents)
     tx.session.add(
         *(
@@ -197,7 +199,7 @@ def stage_reading(
         )
     )
     tx.audit(
-        "code_version.staged", "code_version", version.version_id, codes=len(reading.entries), lost_parents=len(lost)
+        "code_version.staged", "code_version", version.version_id, codes=len(reading.codes), lost_parents=len(lost)
     )
     return _finish(tx, started, "staged", sha256, version.version_id, reading, before)
 
@@ -254,7 +256,7 @@ def _finish(
     reading: Reading,
     before: dict[str, str],
 ) -> CodeImport:
-    changes = rules.difference(before, reading.entries) if reading.rows_read else None
+    changes = rules.difference(before, reading.codes) if reading.rows_read else None
     done = tx.session.first(
         queries.FINISH_IMPORT,
         id_=started.import_id,

@@ -9,8 +9,6 @@ from events.catalogue import BindingChanged, CodeMappingPublished
 from functions.catalogue.codes import rules
 from functions.catalogue.codes.models import (
     CodeMapping,
-    CodeProposal,
-    CodeQuestion,
     CodeSynonym,
     ValueSetBinding,
 )
@@ -20,10 +18,8 @@ from functions.catalogue.codes.queries import words as queries
 from functions.catalogue.codes.queries.words import Used
 from functions.catalogue.codes.schemas import (
     AddSynonym,
-    AskQuestion,
     BindField,
     DraftCodeMappings,
-    ProposeCode,
     Relation,
 )
 from functions.catalogue.codes.service.files import require_head
@@ -275,50 +271,3 @@ def bind_field(tx: Tx, field: str, command: BindField) -> ValueSetBinding:
 def bindings(tx: Tx) -> list[ValueSetBinding]:
     """Every bound field."""
     return tx.session.all(queries.BINDINGS)
-
-
-# -- questions and proposals
-
-
-def ask_question(tx: Tx, system: str, command: AskQuestion) -> CodeQuestion:
-    """A coder's question (编码问题), read by the coders of all campuses. Say nothing of a patient in it."""
-    system_of(tx, system)
-    row = CodeQuestion(
-        question_id=new_id(),
-        campus_id=tx.campus,
-        system=system,
-        code=command.code,
-        question=command.question,
-        asked_at=tx.now,
-        asked_by=tx.actor.subject,
-    )
-    tx.session.add(row)
-    tx.audit("code_question.asked", "code_system", system)
-    return row
-
-
-def questions(tx: Tx, system: str, before: UUID, limit: int) -> list[CodeQuestion]:
-    """Questions on a system, latest first."""
-    return tx.session.all(queries.QUESTIONS, system=system, before=before, limit=limit)
-
-
-def propose_code(tx: Tx, system: str, command: ProposeCode) -> CodeProposal:
-    """What a campus would like in a consortium list; the standard manager decides."""
-    system_of(tx, system)
-    row = CodeProposal(
-        proposal_id=new_id(),
-        campus_id=tx.campus,
-        system=system,
-        wish=command.model_dump(exclude={"reason"}),
-        reason=command.reason,
-        proposed_at=tx.now,
-        proposed_by=tx.actor.subject,
-    )
-    tx.session.add(row)
-    tx.audit("code.proposed", "code_system", system, code=command.code)
-    return row
-
-
-def proposals(tx: Tx, before: UUID, limit: int) -> list[CodeProposal]:
-    """Proposals of all campuses, latest first."""
-    return tx.session.all(queries.PROPOSALS, before=before, limit=limit)

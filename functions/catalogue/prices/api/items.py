@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Query as Parameter
 
 from functions.catalogue.prices import service
-from functions.catalogue.prices.api.routing import FIRST, LAST, ItemCode, Limit, RowNumber, router
+from functions.catalogue.prices.api.routing import FIRST, LAST, CodeCursor, ItemCode, Limit, RowNumber, router
 from functions.catalogue.prices.models import ImportBatch, ImportRow
 from functions.catalogue.prices.queries import PricedItem
 from functions.catalogue.prices.schemas import (
@@ -22,7 +22,9 @@ from functions.catalogue.prices.schemas import (
     FixRow,
     ImportList,
     ItemCardView,
+    ItemKind,
     ItemView,
+    MissingItemView,
     PricedItemView,
     PriceView,
     PublishBatch,
@@ -179,6 +181,17 @@ def read_batch(tx: Tx, batch_id: UUID) -> BatchView:
     return batch_view(*service.read_batch(tx, batch_id))
 
 
+@router.get("/batches/{batch_id}/missing")
+@query("catalogue.prices.read", REPORT)
+def missing_items(tx: Tx, batch_id: UUID, limit: Limit = 100, cursor: CodeCursor = None) -> Page[MissingItemView]:
+    """Items in use that a whole list does not name: they stop with its publication (目录未列出的项目)."""
+    found = service.missing_items(tx, batch_id, cursor or "", limit)
+    return Page[MissingItemView](
+        items=[MissingItemView.model_validate(one) for one in found],
+        next=found[-1].code if len(found) == limit else None,
+    )
+
+
 @router.post("/batches/{batch_id}/rows")
 @command("catalogue.prices.write", REPORT)
 def add_rows(tx: Tx, batch_id: UUID, body: AddRows) -> BatchView:
@@ -236,6 +249,8 @@ def batch_view(batch: ImportBatch, rows: list[ImportRow]) -> BatchView:
         same=changes.count("same"),
         set_aside=len(rows) - len(kept),
         wrong=len(wrong),
+        ignored=batch.ignored or 0,
+        covers=[ItemKind(kind) for kind in batch.covers or ()],
         faults=[FaultView(row_no=row.row_no, faults=row.faults, content=row.content) for row in wrong[:FAULTS_SHOWN]],
         version=batch.version,
     )

@@ -8,7 +8,7 @@ from fastapi import Query as Parameter
 
 from functions.catalogue.prices import service
 from functions.catalogue.prices.api.routing import FIRST, CodeCursor, ItemCode, Limit, router
-from functions.catalogue.prices.quoting import Person, Quote
+from functions.catalogue.prices.bill import Person, Quote
 from functions.catalogue.prices.schemas.rules import (
     AskQuote,
     CheckMappings,

@@ -36,6 +36,7 @@ class ChargeItem(Model):
         UniqueConstraint("code"),
         Index(None, "name"),
         Index(None, "initials"),
+        Index(None, "stopped_with", postgresql_where=text("stopped_with IS NOT NULL")),
         {"schema": CATALOGUE},
     )
 
@@ -76,6 +77,10 @@ class ChargeItem(Model):
     """Who it may be charged to: `sex` (1 or 2), `age_min` and `age_max` in whole years, `per_visit` in `unit`."""
     trial_until: Mapped[date | None] = mapped_column(default=None)
     """Last day of a trial price (试行价格), two years at most after its publication."""
+    note: Mapped[str | None] = mapped_column(Text, default=None)
+    """计价说明."""
+    stopped_with: Mapped[UUID | None] = mapped_column(default=None)
+    """The whole list that no longer named it and stopped it by its publication."""
 
 
 class PriceVersion(Model):
@@ -153,6 +158,10 @@ class ImportBatch(Model):
     """The original spreadsheet, kept as it came."""
     undoes: Mapped[UUID | None] = mapped_column(default=None)
     """The published batch whose prices this one puts back."""
+    covers: Mapped[list[str] | None] = mapped_column(default=None)
+    """Kinds of items of which it is the whole list; what it does not name of them stops with its publication."""
+    ignored: Mapped[int | None] = mapped_column(default=None)
+    """Rows of its sheet that are none: headings, classification, notes, blanks."""
 
 
 class ImportRow(Model):

@@ -147,6 +147,7 @@ CHANGE_ITEM = Query(
         initials=bindparam("initials_"),
         content=bindparam("content_"),
         excluded=bindparam("excluded_"),
+        note=bindparam("note_", type_=Text),
         unit=bindparam("unit_"),
         kind=bindparam("kind_"),
         fee_class=bindparam("fee_class_"),
@@ -179,6 +180,7 @@ STOP_ITEM = Query(
         status=bindparam("to"),
         stopped_from=bindparam("start"),
         replacement_code=bindparam("replacement", type_=Text),
+        stopped_with=null(),
         version=ChargeItem.version + 1,
     )
     .returning(ChargeItem),
@@ -191,7 +193,13 @@ RESUME_ITEM = Query(
         ChargeItem.version == bindparam("seen"),
         ChargeItem.status == constant("suspended"),
     )
-    .values(status="published", stopped_from=null(), replacement_code=null(), version=ChargeItem.version + 1)
+    .values(
+        status="published",
+        stopped_from=null(),
+        replacement_code=null(),
+        stopped_with=null(),
+        version=ChargeItem.version + 1,
+    )
     .returning(ChargeItem),
 )
 

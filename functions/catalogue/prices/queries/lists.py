@@ -1,5 +1,6 @@
 """Selects, locks and guarded updates of imported price lists."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
@@ -14,6 +15,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     column,
+    exists,
     func,
     literal,
     null,
@@ -22,15 +24,17 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import JSON, JSONB, insert
 from sqlalchemy.orm import aliased
 
 from functions.catalogue.prices.models import ChargeItem, ImportBatch, ImportRow, PriceVersion
+from shared.database.model import UNIT_PRICE
 from shared.database.query import Query, among, constant
 
 SEPARATOR = "\x1f"
 """Stands between the faults of a row on their way into the database; no fault contains it."""
-_AT = bindparam("at", type_=DateTime(timezone=True))
+_MOMENT = DateTime(timezone=True)
+_AT = bindparam("at", type_=_MOMENT)
 
 
 class LevelPrice(NamedTuple):
@@ -77,25 +81,19 @@ KNOWN = Query(
 )
 
 _listed = (
-    func.unnest(
-        bindparam("item_ids", type_=ARRAY(Uuid)),
-        bindparam("levels", type_=ARRAY(Text)),
-        bindparam("version_ids", type_=ARRAY(Uuid)),
+    func.json_to_recordset(bindparam("listed", type_=Text).cast(JSON))
+    .table_valued(
+        column("version_id", Uuid),
+        column("item_id", Uuid),
+        column("level", Text),
+        column("unit_price", UNIT_PRICE),
+        column("ceiling", UNIT_PRICE),
     )
-    .table_valued(column("item_id", Uuid), column("level", Text), column("version_id", Uuid))
-    .render_derived(name="listed")
+    .render_derived(name="listed", with_types=True)
 )
-
-
-class Ended(NamedTuple):
-    """A price that ends because a listed one follows."""
-
-    successor: UUID
-    unit_price: Decimal
-
-
+"""Prices of a list, as one JSON document: what differs from price to price."""
 END_PRICES = Query(
-    Ended,
+    object,
     update(PriceVersion)
     .where(
         PriceVersion.item_id == _listed.c.item_id,
@@ -106,10 +104,35 @@ END_PRICES = Query(
         PriceVersion.valid_from < bindparam("until"),
         PriceVersion.valid_to.is_(null()),
     )
-    .values(valid_to=bindparam("until"), succeeded_by=_listed.c.version_id)
-    .returning(PriceVersion.succeeded_by, PriceVersion.unit_price),
+    .values(valid_to=bindparam("until"), succeeded_by=_listed.c.version_id),
 )
 """END_PRICE for a whole list at once."""
+_of_batch = {
+    "payer_class": literal("all"),
+    "status": literal("checked"),
+    "valid_from": bindparam("start", type_=_MOMENT),
+    "batch_id": bindparam("batch", type_=Uuid),
+    "basis_document": bindparam("basis", type_=Text),
+    "maker": bindparam("maker", type_=Text),
+    "made_at": bindparam("made_at", type_=_MOMENT),
+    "checker": bindparam("checker", type_=Text),
+    "checked_at": bindparam("checked_at", type_=_MOMENT),
+}
+LIST_PRICES = Query(
+    object,
+    insert(PriceVersion).from_select(
+        [*(one.name for one in _listed.c), *_of_batch], select(*_listed.c, *_of_batch.values())
+    ),
+)
+"""Checked prices of a whole list, for everybody at all campuses of their level."""
+PUBLISH_ITEMS = Query(
+    str,
+    update(ChargeItem)
+    .where(among(ChargeItem.item_id, "ids"), ChargeItem.status == constant("draft"))
+    .values(status="published", version=ChargeItem.version + 1)
+    .returning(ChargeItem.code),
+)
+"""PUBLISH_ITEM for a whole list at once."""
 
 _row_names = ("row_id", "row_no", "content", "change", "faults")
 _row_types = (Uuid, SmallInteger, Text, Text, Text)
@@ -150,15 +173,14 @@ CANCEL_BATCH = Query(
 )
 _before, _after = aliased(PriceVersion), aliased(PriceVersion)
 REOPEN_BATCH = Query(
-    PriceVersion,
+    object,
     update(PriceVersion)
     .where(
         _after.batch_id == bindparam("batch"),
         PriceVersion.item_id == _after.item_id,
         PriceVersion.succeeded_by == _after.version_id,
     )
-    .values(valid_to=null(), succeeded_by=null())
-    .returning(PriceVersion),
+    .values(valid_to=null(), succeeded_by=null()),
 )
 """The prices that a batch ended go on as if it had never been."""
 END_BATCH = Query(
@@ -174,33 +196,45 @@ END_BATCH = Query(
 )
 
 
-class Followed(NamedTuple):
-    """What an item cost at a level before a batch changed it."""
+class ListedPrice(NamedTuple):
+    """A price that came with a list. `old_price` is what it followed; null for the first price of an item."""
 
     code: str
+    national_code: str | None
     name: str
     unit: str
     kind: str
     fee_class: str
     level: str
-    unit_price: Decimal
+    version_id: UUID
+    old_price: Decimal | None
+    new_price: Decimal
+    effective_at: datetime
 
 
-BEFORE_BATCH = Query(
-    Followed,
+LISTED_PRICES = Query(
+    ListedPrice,
     select(
         ChargeItem.code,
+        ChargeItem.national_code,
         ChargeItem.name,
         ChargeItem.unit,
         ChargeItem.kind,
         ChargeItem.fee_class,
-        _before.level,
+        _after.level,
+        _after.version_id,
         _before.unit_price,
+        _after.unit_price,
+        _after.valid_from,
     )
-    .join(_after, and_(_after.item_id == _before.item_id, _before.succeeded_by == _after.version_id))
-    .join(ChargeItem, ChargeItem.item_id == _before.item_id)
-    .where(_after.batch_id == bindparam("batch_id"))
-    .order_by(ChargeItem.code),
+    .join_from(_after, ChargeItem, ChargeItem.item_id == _after.item_id)
+    .outerjoin(_before, and_(_after.item_id == _before.item_id, _before.succeeded_by == _after.version_id))
+    .where(
+        _after.batch_id == bindparam("batch_id"),
+        _after.status == constant("checked"),
+        or_(bindparam("all_codes", type_=Boolean), among(ChargeItem.code, "codes")),
+    )
+    .order_by(ChargeItem.code, _after.level.desc()),
 )
 ADJUSTABLE = Query(
     str,
@@ -220,6 +254,60 @@ CODES_AFTER = Query(
     .where(ChargeItem.code > bindparam("after"), ChargeItem.status == constant("published"))
     .order_by(ChargeItem.code)
     .limit(bindparam("limit")),
+)
+
+
+class MissingItem(NamedTuple):
+    """An item in use that a whole list does not name."""
+
+    code: str
+    name: str
+    kind: str
+    unit: str
+
+
+_missing = and_(
+    ChargeItem.status == constant("published"),
+    among(ChargeItem.kind, "kinds"),
+    ChargeItem.stopped_from.is_(null()),
+    ~exists().where(
+        ImportRow.batch_id == bindparam("batch_id", type_=Uuid),
+        func.btrim(ImportRow.content["code"].astext) == ChargeItem.code,
+    ),
+)
+MISSING = Query(
+    MissingItem,
+    select(ChargeItem.code, ChargeItem.name, ChargeItem.kind, ChargeItem.unit)
+    .where(_missing, ChargeItem.code > bindparam("after"))
+    .order_by(ChargeItem.code)
+    .limit(bindparam("limit")),
+)
+STOP_MISSING = Query(
+    str,
+    update(ChargeItem)
+    .where(_missing)
+    .values(
+        status="suspended",
+        stopped_from=bindparam("start", type_=_MOMENT),
+        stopped_with=bindparam("batch_id", type_=Uuid),
+        version=ChargeItem.version + 1,
+    )
+    .returning(ChargeItem.code),
+)
+RESUME_STOPPED = Query(
+    str,
+    update(ChargeItem)
+    .where(ChargeItem.stopped_with == bindparam("batch", type_=Uuid), ChargeItem.status == constant("suspended"))
+    .values(status="published", stopped_from=null(), stopped_with=null(), version=ChargeItem.version + 1)
+    .returning(ChargeItem.code),
+)
+"""What a list stopped goes on when the list is taken back."""
+SET_IGNORED = Query(
+    ImportBatch,
+    update(ImportBatch)
+    .where(ImportBatch.batch_id == bindparam("id_"))
+    .values(ignored=bindparam("count"))
+    .returning(ImportBatch),
 )
 
 BATCH = Query(ImportBatch, select(ImportBatch).where(ImportBatch.batch_id == bindparam("batch_id")).with_for_update())

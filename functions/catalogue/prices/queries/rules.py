@@ -168,12 +168,13 @@ MEMBERS_NOW = Query(
     .where(PackageVersion.package_code == bindparam("code"), in_force(PackageVersion))
     .order_by(PackageMember.place),
 )
-PACKAGES_WITH = Query(
+PACKAGES_WITH_ANY = Query(
     str,
     select(PackageVersion.package_code)
     .join(PackageMember, PackageMember.package_version_id == PackageVersion.package_version_id)
-    .where(PackageMember.member_code == bindparam("code"), in_force(PackageVersion))
-    .distinct(),
+    .where(among(PackageMember.member_code, "codes"), in_force(PackageVersion))
+    .distinct()
+    .order_by(PackageVersion.package_code),
 )
 END_PACKAGE = Query(
     object,

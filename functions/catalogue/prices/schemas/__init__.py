@@ -59,6 +59,7 @@ class DraftItem(Input):
     name: Text
     content: LongText | None = None
     excluded: LongText | None = None
+    note: LongText | None = None
     unit: UnitText
     kind: ItemKind
     fee_class: FeeClass
@@ -80,6 +81,7 @@ class ChangeItem(Input):
     name: Text | None = None
     content: LongText | None = None
     excluded: LongText | None = None
+    note: LongText | None = None
     unit: UnitText | None = None
     kind: ItemKind | None = None
     fee_class: FeeClass | None = None
@@ -136,12 +138,19 @@ Row = Annotated[dict[Cell, Cell | None], Field(max_length=40)]
 Rows = Annotated[list[Row], Field(min_length=1, max_length=2000)]
 
 
+Covers = Annotated[list[ItemKind], Field(max_length=6)]
+
+
 class ImportList(Input):
-    """A price list as rows of a spreadsheet: each a mapping from column to text. Checked row by row."""
+    """A price list as rows of a spreadsheet: each a mapping from column to text. Checked row by row.
+
+    `covers`: kinds of items of which it is the whole list; what it does not name of them stops with its publication.
+    """
 
     title: Text
     basis_document: Text
     effective_at: Moment | None = None
+    covers: Covers = Field(default_factory=list)
     rows: Rows
 
 
@@ -163,11 +172,14 @@ class SetAside(Input):
     """Rows of a batch that are not to be published."""
 
     version: Version
-    row_numbers: Annotated[list[Annotated[int, Field(ge=1, le=20_000)]], Field(min_length=1, max_length=2000)]
+    row_numbers: Annotated[list[Annotated[int, Field(ge=1, le=32_000)]], Field(min_length=1, max_length=2000)]
 
 
 class PublishBatch(Input):
+    """`stops`: how many items not on a whole list stop, as the officer saw it."""
+
     version: Version
+    stops: Annotated[int | None, Field(ge=0)] = None
 
 
 class DiscardBatch(Input):
@@ -182,6 +194,7 @@ class ItemView(View):
     name: str
     content: str
     excluded: str
+    note: str | None
     unit: str
     kind: ItemKind
     fee_class: str
@@ -263,8 +276,20 @@ class BatchView(View):
     same: int
     set_aside: int
     wrong: int
+    ignored: int
+    """Rows of the sheet that are none: headings, classification, notes, blanks."""
+    covers: list[ItemKind]
     faults: list[FaultView]
     version: int
+
+
+class MissingItemView(View):
+    """An item in use that a whole list does not name."""
+
+    code: str
+    name: str
+    kind: ItemKind
+    unit: str
 
 
 class BatchLineView(View):

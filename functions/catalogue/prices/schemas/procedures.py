@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from functions.catalogue.prices.schemas import FeeClass, ItemKind, Level, UnitText, Version
+from functions.catalogue.prices.schemas import Covers, FeeClass, ItemKind, Level, UnitText, Version
 from functions.catalogue.prices.schemas.rules import Codes
 from shared.money import Money, MoneyAmount, Quantity, UnitPrice
 from shared.schemas import Code, Input, LongText, Moment, Text, View
@@ -244,6 +244,7 @@ class ImportFile(Input):
     title: Text
     basis_document: Text
     effective_at: Moment | None = None
+    covers: Covers = Field(default_factory=list)
 
 
 class AdjustPrices(Input):

@@ -30,6 +30,8 @@ class RuleParams(Input):
     first: Quantity | None = None
     step: Quantity | None = None
     scope: Annotated[str | None, Field(pattern="^(request|day|visit)$")] = None
+    each: bool | None = None
+    """Every item counts by itself (逐项计算) instead of all together."""
     charge_code: Code | None = None
     age_below: Years | None = None
     emergency: bool | None = None

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from shared.lazy import loaded_on_use
 
 if TYPE_CHECKING:
+    from functions.catalogue.prices.bill import BillLine, Breach, Person, Quote, QuotedLine
     from functions.catalogue.prices.problems import (
         ItemStopped,
         ItemUnknown,
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
         QuantityNotAllowed,
     )
     from functions.catalogue.prices.queries import PricedItem
-    from functions.catalogue.prices.quoting import Breach, Person, Quote, QuotedLine
     from functions.catalogue.prices.service.applying import (
         Application,
         application,
@@ -56,6 +56,8 @@ if TYPE_CHECKING:
         discard_batch,
         fix_row,
         import_list,
+        listed_prices,
+        missing_items,
         publish_batch,
         read_batch,
         set_aside,
@@ -99,7 +101,14 @@ if TYPE_CHECKING:
     )
     from functions.catalogue.prices.service.packages import total as package_total
     from functions.catalogue.prices.service.pricing import cancel_price, check_price, draft_price, waiting_prices
-    from functions.catalogue.prices.service.quoting import Wanted, check_limits, quote
+    from functions.catalogue.prices.service.quoting import (
+        PriceBook,
+        Wanted,
+        check_limits,
+        price_book,
+        priced_book,
+        quote,
+    )
     from functions.catalogue.prices.service.rules import (
         catalogue_faults,
         check_rule,
@@ -111,6 +120,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Application",
+    "BillLine",
     "Breach",
     "Expanded",
     "ItemStopped",
@@ -121,6 +131,7 @@ __all__ = [
     "Package",
     "PackageUnusable",
     "Person",
+    "PriceBook",
     "PricedItem",
     "QuantityNotAllowed",
     "Quote",
@@ -170,12 +181,16 @@ __all__ = [
     "item_card",
     "keep_posted",
     "keep_voided",
+    "listed_prices",
     "mapped_at",
     "mappings_of",
+    "missing_items",
     "monitor_rules",
     "package_total",
     "packages_of",
     "price_at",
+    "price_book",
+    "priced_book",
     "prices_at",
     "propose_correction",
     "public_list",

@@ -1,14 +1,13 @@
 """Price lists from spreadsheets and from a percentage; lists taken back; what a list would mean."""
 
-from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from functions.catalogue.codes import service as codes
 from functions.catalogue.prices import queries as catalogue
-from functions.catalogue.prices import rules
+from functions.catalogue.prices import rules, sheets
 from functions.catalogue.prices.models import ImportBatch
 from functions.catalogue.prices.problems import BatchStateWrong, BatchTooLong, ListUnreadable
 from functions.catalogue.prices.queries import lists as queries
@@ -16,29 +15,25 @@ from functions.catalogue.prices.queries import procedures
 from functions.catalogue.prices.queries.rules import Difference
 from functions.catalogue.prices.schemas.procedures import AdjustPrices, ImportFile, UndoBatch
 from functions.catalogue.prices.service.items import require_head
-from functions.catalogue.prices.service.lists import Batch, open_batch, read_batch, take_rows
+from functions.catalogue.prices.service.lists import (
+    Batch,
+    listed_prices,
+    numbered,
+    open_batch,
+    read_batch,
+    take_rows,
+    tell_list,
+    touch,
+)
 from functions.catalogue.prices.service.lookups import EVERYBODY, current_prices
-from functions.catalogue.prices.service.pricing import tell_price
 from functions.organisation.structure import service as organisation
 from shared.database.engine import REPORT
 from shared.money import ZERO, Money, round_money
-from shared.problems import NotFound, Stale
+from shared.problems import NotFound, Problem, Stale
 from shared.steps import Steps
 from shared.tx import Tx
 
 HUNDRED = Decimal(100)
-KIND_NAMES = {
-    "挂号": "registration",
-    "医疗服务": "service",
-    "服务": "service",
-    "药品": "drug",
-    "耗材": "consumable",
-    "卫生材料": "consumable",
-    "床位": "bed",
-    "套餐": "package",
-}
-"""What official lists call the kinds of items."""
-HEADING_WITHIN = 15
 VOLUME_DAYS = 365
 
 
@@ -48,55 +43,35 @@ VOLUME_DAYS = 365
 def start_file(tx: Tx, command: ImportFile) -> Batch:
     """A batch for a received spreadsheet; `read_file` fills it, outside this transaction."""
     file = codes.received(tx, command.file_id)
-    batch = open_batch(tx, command.title, command.basis_document, command.effective_at, file_id=file.file_id)
+    covers = [kind.value for kind in command.covers]
+    batch = open_batch(
+        tx, command.title, command.basis_document, command.effective_at, file_id=file.file_id, covers=covers
+    )
     tx.audit("price_batch.started", "price_batch", batch.batch_id, file=str(file.file_id))
     return Batch(batch, [])
 
 
 def read_file(steps: Steps, started: ImportBatch) -> Batch:
-    """Read the spreadsheet of a batch, keep the original with its hash, judge every row."""
+    """Read the spreadsheet of a batch, keep the original with its hash, judge every row.
+
+    A batch whose file cannot be read is discarded.
+    """
     assert started.file_id is not None  # noqa: S101  a batch that was started from a file
-    file, content = codes.content_of(steps, started.file_id)
-    cells = cells_of(codes.read_rows(content, file.name))
+    try:
+        file, content = codes.content_of(steps, started.file_id)
+        sheet = sheets.read_list(codes.read_rows(content, file.name), codes.plain)
+    except Problem:
+        steps.step(lambda tx: touch(tx, started, "discarded"))
+        raise
 
     def fill(tx: Tx) -> Batch:
         batch = tx.session.first(queries.BATCH, batch_id=started.batch_id)
         if batch is None or batch.status != "open":
             raise BatchStateWrong("该批次已作废，请重新导入。")
-        return take_rows(tx, batch, cells)
+        taken = take_rows(tx, batch, sheet.rows)
+        return Batch(tx.session.one(queries.SET_IGNORED, id_=batch.batch_id, count=sheet.ignored), taken.rows)
 
     return steps.step(fill, REPORT)
-
-
-def cells_of(rows: Iterable[Sequence[Any]]) -> list[dict[str, str | None]]:
-    """Rows below the heading as columns of an imported list. Raises ListUnreadable without a heading, BatchTooLong."""
-    everything = list(rows)
-    first = 0
-    headings: dict[int, str] = {}
-    names = {label: name for name, label in rules.COLUMNS.items()} | {name: name for name in rules.COLUMNS}
-    for number, row in enumerate(everything[:HEADING_WITHIN], 1):
-        headings = {place: names.get(codes.plain(cell), codes.plain(cell)) for place, cell in enumerate(row)}
-        if {"code", "name"} <= set(headings.values()):
-            first = number
-            break
-    if not first:
-        raise ListUnreadable("没有找到表头，请确认表中有“项目代码”和“项目名称”两列。")
-    below = [row for row in everything[first:] if any(codes.plain(cell) for cell in row)]
-    if len(below) > rules.BATCH_ROWS:
-        raise BatchTooLong(f"一个批次最多 {rules.BATCH_ROWS} 行，请拆分表格后导入。")
-    return [_cells(row, headings) for row in below]
-
-
-def _cells(row: Sequence[Any], headings: Mapping[int, str]) -> dict[str, str | None]:
-    cells: dict[str, str | None] = {}
-    for place, name in headings.items():
-        text = codes.plain(row[place]) if place < len(row) else ""
-        if not name or (name not in rules.COLUMNS and not text):
-            continue
-        if name == "fee_class" and text.isdigit():
-            text = text.zfill(2)
-        cells[name] = (KIND_NAMES.get(text, text) if name == "kind" else text)[:2100] or None
-    return cells
 
 
 # -- adjustments
@@ -131,7 +106,7 @@ def adjust_prices(tx: Tx, command: AdjustPrices) -> Batch:
             row[f"price_{known.level}"] = str(price)
     if not rows:
         raise ListUnreadable("所选范围内没有可调价的项目，请核对项目、类别与等级。")
-    return take_rows(tx, batch, [rows[code] for code in sorted(rows)])
+    return take_rows(tx, batch, numbered([rows[code] for code in sorted(rows)]))
 
 
 def _described(code: str, name: str, unit: str, kind: str, fee_class: str) -> dict[str, str | None]:
@@ -151,18 +126,16 @@ def roll_back_batch(tx: Tx, batch_id: UUID, command: UndoBatch) -> Batch:
     prices = tx.session.all(queries.OF_BATCH, batch_id=batch_id)
     if any(price.valid_from - rules.CANCEL_UNTIL < tx.now for price in prices):
         raise BatchStateWrong("该批价格已生效或一小时内即将生效，不能撤回；请生成恢复原价的批次。")
+    priced = tx.session.send(catalogue.ITEMS_OF, ids=sorted({price.item_id for price in prices}))
+    resumed = tx.session.all(queries.RESUME_STOPPED, batch=batch_id)
+    codes_of = sorted({*resumed, *(item.code for item in priced.all())})
     tx.session.execute(queries.CANCEL_BATCH, batch=batch_id, who=tx.actor.subject)
-    reopened = tx.session.all(queries.REOPEN_BATCH, batch=batch_id)
+    tx.session.execute(queries.REOPEN_BATCH, batch=batch_id)
     ended = tx.session.first(queries.END_BATCH, id_=batch_id, seen=batch.version)
     if ended is None:
         raise Stale("该批次刚被他人修改，请刷新后再操作。")
-    cancelled = {(price.item_id, price.level): price for price in prices}
-    items = {
-        item.item_id: item.code for item in tx.session.all(catalogue.ITEMS_OF, ids=[one.item_id for one in reopened])
-    }
-    for price in reopened:
-        was = cancelled[price.item_id, price.level]
-        tell_price(tx, price, items[price.item_id], was.unit_price, was.valid_from)
+    start = min((price.valid_from for price in prices), default=tx.now)
+    tell_list(tx, batch_id, codes_of, len(prices), start, new_codes=frozenset(resumed), rolled_back=True)
     tx.audit("price_batch.rolled_back", "price_batch", batch_id, prices=len(prices), reason=command.reason)
     return Batch(ended, read_batch(tx, batch_id).rows)
 
@@ -171,14 +144,15 @@ def reverse_batch(tx: Tx, batch_id: UUID, command: UndoBatch) -> Batch:
     """A new batch that puts back what items cost before a published one, to be published by a second officer."""
     batch = _published(tx, batch_id, command.version)
     rows: dict[str, dict[str, str | None]] = {}
-    for old in tx.session.all(queries.BEFORE_BATCH, batch_id=batch_id):
-        row = rows.setdefault(old.code, _described(old.code, old.name, old.unit, old.kind, old.fee_class))
-        row[f"price_{old.level}"] = str(old.unit_price)
+    for one in listed_prices(tx, batch_id):
+        if one.old_price is not None:
+            row = rows.setdefault(one.code, _described(one.code, one.name, one.unit, one.kind, one.fee_class))
+            row[f"price_{one.level}"] = str(one.old_price)
     if not rows:
         raise BatchStateWrong("该批次没有替换过原价格，无可恢复的内容。")
     made = open_batch(tx, f"恢复：{batch.title}"[:200], batch.basis_document, None, undoes=batch_id)
     tx.audit("price_batch.reversed", "price_batch", batch_id, reason=command.reason)
-    return take_rows(tx, made, [rows[code] for code in sorted(rows)])
+    return take_rows(tx, made, numbered([rows[code] for code in sorted(rows)]))
 
 
 def _published(tx: Tx, batch_id: UUID, version: int) -> ImportBatch:

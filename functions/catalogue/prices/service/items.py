@@ -13,7 +13,7 @@ from functions.catalogue.prices.problems import (
     PriceStateWrong,
     UnitUnknown,
 )
-from functions.catalogue.prices.queries.rules import PACKAGES_WITH
+from functions.catalogue.prices.queries.rules import PACKAGES_WITH_ANY
 from functions.catalogue.prices.rules import ListedItem
 from functions.catalogue.prices.schemas import ChangeItem, DefineUnit, DraftItem, ResumeItem, StopItem
 from functions.organisation.structure import service as organisation
@@ -61,6 +61,7 @@ def draft_item(tx: Tx, command: DraftItem) -> ChargeItem:
             fee_class=command.fee_class,
             direct_entry=command.direct_entry,
             prices={},
+            note=command.note or "",
         ),
         command.basis_document,
         market_priced=command.market_priced,
@@ -116,6 +117,7 @@ _CHANGEABLE = (
     "name",
     "content",
     "excluded",
+    "note",
     "unit",
     "kind",
     "fee_class",
@@ -156,7 +158,7 @@ def stop_item(tx: Tx, code: str, command: StopItem) -> ChargeItem:
             replacement_code=command.replacement_code,
         )
     )
-    for package in tx.session.all(PACKAGES_WITH, code=code, at=tx.now):
+    for package in tx.session.all(PACKAGES_WITH_ANY, codes=[code], at=tx.now):
         tx.emit(PackageChanged(package_code=package, package_version_id=None, effective_at=start, usable=False))
     tx.audit("charge_item.stopped", "charge_item", item.item_id, reason=command.reason)
     return stopped
@@ -223,22 +225,20 @@ def new_item(
         created_at=tx.now,
         created_by=tx.actor.subject,
         limits=limits or {},
+        note=entry.note or None,
     )
 
 
 def tell_item(tx: Tx, item: ChargeItem) -> None:
     """Tell that an item can be used."""
-    tx.emit(item_published(item))
-
-
-def item_published(item: ChargeItem) -> ItemPublished:
-    """The event that tells of a usable item."""
-    return ItemPublished(
-        item_id=item.item_id,
-        code=item.code,
-        national_code=item.national_code,
-        kind=item.kind,
-        fee_class=item.fee_class,
+    tx.emit(
+        ItemPublished(
+            item_id=item.item_id,
+            code=item.code,
+            national_code=item.national_code,
+            kind=item.kind,
+            fee_class=item.fee_class,
+        )
     )
 
 

@@ -6,23 +6,25 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
-from events.catalogue import PricesBatchPublished
-from events.envelope import Event
+from events.catalogue import PackageChanged, PricesBatchPublished
 from functions.catalogue.prices import queries as catalogue
 from functions.catalogue.prices import rules
-from functions.catalogue.prices.models import ChargeItem, ImportBatch, ImportRow, PriceVersion
-from functions.catalogue.prices.problems import BatchNotClean, BatchStateWrong, BatchTooLong
+from functions.catalogue.prices.models import ChargeItem, ImportBatch, ImportRow
+from functions.catalogue.prices.problems import BatchNotClean, BatchStateWrong, BatchTooLong, StopsUnconfirmed
 from functions.catalogue.prices.queries import lists as queries
-from functions.catalogue.prices.queries.lists import LevelPrice
+from functions.catalogue.prices.queries.lists import LevelPrice, ListedPrice, MissingItem
+from functions.catalogue.prices.queries.rules import PACKAGES_WITH_ANY
 from functions.catalogue.prices.rules import KnownItem, ListedItem, Verdict
 from functions.catalogue.prices.schemas import AddRows, DiscardBatch, FixRow, ImportList, PublishBatch, SetAside
-from functions.catalogue.prices.service.items import item_published, new_item, require_head
-from functions.catalogue.prices.service.pricing import price_published
+from functions.catalogue.prices.service.items import new_item, require_head
+from functions.catalogue.prices.sheets import usual_booking
 from shared.ids import new_id
 from shared.problems import NotFound, Stale
 from shared.tx import Tx
 
 Cells = Mapping[str, str | None]
+TOLD_AT_ONCE = 500
+"""Items one event tells of: what a subscriber puts right in one transaction."""
 
 
 class Batch(NamedTuple):
@@ -34,8 +36,9 @@ class Batch(NamedTuple):
 
 def import_list(tx: Tx, command: ImportList) -> Batch:
     """Take in a price list: each row is read and its faults are kept with it. Nothing is in force yet."""
-    batch = open_batch(tx, command.title, command.basis_document, command.effective_at)
-    return take_rows(tx, batch, command.rows)
+    covers = [kind.value for kind in command.covers]
+    batch = open_batch(tx, command.title, command.basis_document, command.effective_at, covers=covers)
+    return take_rows(tx, batch, numbered(command.rows))
 
 
 def open_batch(
@@ -46,8 +49,12 @@ def open_batch(
     *,
     file_id: UUID | None = None,
     undoes: UUID | None = None,
+    covers: Sequence[str] = (),
 ) -> ImportBatch:
-    """A batch without rows yet. Raises ConsortiumList, PriceBackDated."""
+    """A batch without rows yet; `covers`: the kinds of items of which it will be the whole list.
+
+    Raises ConsortiumList, PriceBackDated.
+    """
     require_head(tx)
     if effective_at is not None:
         rules.require_future(effective_at, tx.now)
@@ -60,16 +67,21 @@ def open_batch(
         made_at=tx.now,
         file_id=file_id,
         undoes=undoes,
+        covers=list(covers),
     )
     tx.session.add(batch)
     return batch
 
 
-def take_rows(tx: Tx, batch: ImportBatch, cells: Sequence[Cells]) -> Batch:
-    """The first rows of a batch, judged."""
-    numbered = list(enumerate(cells, 1))
-    verdicts, _ = _judge(tx, batch, numbered)
-    rows = [_row(batch, *row, verdict) for row, verdict in zip(numbered, verdicts, strict=True)]
+def numbered(cells: Sequence[Cells]) -> list[tuple[int, Cells]]:
+    """Rows that have no numbers of a sheet."""
+    return list(enumerate(cells, 1))
+
+
+def take_rows(tx: Tx, batch: ImportBatch, cells: Sequence[tuple[int, Cells]]) -> Batch:
+    """The first rows of a batch with their numbers, judged."""
+    verdicts, _ = _judge(tx, batch, cells)
+    rows = [_row(batch, *row, verdict) for row, verdict in zip(cells, verdicts, strict=True)]
     keep_rows(tx, rows)
     tx.audit("price_batch.imported", "price_batch", batch.batch_id, rows=len(rows))
     return Batch(batch, rows)
@@ -81,12 +93,12 @@ def add_rows(tx: Tx, batch_id: UUID, command: AddRows) -> Batch:
     rows = tx.session.all(queries.BATCH_ROWS, batch_id=batch_id)
     if len(rows) + len(command.rows) > rules.BATCH_ROWS:
         raise BatchTooLong(f"一个批次最多 {rules.BATCH_ROWS} 行，请分批导入。")
-    new = list(enumerate(command.rows, len(rows) + 1))
+    new = list(enumerate(command.rows, rows[-1].row_no + 1 if rows else 1))
     kept = [(row.row_no, row.content) for row in rows if not row.set_aside]
     verdicts, _ = _judge(tx, batch, [*kept, *new])
     added = [_row(batch, *row, verdict) for row, verdict in zip(new, verdicts[len(kept) :], strict=True)]
     keep_rows(tx, added)
-    touched = _touch(tx, batch, "open")
+    touched = touch(tx, batch, "open")
     tx.audit("price_batch.rows_added", "price_batch", batch_id, rows=len(added))
     return Batch(touched, [*rows, *added])
 
@@ -98,7 +110,7 @@ def fix_row(tx: Tx, batch_id: UUID, row_no: int, command: FixRow) -> Batch:
         raise NotFound("该批次没有这一行，请刷新后核对行号。")
     rows = tx.session.all(queries.BATCH_ROWS, batch_id=batch_id)
     _judge_again(tx, batch, rows)
-    touched = _touch(tx, batch, "open")
+    touched = touch(tx, batch, "open")
     tx.audit("price_batch.row_fixed", "price_batch", batch_id, row=row_no)
     return Batch(touched, tx.session.all(queries.BATCH_ROWS, batch_id=batch_id))
 
@@ -111,7 +123,7 @@ def set_aside(tx: Tx, batch_id: UUID, command: SetAside) -> Batch:
         raise NotFound(f"该批次没有第 {missing[0]} 行，请刷新后核对行号。")
     rows = tx.session.all(queries.BATCH_ROWS, batch_id=batch_id)
     _judge_again(tx, batch, rows)
-    touched = _touch(tx, batch, "open")
+    touched = touch(tx, batch, "open")
     tx.audit("price_batch.rows_set_aside", "price_batch", batch_id, rows=len(found))
     return Batch(touched, tx.session.all(queries.BATCH_ROWS, batch_id=batch_id))
 
@@ -119,7 +131,7 @@ def set_aside(tx: Tx, batch_id: UUID, command: SetAside) -> Batch:
 def discard_batch(tx: Tx, batch_id: UUID, command: DiscardBatch) -> Batch:
     """Give a batch up (作废); it stays readable."""
     batch = _open_batch(tx, batch_id, command.version)
-    touched = _touch(tx, batch, "discarded")
+    touched = touch(tx, batch, "discarded")
     tx.audit("price_batch.discarded", "price_batch", batch_id, reason=command.reason)
     return Batch(touched, tx.session.all(queries.BATCH_ROWS, batch_id=batch_id))
 
@@ -157,10 +169,55 @@ def publish_batch(tx: Tx, batch_id: UUID, command: PublishBatch) -> Batch:
             rows=[{"row_no": number, "faults": faults} for number, faults in wrong[:50]],
         )
     listed = [verdict.item for verdict in verdicts if verdict.item is not None and verdict.change != "same"]
-    prices = _publish(tx, batch, listed, {item.code: item for item in locked}, known)
-    tx.emit(PricesBatchPublished(batch_id=batch_id, items=len(listed), prices=prices, effective_at=_start(tx, batch)))
-    tx.audit("price_batch.published", "price_batch", batch_id, items=len(listed), prices=prices)
-    return Batch(_touch(tx, batch, "published"), rows)
+    prices, usable = _publish(tx, batch, listed, {item.code: item for item in locked}, known)
+    stopped = _stop_missing(tx, batch, command.stops)
+    tell_list(
+        tx,
+        batch_id,
+        [*(item.code for item in listed), *stopped],
+        prices,
+        _start(tx, batch),
+        new_codes=usable,
+        stopped_codes=frozenset(stopped),
+    )
+    tx.audit("price_batch.published", "price_batch", batch_id, items=len(listed), prices=prices, stopped=len(stopped))
+    return Batch(touch(tx, batch, "published"), rows)
+
+
+def listed_prices(tx: Tx, batch_id: UUID, codes: Sequence[str] | None = None) -> list[ListedPrice]:
+    """What a published list made items cost, and what they cost before; of some items or of all. One round trip."""
+    return tx.session.all(queries.LISTED_PRICES, batch_id=batch_id, all_codes=codes is None, codes=list(codes or ()))
+
+
+def tell_list(
+    tx: Tx,
+    batch_id: UUID,
+    codes: Sequence[str],
+    prices: int,
+    effective_at: datetime,
+    *,
+    new_codes: frozenset[str] = frozenset(),
+    stopped_codes: frozenset[str] = frozenset(),
+    rolled_back: bool = False,
+) -> None:
+    """Tell of a whole list, some hundred items an event; of one that changes nothing too."""
+    parts = max(-(-len(codes) // TOLD_AT_ONCE), 1)
+    for part in range(parts):
+        some = list(codes[part * TOLD_AT_ONCE : (part + 1) * TOLD_AT_ONCE])
+        tx.emit(
+            PricesBatchPublished(
+                batch_id=batch_id,
+                items=len(codes),
+                prices=prices,
+                effective_at=effective_at,
+                part=part + 1,
+                parts=parts,
+                item_codes=some,
+                new_codes=[code for code in some if code in new_codes],
+                stopped_codes=[code for code in some if code in stopped_codes],
+                rolled_back=rolled_back,
+            )
+        )
 
 
 def keep_rows(tx: Tx, rows: Sequence[ImportRow]) -> None:
@@ -193,58 +250,72 @@ def _publish(
     listed: Sequence[ListedItem],
     there: Mapping[str, ChargeItem],
     known: Mapping[str, KnownItem],
-) -> int:
+) -> tuple[int, frozenset[str]]:
+    """How many prices were made, and the items that may be used from now on.
+
+    Prices travel as plain values in one document: built as rows, a provincial list would cost three times as much.
+    """
+    import orjson
+
     start = _start(tx, batch)
-    made: list[tuple[str, PriceVersion]] = []
-    new: list[ChargeItem] = []
-    told: list[Event] = []
+    new = [new_item(tx, entry, batch.basis_document, status="published") for entry in listed if entry.code not in there]
+    items = {item.code: item.item_id for item in (*there.values(), *new)}
+    made: list[dict[str, object]] = []
     for entry in listed:
-        item = there.get(entry.code)
-        if item is None:
-            item = new_item(tx, entry, batch.basis_document, status="published")
-            new.append(item)
-            told.append(item_published(item))
-        elif item.status == "draft":
-            told.append(item_published(tx.session.one(catalogue.PUBLISH_ITEM, id_=item.item_id)))
         before = known.get(entry.code)
         made += [
-            (item.code, _price(tx, batch, item.item_id, level, amount, before))
+            {
+                "version_id": new_id(),
+                "item_id": items[entry.code],
+                "level": level,
+                "unit_price": amount,
+                "ceiling": before.ceilings.get(level) if before is not None else None,
+            }
             for level, amount in entry.prices.items()
             if before is None or before.prices.get(level) != amount
         ]
-    ended = tx.session.all(
-        queries.END_PRICES,
-        item_ids=[price.item_id for _, price in made],
-        levels=[price.level for _, price in made],
-        version_ids=[price.version_id for _, price in made],
-        until=start,
-    )
-    old = {one.successor: one.unit_price for one in ended}
+    drafts = [there[entry.code].item_id for entry in listed if entry.code in there]
+    published = tx.session.all(queries.PUBLISH_ITEMS, ids=drafts)
     tx.session.add_many(new)
-    tx.session.add_many([price for _, price in made])
-    for event in (*told, *(price_published(price, code, old.get(price.version_id), start) for code, price in made)):
-        tx.emit(event)
-    return len(made)
-
-
-def _price(
-    tx: Tx, batch: ImportBatch, item_id: UUID, level: str, amount: Decimal, known: KnownItem | None
-) -> PriceVersion:
-    return PriceVersion(
-        version_id=new_id(),
-        item_id=item_id,
-        level=level,
-        valid_from=_start(tx, batch),
-        unit_price=amount,
-        ceiling=known.ceilings.get(level) if known is not None else None,
-        basis_document=batch.basis_document,
-        status="checked",
+    document = orjson.dumps(made, default=str).decode()
+    tx.session.execute(queries.END_PRICES, listed=document, until=start)
+    tx.session.execute(
+        queries.LIST_PRICES,
+        listed=document,
+        start=start,
+        batch=batch.batch_id,
+        basis=batch.basis_document,
         maker=batch.maker,
-        checker=tx.actor.subject,
-        batch_id=batch.batch_id,
         made_at=batch.made_at,
+        checker=tx.actor.subject,
         checked_at=tx.now,
     )
+    return len(made), frozenset([*published, *(item.code for item in new)])
+
+
+def missing_items(tx: Tx, batch_id: UUID, after: str, limit: int) -> list[MissingItem]:
+    """Items a whole list does not name any more, in order of code: its publication stops them."""
+    batch = tx.session.first(queries.READ_BATCH, batch_id=batch_id)
+    if batch is None:
+        raise NotFound("没有这个导入批次，请刷新后重试。")
+    return tx.session.all(queries.MISSING, batch_id=batch_id, kinds=batch.covers or [], after=after, limit=limit)
+
+
+def _stop_missing(tx: Tx, batch: ImportBatch, seen: int | None) -> list[str]:
+    """Stop what a whole list does not name, if the officer has seen how many. Raises StopsUnconfirmed."""
+    if not batch.covers:
+        return []
+    start = _start(tx, batch)
+    stopped = sorted(tx.session.all(queries.STOP_MISSING, batch_id=batch.batch_id, kinds=batch.covers, start=start))
+    if stopped and seen != len(stopped):
+        raise StopsUnconfirmed(
+            f"该目录未列出的 {len(stopped)} 个在用项目将在生效时停用，请核对名单后确认数量再发布。",
+            stops=len(stopped),
+            first=stopped[:50],
+        )
+    for package in tx.session.all(PACKAGES_WITH_ANY, codes=stopped, at=tx.now) if stopped else ():
+        tx.emit(PackageChanged(package_code=package, package_version_id=None, effective_at=start, usable=False))
+    return stopped
 
 
 def _judge(tx: Tx, batch: ImportBatch, rows: Sequence[tuple[int, Cells]]) -> tuple[list[Verdict], dict[str, KnownItem]]:
@@ -252,7 +323,7 @@ def _judge(tx: Tx, batch: ImportBatch, rows: Sequence[tuple[int, Cells]]) -> tup
     units = tx.session.send(catalogue.UNITS)
     codes = sorted({(cells.get("code") or "").strip() for _, cells in rows})
     known = _known(tx.session.all(queries.KNOWN, codes=codes, at=_start(tx, batch)))
-    return rules.judge_rows(rows, frozenset(units.all()), known), known
+    return rules.judge_rows(rows, frozenset(units.all()), known, usual_booking), known
 
 
 def _known(rows: Sequence[LevelPrice]) -> dict[str, KnownItem]:
@@ -307,7 +378,8 @@ def _open_batch(tx: Tx, batch_id: UUID, version: int) -> ImportBatch:
     return batch
 
 
-def _touch(tx: Tx, batch: ImportBatch, to: str) -> ImportBatch:
+def touch(tx: Tx, batch: ImportBatch, to: str) -> ImportBatch:
+    """An open batch in its next state or version. Raises Stale."""
     publishing = to == "published"
     touched = tx.session.first(
         queries.TOUCH_BATCH,

@@ -7,6 +7,7 @@ from decimal import Decimal
 from functions.catalogue.prices import queries, rules
 from functions.catalogue.prices.problems import ItemStopped, ItemUnknown, NoPrice
 from functions.catalogue.prices.queries import PricedItem
+from shared.problems import Problem
 from shared.tx import Tx
 
 PAGE = 5000
@@ -36,15 +37,24 @@ def prices_at(
 
 
 def refuse_unpriced(found: Mapping[str, PricedItem], codes: Sequence[str]) -> None:
-    """Raises ItemUnknown, ItemStopped or NoPrice for the first code that can't be charged."""
-    for code in codes:
-        item = found.get(code)
-        if item is None:
-            raise ItemUnknown(f"没有代码为“{code}”的收费项目，请核对后重新选择。", item_code=code)
-        if item.stopped:
-            raise ItemStopped(f"项目“{item.name}”已停用，请改用其他项目或联系物价科。", item_code=code)
-        if item.version_id is None:
-            raise NoPrice(f"项目“{item.name}”在本院区没有执行价格，请联系物价科。", item_code=code)
+    """Raises ItemUnknown, ItemStopped or NoPrice for the first code that can't be charged; `refused` names them all."""
+    problems = [problem for code in dict.fromkeys(codes) if (problem := _unpriced(code, found.get(code))) is not None]
+    if problems:
+        problems[0].extra["refused"] = [
+            {"item_code": problem.extra["item_code"], "code": problem.code, "message": problem.detail}
+            for problem in problems
+        ]
+        raise problems[0]
+
+
+def _unpriced(code: str, item: PricedItem | None) -> Problem | None:
+    if item is None:
+        return ItemUnknown(f"没有代码为“{code}”的收费项目，请核对后重新选择。", item_code=code)
+    if item.stopped:
+        return ItemStopped(f"项目“{item.name}”已停用，请改用其他项目或联系物价科。", item_code=code)
+    if item.version_id is None:
+        return NoPrice(f"项目“{item.name}”在本院区没有执行价格，请联系物价科。", item_code=code)
+    return None
 
 
 def price_at(tx: Tx, code: str, at: datetime | None = None, payer_class: str = EVERYBODY) -> PricedItem:

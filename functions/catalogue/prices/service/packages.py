@@ -7,12 +7,11 @@ from typing import NamedTuple
 from uuid import UUID
 
 from events.catalogue import PackageChanged
-from functions.catalogue.prices import quoting
+from functions.catalogue.prices.bill import Person, age_in_years
 from functions.catalogue.prices.models import PackageMember, PackageVersion
 from functions.catalogue.prices.problems import PackageUnusable, RuleStateWrong
 from functions.catalogue.prices.queries import PricedItem
 from functions.catalogue.prices.queries import rules as queries
-from functions.catalogue.prices.quoting import Person
 from functions.catalogue.prices.rules import require_future
 from functions.catalogue.prices.schemas.rules import DraftPackage
 from functions.catalogue.prices.service.items import known, require_head
@@ -149,7 +148,7 @@ def total(lines: Sequence[Expanded]) -> Money:
 
 def _fitting(members: Sequence[PackageMember], person: Person, at: datetime) -> list[PackageMember]:
     day = at.astimezone(SHANGHAI).date()
-    age = quoting.age_in_years(person.birth_date, day) if person.birth_date else None
+    age = age_in_years(person.birth_date, day) if person.birth_date else None
     return [
         member
         for member in members

@@ -130,21 +130,18 @@ def cancel_price(tx: Tx, version_id: UUID) -> PriceVersion:
 
 def tell_price(tx: Tx, price: PriceVersion, code: str, old: Decimal | None, effective_at: datetime) -> None:
     """Tell that from a moment on an item costs this."""
-    tx.emit(price_published(price, code, old, effective_at))
-
-
-def price_published(price: PriceVersion, code: str, old: Decimal | None, effective_at: datetime) -> PricePublished:
-    """The event that tells of a price."""
-    return PricePublished(
-        item_id=price.item_id,
-        code=code,
-        version_id=price.version_id,
-        level=price.level,
-        payer_class=price.payer_class,
-        campus_code=price.campus_id,
-        old_price=old,
-        new_price=price.unit_price,
-        effective_at=effective_at,
+    tx.emit(
+        PricePublished(
+            item_id=price.item_id,
+            code=code,
+            version_id=price.version_id,
+            level=price.level,
+            payer_class=price.payer_class,
+            campus_code=price.campus_id,
+            old_price=old,
+            new_price=price.unit_price,
+            effective_at=effective_at,
+        )
     )
 
 
