@@ -16,7 +16,10 @@ class Part(BaseModel):
 
 
 class PostedLine(Part):
-    """A priced line. Amount in yuan = unit price x quantity, rounded half up to the cent."""
+    """A priced line. Amount in yuan = unit price x quantity, rounded half up to the cent, less `taken_off` by rules.
+
+    A surcharge (加收) is a line of its own; `base_charge_id` is the line it belongs to and is counted by.
+    """
 
     charge_id: UUID
     source_line: str
@@ -28,6 +31,8 @@ class PostedLine(Part):
     price_version_id: UUID
     ordering_unit_id: UUID | None
     executing_unit_id: UUID | None
+    taken_off: Decimal = Decimal("0.00")
+    base_charge_id: UUID | None = None
 
 
 class SettledLine(Part):

@@ -48,6 +48,13 @@ FROM payments.shifts s WHERE s.shift_id = m.shift_id AND s.shift_id = {CLOSED}
 APPROVED_BY_NOBODY = "level = 'lead', approver = 'somebody', executor = applicant"
 ELECTRONIC = "(SELECT tender_id FROM payments.tenders WHERE method = 'cash' AND returned = 0 LIMIT 1)"
 COURSE = "(SELECT course_id FROM payments.course_prepayments LIMIT 1)"
+COURSE_PAID = f"""
+INSERT INTO payments.course_payments
+    (course_payment_id, campus_id, course_id, method, amount, returned, state, payment_id, order_no, channel, asked_at,
+     asked_by)
+SELECT gen_random_uuid(), campus_id, course_id, 'wechat', 10, 0, 'received', gen_random_uuid(), 'X1', 'window', now(), 'x'
+FROM payments.course_prepayments WHERE course_id = {COURSE}
+"""
 OF_SETTLEMENT = f"settlement_id = {SETTLEMENT}"
 OF_SUBJECT = f"subject_id = {SETTLEMENT}"
 
@@ -62,6 +69,11 @@ HARM = {
     "money.closed_shift": AFTER_CLOSING,
     "money.shift_counted": f"DELETE FROM payments.shift_counts WHERE shift_id = {CLOSED}",
     "money.charge_amount": money("charges", "unit_price = unit_price + 1", f"charge_id = {CHARGE}"),
+    "money.charge_surcharge": money(
+        "charges", f"base_charge_id = charge_id, rule_id = {CHARGE}, by_rule = true", f"charge_id = {CHARGE}"
+    ),
+    "money.closing_slip": money("cash_hand_ins", "amount = amount + 1", "kind = 'closing'"),
+    "money.course_payment": COURSE_PAID,
     "money.settled_line": money("settlement_lines", "amount = amount + 1", f"charge_id = {CHARGE}"),
     "money.charge_state": money("charges", "status = 'locked'", f"charge_id = {CHARGE}"),
     "money.charge_owed": money("charges", "status = 'paid'", f"charge_id = {OWED}"),
@@ -96,6 +108,7 @@ GUARDS = [
     "ALTER TABLE payments.refunds DROP CONSTRAINT ck_refunds_separated",
     "DROP INDEX payments.uq_settlement_lines_charge",
     "ALTER TABLE payments.shifts DISABLE TRIGGER closed_shift_stays",
+    "ALTER TABLE payments.charges DROP CONSTRAINT ck_charges_price",
 ]
 """What else stands in the way of such harm: constraints of the database, taken away for the demonstration."""
 

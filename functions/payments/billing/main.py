@@ -1,7 +1,8 @@
 """Billing (费用、结算、退费、票据), module 1."""
 
-from events.catalogue import PriceCorrected, PricePublished
+from events.catalogue import PriceCorrected, PricePublished, PricesBatchPublished
 from events.payments import (
+    ChargesRefunded,
     PaymentClosed,
     PaymentFailed,
     PaymentSucceeded,
@@ -22,9 +23,11 @@ app = FunctionApp(
         PaymentSucceeded: service.payment_told,
         PaymentFailed: service.payment_told,
         PaymentClosed: service.payment_told,
+        ChargesRefunded: service.send_refunded,
         RefundSucceeded: service.refund_arrived,
         RefundFailed: service.refund_came_back,
         PricePublished: service.price_told,
+        PricesBatchPublished: service.list_told,
         PriceCorrected: service.correction_told,
         ReceiptIssued: service.receipt_told,
         ReceiptReversed: service.receipt_told,

@@ -43,12 +43,6 @@ class NotDirectEntry(Problem):
     title = "收费处不可录入"
 
 
-class QuantityTooLarge(Problem):
-    status = 422
-    code = "quantity_too_large"
-    title = "超过项目的数量限制"
-
-
 class ChargeNotVoidable(Problem):
     status = 409
     code = "charge_not_voidable"
@@ -249,6 +243,12 @@ class ChannelRefundNotFailed(Problem):
     status = 409
     code = "billing_refund_order_not_failed"
     title = "该笔退款无须重新提交"
+
+
+class CashNotAllowed(Problem):
+    status = 409
+    code = "cash_not_allowed"
+    title = "改退现金须先由财务批准"
 
 
 class WriteOffUnknown(NotFound):

@@ -11,6 +11,7 @@ from functions.payments.billing import rules
 from functions.payments.billing.models import (
     ChannelRefund,
     Charge,
+    CoursePayment,
     CoursePrepayment,
     Receipt,
     Refund,
@@ -33,6 +34,8 @@ from functions.payments.billing.schemas import (
     PendingGroup,
     PendingView,
     PreviewView,
+    QuotedLineView,
+    QuoteView,
     ReceiptView,
     RefundDetail,
     RefundLineView,
@@ -43,7 +46,7 @@ from functions.payments.billing.schemas import (
     SettlementView,
     TenderView,
 )
-from functions.payments.billing.service import Priced, Settled
+from functions.payments.billing.service import Priced, QuotedCharge, Settled
 from functions.payments.billing.service.finishing import STARTED
 from functions.payments.gateway import service as gateway
 from shared.money import ZERO, Money
@@ -97,6 +100,29 @@ def _held(charge: Charge, holding: Holding | None) -> HeldView:
     )
 
 
+def quote_view(patient_id: UUID, quoted: Sequence[QuotedCharge]) -> QuoteView:
+    return QuoteView(
+        patient_id=patient_id,
+        lines=[
+            QuotedLineView(
+                line_no=one.quoted.line_no,
+                base_line=one.quoted.base_line,
+                item_code=one.item.code,
+                name=one.quoted.name,
+                unit=one.item.unit,
+                fee_class=one.item.fee_class,
+                fee_class_name=FEE_CLASSES.get(one.item.fee_class, one.item.fee_class),
+                unit_price=one.quoted.unit_price,
+                quantity=one.quoted.quantity,
+                amount=one.quoted.amount,
+                taken_off=one.taken_off,
+            )
+            for one in quoted
+        ],
+        total=sum((one.quoted.amount for one in quoted), ZERO),
+    )
+
+
 def preview_view(patient_id: UUID, found: Sequence[Charge], priced: Priced) -> PreviewView:
     worth = {line.charge_id: line for line in priced.lines}
     by_class: dict[str, Money] = defaultdict(lambda: ZERO)
@@ -105,7 +131,9 @@ def preview_view(patient_id: UUID, found: Sequence[Charge], priced: Priced) -> P
         line = worth[charge.charge_id]
         by_class[charge.fee_class] += line.amount
         view = charge_view(charge)
-        shown.append(view.model_copy(update={"unit_price": line.unit_price, "amount": line.amount}))
+        new = priced.changed.get(charge.charge_id)
+        off = new.taken_off if new else charge.taken_off
+        shown.append(view.model_copy(update={"unit_price": line.unit_price, "amount": line.amount, "taken_off": off}))
     return PreviewView(
         patient_id=patient_id,
         charges=shown,
@@ -127,8 +155,8 @@ def _stale(tx: Tx, settlement: Settlement) -> bool:
     return settlement.state in STARTED and rules.stale(settlement.channel, settlement.started_at, tx.now)
 
 
-def payment_view(tx: Tx, tender: Tender | None) -> PaymentView | None:
-    """The payment a pending tender waits for."""
+def payment_view(tx: Tx, tender: Tender | CoursePayment | None) -> PaymentView | None:
+    """The payment a pending tender, or a course, waits for."""
     if tender is None or tender.payment_id is None:
         return None
     return PaymentView.model_validate(gateway.payment_of(tx, tender.payment_id))

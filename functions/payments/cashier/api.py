@@ -104,7 +104,7 @@ def hand_in(tx: Tx, shift_id: UUID, body: HandIn) -> HandInView:
 @router.get("/shifts/{shift_id}/hand-ins")
 @query("payments.cashier.read")
 def list_hand_ins(tx: Tx, shift_id: UUID) -> list[HandInView]:
-    """Cash handed in during a shift."""
+    """Slips of the cash of a shift: handed in meanwhile, and brought at its end (缴款单)."""
     service.find_shift(tx, shift_id)
     rows = tx.session.all(queries.HAND_INS, shift_id=shift_id)
     tx.audit("hand_ins.listed", "shift", shift_id, count=len(rows))

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.model import CampusOwned, Model
@@ -142,19 +143,26 @@ class ShiftCount(CampusOwned, Model):
     counted: Mapped[Decimal]
     due: Mapped[Decimal]
     """What the drawer should have held at that moment."""
+    kept: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True), default=None)
+    """Pieces that stay in the drawer as the next 备用金, when the cashier told them."""
     counted_by: Mapped[str] = mapped_column(Text)
     counted_by_name: Mapped[str] = mapped_column(Text)
     counted_at: Mapped[datetime]
 
 
 class CashHandIn(CampusOwned, Model):
-    """Cash taken out of the drawer during a shift for the bank (班中缴款)."""
+    """Cash for the bank: taken out of the drawer during a shift (班中缴款), or what is left at its end (日结缴款).
+
+    Kind: mid_shift; closing, one a shift, which is no entry of the journal: the closed shift says what it is.
+    """
 
     __tablename__ = "cash_hand_ins"
     __table_args__ = (
         UniqueConstraint("campus_id", "hand_in_no"),
         Index(None, "shift_id"),
+        Index("uq_cash_hand_ins_closing", "shift_id", unique=True, postgresql_where=text("kind = 'closing'")),
         CheckConstraint("amount > 0", name="amount"),
+        CheckConstraint("kind IN ('mid_shift', 'closing')", name="kind"),
         {"schema": PAYMENTS},
     )
 
@@ -167,6 +175,7 @@ class CashHandIn(CampusOwned, Model):
     handed_in_by_name: Mapped[str] = mapped_column(Text)
     handed_in_at: Mapped[datetime]
     remark: Mapped[str | None] = mapped_column(Text, default=None)
+    kind: Mapped[str] = mapped_column(Text, default="mid_shift")
 
 
 class MoneyMovement(CampusOwned, Model):

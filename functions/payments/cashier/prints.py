@@ -12,6 +12,7 @@ from shared.printing.published import layout_in_force
 from shared.tx import Tx
 
 HAND_IN_SLIP = "hand_in_slip"
+KINDS = {"mid_shift": "班中缴款", "closing": "日结缴款"}
 
 
 def hand_in_slip(tx: Tx, row: CashHandIn) -> Document:
@@ -25,7 +26,7 @@ def hand_in_slip(tx: Tx, row: CashHandIn) -> Document:
         "hospital": campus.name,
         "campus": campus.short_name,
         "hand_in_no": row.hand_in_no,
-        "kind": "班中缴款",
+        "kind": KINDS[row.kind],
         "shift_no": shift.shift_no,
         "cashier": row.handed_in_by_name,
         "cashier_no": shift.cashier_no or "—",

@@ -115,3 +115,9 @@ class ReceivedAmountDiffers(Problem):
     status = 422
     code = "received_amount_differs"
     title = "收款金额不符"
+
+
+class FloatPieces(Problem):
+    status = 422
+    code = "float_pieces_differ"
+    title = "留存备用金券别不符"

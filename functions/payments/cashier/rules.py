@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
-from functions.payments.cashier.problems import DenominationUnknown
+from functions.payments.cashier.problems import DenominationUnknown, FloatPieces
 from shared.money import ZERO, Money, round_money
 
 FACES = tuple(
@@ -37,6 +37,17 @@ def denominations_by_face(lines: Sequence[tuple[Decimal, int]]) -> dict[str, int
     for face, count in lines:
         pieces[face.normalize()] = pieces.get(face.normalize(), 0) + count
     return {format(face, "f"): count for face, count in sorted(pieces.items(), reverse=True) if count}
+
+
+def float_by_pieces(counted: Mapping[str, int], kept: Mapping[str, int], told: Money | None) -> Money:
+    """The float that stays as notes and coins out of those counted. Raises FloatPieces when they are not among them,
+    or are worth another sum than the cashier told."""
+    if short := [face for face, pieces in kept.items() if pieces > counted.get(face, 0)]:
+        raise FloatPieces(f"留存的 {'、'.join(short)} 元券多于实点张数，请核对留存备用金的券别。")
+    total = denomination_sum(kept)
+    if told is not None and told != total:
+        raise FloatPieces(f"留存券别合计 {total} 元与留存备用金 {told} 元不符，请核对。")
+    return total
 
 
 def shift_number(letter: str, day: date, number: int) -> str:

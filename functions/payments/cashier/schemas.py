@@ -63,12 +63,14 @@ class TakeOver(Input):
 class GiveCount(Input):
     """The blind count of the drawer (点款): every note and coin, before the system says what is due.
 
-    `float_kept` is what stays in the drawer; without it the opening float, or all there is when that is less.
+    `float_kept` is what stays in the drawer; without it the opening float, or all there is when that is less. `kept`
+    tells by which notes and coins, so that the slip of what goes to finance lists exactly those brought.
     """
 
     version: Version
     denominations: Denominations
     float_kept: MoneyAmount | None = None
+    kept: Denominations | None = None
 
 
 class CloseShift(Input):
@@ -145,10 +147,11 @@ class ShiftView(View):
 
 
 class HandInView(View):
-    """Cash handed in during a shift."""
+    """Cash brought to finance. Kind: mid_shift (班中缴款), closing (日结缴款)."""
 
     hand_in_id: UUID
     hand_in_no: str
+    kind: str
     shift_id: UUID
     amount: Money
     denominations: dict[str, int]

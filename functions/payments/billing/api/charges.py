@@ -13,9 +13,10 @@ from functions.payments.billing.schemas import (
     PendingView,
     Preview,
     PreviewView,
+    QuoteView,
     VoidCharge,
 )
-from functions.payments.billing.views import charge_view, pending_view, preview_view
+from functions.payments.billing.views import charge_view, pending_view, preview_view, quote_view
 from shared.command import command, query
 from shared.problems import Invalid
 from shared.schemas import Page
@@ -27,6 +28,15 @@ from shared.tx import Tx
 def enter_charges(tx: Tx, body: EnterCharges) -> list[ChargeView]:
     """Enter charges at the cashier's (划价)."""
     return [charge_view(charge) for charge in service.enter_charges(tx, body)]
+
+
+@router.post("/charges/quote")
+@query("payments.billing.write")
+def quote_entry(tx: Tx, body: EnterCharges) -> QuoteView:
+    """What an entry at the cashier's would cost, surcharges and reductions in it (划价试算); nothing is charged."""
+    quoted = service.quote_entry(tx, body)
+    tx.audit("charges.quoted", "patient", body.patient_id, patient_id=body.patient_id, lines=len(body.lines))
+    return quote_view(body.patient_id, quoted)
 
 
 @router.get("/charges/pending")

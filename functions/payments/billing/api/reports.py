@@ -1,7 +1,6 @@
 """Routes of reports."""
 
 from datetime import date
-from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
@@ -9,7 +8,7 @@ from fastapi import Query as Parameter
 
 from functions.payments.billing import prints
 from functions.payments.billing.api.routing import FIRST, LAST, Limit, router
-from functions.payments.billing.models import Charge
+from functions.payments.billing.models import Charge, PriceCorrection
 from functions.payments.billing.queries import prepayments as queries
 from functions.payments.billing.schemas import (
     AffectedView,
@@ -26,7 +25,7 @@ from functions.payments.billing.views import fields
 from functions.payments.cashier import service as cashier
 from shared.command import Document, command, query
 from shared.database.engine import REPORT
-from shared.money import line_amount
+from shared.money import line_amount, round_money
 from shared.schemas import Page
 from shared.tx import Tx
 
@@ -94,11 +93,14 @@ def list_affected(tx: Tx, correction_id: UUID, limit: Limit = 50, cursor: UUID |
     corrected, rows = affected_lines(tx, correction_id, cursor or FIRST, limit)
     tx.audit("price_correction.read", "price_correction", correction_id, count=len(rows))
     return Page[AffectedView](
-        items=[_affected(row, corrected.right_price) for row in rows],
+        items=[_affected(row, corrected) for row in rows],
         next=str(rows[-1].charge_id) if len(rows) == limit else None,
     )
 
 
-def _affected(charge: Charge, right_price: Decimal) -> AffectedView:
-    right = line_amount(right_price, charge.remaining_quantity)
+def _affected(charge: Charge, corrected: PriceCorrection) -> AffectedView:
+    if charge.by_rule and corrected.wrong_price:
+        right = round_money(charge.worth * corrected.right_price / corrected.wrong_price)
+    else:
+        right = line_amount(corrected.right_price, charge.remaining_quantity)
     return AffectedView(**fields(AffectedView, charge), right_amount=right, difference=charge.worth - right)

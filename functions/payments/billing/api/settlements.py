@@ -13,6 +13,7 @@ from functions.payments.billing.problems import SettlementUnknown
 from functions.payments.billing.queries import settlements as queries
 from functions.payments.billing.queries import tenders as tender_queries
 from functions.payments.billing.schemas import (
+    AllowCash,
     CancelSettlement,
     ChannelRefundView,
     CopyView,
@@ -197,6 +198,20 @@ def ask_refund_again(tx: Tx, channel_refund_id: UUID) -> ChannelRefundView:
         return channel_refund_view(row)
 
     return Onward(channel_refund_view(row), go_on)  # type: ignore[return-value]  # the edge unwraps it
+
+
+@router.post("/channel-refunds/{channel_refund_id}/allow-cash")
+@command("payments.billing.approve_large")
+def allow_cash(tx: Tx, channel_refund_id: UUID, body: AllowCash) -> ChannelRefundView:
+    """Allow cash for what a channel refused to give back, as finance (批准改退现金)."""
+    return channel_refund_view(service.allow_cash(tx, channel_refund_id, body))
+
+
+@router.post("/channel-refunds/{channel_refund_id}/pay-cash")
+@command("payments.billing.write")
+def pay_cash(tx: Tx, channel_refund_id: UUID) -> ChannelRefundView:
+    """Pay in cash what finance allowed (改退现金)."""
+    return channel_refund_view(service.pay_cash(tx, channel_refund_id))
 
 
 def _stored(tx: Tx, settlement_id: UUID) -> SettlementView:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from functions.payments.billing.models.prepayments import (
         BillingSetting,
         CourseMovement,
+        CoursePayment,
         CoursePrepayment,
         LegacyBalance,
         PriceCorrection,
@@ -34,6 +35,7 @@ __all__ = [
     "ChannelRefund",
     "Charge",
     "CourseMovement",
+    "CoursePayment",
     "CoursePrepayment",
     "Debt",
     "DebtWriteOff",

@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Index, Numeric, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.model import QUANTITY, UNIT_PRICE, CampusOwned, Model
@@ -32,11 +32,19 @@ class Charge(CampusOwned, Model):
         Index(None, "encounter_id"),
         Index(None, "settlement_id"),
         Index(None, "price_version_id", "charge_id"),
+        Index("ix_charges_surcharges", "base_charge_id", postgresql_where=text("base_charge_id IS NOT NULL")),
         CheckConstraint(
             "status IN ('open', 'locked', 'paid', 'owed', 'refunding', 'refunded', 'voided')", name="status"
         ),
         CheckConstraint("execution IN ('none', 'executing', 'executed', 'returned', 'moved')", name="execution"),
         CheckConstraint("quantity > 0 AND unit_price >= 0 AND amount >= 0", name="amounts"),
+        CheckConstraint(
+            "taken_off >= 0 AND list_price >= 0 AND amount + taken_off = round(unit_price * quantity, 2)",
+            name="price",
+        ),
+        CheckConstraint("(base_charge_id IS NULL) = (rule_id IS NULL)", name="surcharge"),
+        CheckConstraint("insurance_level IN ('甲', '乙', '丙')", name="insurance_level"),
+        CheckConstraint("self_pay_ratio >= 0 AND self_pay_ratio <= 1", name="self_pay_ratio"),
         CheckConstraint(
             "executed_quantity >= 0 AND refunding_quantity >= 0 AND refunded_quantity >= 0"
             " AND executed_quantity + refunding_quantity + refunded_quantity <= quantity",
@@ -104,6 +112,22 @@ class Charge(CampusOwned, Model):
     voided_by: Mapped[str | None] = mapped_column(Text, default=None)
     void_reason: Mapped[str | None] = mapped_column(Text, default=None)
     version: Mapped[int] = mapped_column(default=1)
+    list_price: Mapped[Decimal] = mapped_column(UNIT_PRICE)
+    """Unit price of the price list; of a surcharge the price it adds. `unit_price` is what the rules made of it."""
+    taken_off: Mapped[Decimal] = mapped_column(default=Decimal("0.00"))
+    """What reductions and caps took off: amount + taken_off = unit_price x quantity, rounded once."""
+    by_rule: Mapped[bool] = mapped_column(default=False)
+    """A rule between lines acts on the item: the price depends on what stands beside it."""
+    emergency: Mapped[bool] = mapped_column(default=False)
+    """Charged in an emergency visit, as rules ask (急诊加收)."""
+    base_charge_id: Mapped[UUID | None] = mapped_column(default=None)
+    """Of a surcharge (加收): the line it belongs to. It is paid, done, refunded and withdrawn with it."""
+    rule_id: Mapped[UUID | None] = mapped_column(default=None)
+    """The rule that made a surcharge."""
+    insurance_level: Mapped[str | None] = mapped_column(Text, default=None)
+    """甲, 乙 or 丙 as the insurer answered; null while it was never asked."""
+    self_pay_ratio: Mapped[Decimal | None] = mapped_column(Numeric(5, 4), default=None)
+    """Share the insured pays first (先行自付比例), 0 to 1."""
 
     @property
     def refundable_quantity(self) -> Decimal:

@@ -74,6 +74,40 @@ class CourseMovement(CampusOwned, Model):
     moved_by: Mapped[str] = mapped_column(Text)
 
 
+class CoursePayment(CampusOwned, Model):
+    """Electronic money for a course: asked for at the gateway, in the balance once the channel says it came.
+
+    State: pending, received, cancelled. What a course gives back goes to these first, by the original route; `returned`
+    never exceeds what came.
+    """
+
+    __tablename__ = "course_payments"
+    __table_args__ = (
+        Index(None, "course_id"),
+        Index("uq_course_payments_payment", "payment_id", unique=True),
+        Index("uq_course_payments_pending", "course_id", unique=True, postgresql_where=text("state = 'pending'")),
+        CheckConstraint("state IN ('pending', 'received', 'cancelled')", name="state"),
+        CheckConstraint("method IN ('wechat', 'alipay', 'bank_card', 'ecny')", name="method"),
+        CheckConstraint("amount > 0 AND returned >= 0 AND returned <= amount", name="amounts"),
+        CheckConstraint("state <> 'pending' OR returned = 0", name="returned"),
+        {"schema": PAYMENTS},
+    )
+
+    course_payment_id: Mapped[UUID] = mapped_column(primary_key=True)
+    course_id: Mapped[UUID] = mapped_column(ForeignKey("payments.course_prepayments.course_id"))
+    method: Mapped[str] = mapped_column(Text)
+    amount: Mapped[Decimal]
+    returned: Mapped[Decimal]
+    state: Mapped[str] = mapped_column(Text)
+    payment_id: Mapped[UUID]
+    """The payment of payments/gateway behind it."""
+    order_no: Mapped[str] = mapped_column(Text)
+    channel: Mapped[str] = mapped_column(Text)
+    """window, kiosk, miniprogram: where it was asked for, and so which shift books it."""
+    asked_at: Mapped[datetime]
+    asked_by: Mapped[str] = mapped_column(Text)
+
+
 class LegacyBalance(CampusOwned, Model):
     """What was left on a prepaid card of the old system (存量预交金); it may only be given back.
 

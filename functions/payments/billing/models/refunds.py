@@ -224,31 +224,42 @@ class ChannelRefund(CampusOwned, Model):
     """Money that goes back through a channel (微信、支付宝、银行卡、数字人民币) by the original route.
 
     Cause: refund; cancelled (the settlement was given up); late (the channel took it after that); replaced (an insured
-    settlement was settled anew). State: requested, succeeded, failed (finance must act at the gateway).
+    settlement was settled anew); course (a course prepayment ended). State: requested, succeeded, failed (finance must
+    act at the gateway), cash (the channel refused for good: finance allowed cash, and a window paid it).
     """
 
     __tablename__ = "channel_refunds"
     __table_args__ = (
         Index("uq_channel_refunds_gateway", "gateway_refund_id", unique=True),
         Index(None, "settlement_id"),
+        Index(None, "course_payment_id"),
         Index(
             "ix_channel_refunds_unfinished",
             "campus_id",
             "channel_refund_id",
             postgresql_where=text("state <> 'succeeded'"),
         ),
-        CheckConstraint("state IN ('requested', 'succeeded', 'failed')", name="state"),
-        CheckConstraint("cause IN ('refund', 'cancelled', 'late', 'replaced')", name="cause"),
+        CheckConstraint("state IN ('requested', 'succeeded', 'failed', 'cash')", name="state"),
+        CheckConstraint("cause IN ('refund', 'cancelled', 'late', 'replaced', 'course')", name="cause"),
         CheckConstraint("amount > 0", name="amount"),
-        CheckConstraint("(state = 'succeeded') = (finished_at IS NOT NULL)", name="finished"),
+        CheckConstraint("(state IN ('succeeded', 'cash')) = (finished_at IS NOT NULL)", name="finished"),
+        CheckConstraint(
+            "(settlement_id IS NULL) = (tender_id IS NULL) AND (settlement_id IS NULL) <> (course_payment_id IS NULL)",
+            name="money_of",
+        ),
+        CheckConstraint(
+            "state <> 'cash' OR (cash_allowed_by IS NOT NULL AND cash_paid_by IS NOT NULL"
+            " AND cash_shift_id IS NOT NULL AND cash_paid_by <> cash_allowed_by)",
+            name="cash",
+        ),
         {"schema": PAYMENTS},
     )
 
     channel_refund_id: Mapped[UUID] = mapped_column(primary_key=True)
     gateway_refund_id: Mapped[UUID]
     payment_id: Mapped[UUID]
-    settlement_id: Mapped[UUID] = mapped_column(ForeignKey("payments.settlements.settlement_id"))
-    tender_id: Mapped[UUID] = mapped_column(ForeignKey("payments.tenders.tender_id"))
+    settlement_id: Mapped[UUID | None] = mapped_column(ForeignKey("payments.settlements.settlement_id"))
+    tender_id: Mapped[UUID | None] = mapped_column(ForeignKey("payments.tenders.tender_id"))
     refund_id: Mapped[UUID | None] = mapped_column(ForeignKey("payments.refunds.refund_id"))
     cause: Mapped[str] = mapped_column(Text)
     method: Mapped[str] = mapped_column(Text)
@@ -257,3 +268,14 @@ class ChannelRefund(CampusOwned, Model):
     requested_at: Mapped[datetime]
     finished_at: Mapped[datetime | None] = mapped_column(default=None)
     failure: Mapped[str | None] = mapped_column(Text, default=None)
+    course_payment_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("payments.course_payments.course_payment_id"), default=None
+    )
+    cash_allowed_by: Mapped[str | None] = mapped_column(Text, default=None)
+    """Finance, after the channel refused for good (现金退电子支付)."""
+    cash_allowed_by_name: Mapped[str | None] = mapped_column(Text, default=None)
+    cash_allowed_at: Mapped[datetime | None] = mapped_column(default=None)
+    cash_note: Mapped[str | None] = mapped_column(Text, default=None)
+    cash_paid_by: Mapped[str | None] = mapped_column(Text, default=None)
+    cash_paid_by_name: Mapped[str | None] = mapped_column(Text, default=None)
+    cash_shift_id: Mapped[UUID | None] = mapped_column(ForeignKey("payments.shifts.shift_id"), default=None)

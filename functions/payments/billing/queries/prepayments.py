@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from functions.payments.billing.models import (
     BillingSetting,
     CourseMovement,
+    CoursePayment,
     CoursePrepayment,
     LegacyBalance,
     PriceCorrection,
@@ -67,9 +68,11 @@ def _course_step(*conditions: Any, **values: Any) -> Query[CoursePrepayment]:
 _OPEN = one_of(CoursePrepayment.state, "open")
 PAY_IN = _course_step(
     _OPEN,
+    CoursePrepayment.paid_in - CoursePrepayment.returned + _money("came") <= CoursePrepayment.planned,
     paid_in=CoursePrepayment.paid_in + _money("came"),
     balance=CoursePrepayment.balance + _money("came"),
 )
+"""Money came for an open course; no row when it would hold more than the course costs."""
 USE = _course_step(
     _OPEN,
     among(CoursePrepayment.patient_id, "patients"),
@@ -92,6 +95,39 @@ CLOSE = _course_step(
     balance=0,
     state="closed",
     closed_at=bindparam("at", type_=DateTime(timezone=True)),
+)
+
+LOCK_COURSE = Query(
+    CoursePrepayment,
+    select(CoursePrepayment)
+    .where(CoursePrepayment.course_id == bindparam("course_id"), CoursePrepayment.campus_id == bindparam("campus"))
+    .with_for_update(),
+)
+
+PAYMENTS = Query(
+    CoursePayment,
+    select(CoursePayment)
+    .where(CoursePayment.course_id == bindparam("course_id"))
+    .order_by(CoursePayment.course_payment_id.desc())
+    .limit(500),
+)
+"""Electronic payments of a course, newest first."""
+PAYMENT = Query(CoursePayment, select(CoursePayment).where(CoursePayment.payment_id == bindparam("payment_id")))
+LOCK_PAYMENT = Query(
+    CoursePayment, select(CoursePayment).where(CoursePayment.payment_id == bindparam("payment_id")).with_for_update()
+)
+END_PAYMENT = Query(
+    CoursePayment,
+    update(CoursePayment)
+    .where(CoursePayment.course_payment_id == bindparam("id_"), one_of(CoursePayment.state, "pending"))
+    .values(state=bindparam("to"))
+    .returning(CoursePayment),
+)
+RETURN_ON_PAYMENT = Query(
+    object,
+    update(CoursePayment)
+    .where(CoursePayment.course_payment_id == bindparam("id_"))
+    .values(returned=CoursePayment.returned + _money("went")),
 )
 
 # -- old cards

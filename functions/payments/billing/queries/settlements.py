@@ -31,6 +31,8 @@ class LineRow(NamedTuple):
     source_module: str
     source_id: str
     source_line: str
+    taken_off: Decimal
+    base_charge_id: UUID | None
 
 
 class ClassWorth(NamedTuple):
@@ -135,6 +137,8 @@ LINES = Query(
         Charge.source_module,
         Charge.source_id,
         Charge.source_line,
+        Charge.taken_off,
+        Charge.base_charge_id,
     )
     .join(Charge, Charge.charge_id == SettlementLine.charge_id)
     .where(SettlementLine.settlement_id == bindparam("settlement_id"))

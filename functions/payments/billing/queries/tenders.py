@@ -75,10 +75,15 @@ CHANNEL_REFUNDS_OPEN = Query(
     .where(
         ChannelRefund.campus_id == bindparam("campus"),
         ChannelRefund.state != constant("succeeded"),
+        ChannelRefund.state != constant("cash"),
         ChannelRefund.channel_refund_id < bindparam("before"),
     )
     .order_by(ChannelRefund.channel_refund_id.desc())
     .limit(bindparam("limit", type_=Integer)),
+)
+CHANNEL_REFUND = Query(
+    ChannelRefund,
+    select(ChannelRefund).where(ChannelRefund.channel_refund_id == bindparam("channel_refund_id")),
 )
 LOCK_CHANNEL_REFUND = Query(
     ChannelRefund,
@@ -93,13 +98,56 @@ ASK_AGAIN = Query(
     ChannelRefund,
     update(ChannelRefund)
     .where(ChannelRefund.channel_refund_id == bindparam("id_"), one_of(ChannelRefund.state, "failed"))
-    .values(state="requested", gateway_refund_id=bindparam("gateway_id"), failure=None)
+    .values(
+        state="requested",
+        gateway_refund_id=bindparam("gateway_id"),
+        failure=None,
+        cash_allowed_by=None,
+        cash_allowed_by_name=None,
+        cash_allowed_at=None,
+        cash_note=None,
+    )
+    .returning(ChannelRefund),
+)
+ALLOW_CASH = Query(
+    ChannelRefund,
+    update(ChannelRefund)
+    .where(
+        ChannelRefund.channel_refund_id == bindparam("id_"),
+        one_of(ChannelRefund.state, "failed"),
+        ChannelRefund.cash_allowed_by.is_(None),
+    )
+    .values(
+        cash_allowed_by=bindparam("who"),
+        cash_allowed_by_name=bindparam("name"),
+        cash_allowed_at=bindparam("at"),
+        cash_note=bindparam("note"),
+    )
+    .returning(ChannelRefund),
+)
+PAY_CASH = Query(
+    ChannelRefund,
+    update(ChannelRefund)
+    .where(
+        ChannelRefund.channel_refund_id == bindparam("id_"),
+        one_of(ChannelRefund.state, "failed"),
+        ChannelRefund.cash_allowed_by.is_not(None),
+    )
+    .values(
+        state="cash",
+        finished_at=bindparam("at"),
+        cash_paid_by=bindparam("who"),
+        cash_paid_by_name=bindparam("name"),
+        cash_shift_id=bindparam("shift"),
+    )
     .returning(ChannelRefund),
 )
 CHANNEL_REFUND_ENDED = Query(
     ChannelRefund,
     update(ChannelRefund)
-    .where(ChannelRefund.gateway_refund_id == bindparam("gateway_id"), ChannelRefund.state != constant("succeeded"))
+    .where(
+        ChannelRefund.gateway_refund_id == bindparam("gateway_id"), one_of(ChannelRefund.state, "requested", "failed")
+    )
     .values(state=bindparam("to"), finished_at=bindparam("at", type_=DateTime(timezone=True)), failure=bindparam("why"))
     .returning(ChannelRefund),
 )

@@ -8,6 +8,8 @@ from functions.payments.billing.schemas.answers import (
     PendingGroup,
     PendingView,
     PreviewView,
+    QuotedLineView,
+    QuoteView,
     RefundDetail,
     RefundLineView,
     RefundPartView,
@@ -37,6 +39,8 @@ from functions.payments.billing.schemas.ledgers import (
     CorrectionView,
     CourseDetail,
     CourseMovementView,
+    CoursePaidView,
+    CoursePaymentView,
     CourseView,
     DebtPaidView,
     DebtView,
@@ -50,6 +54,7 @@ from functions.payments.billing.schemas.ledgers import (
     WriteOffView,
 )
 from functions.payments.billing.schemas.requests import (
+    AllowCash,
     CancelSettlement,
     ChangeRefund,
     ChooseCashStep,
@@ -78,6 +83,7 @@ from functions.payments.billing.schemas.requests import (
 
 __all__ = [
     "AffectedView",
+    "AllowCash",
     "CancelSettlement",
     "CashFigures",
     "ChangeRefund",
@@ -91,6 +97,8 @@ __all__ = [
     "CorrectionView",
     "CourseDetail",
     "CourseMovementView",
+    "CoursePaidView",
+    "CoursePaymentView",
     "CourseView",
     "DayDepartments",
     "DayReport",
@@ -116,6 +124,8 @@ __all__ = [
     "PendingView",
     "Preview",
     "PreviewView",
+    "QuoteView",
+    "QuotedLineView",
     "ReceiptJobView",
     "ReceiptView",
     "RefundDetail",

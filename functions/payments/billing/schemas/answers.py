@@ -10,7 +10,11 @@ from shared.schemas import Moment, View
 
 
 class ChargeView(View):
-    """A charge as screens show it. `holder_name` and `held_since` tell who settles a locked one."""
+    """A charge as screens show it.
+
+    `taken_off` is what a rule of the price list took off unit price x quantity; a surcharge (加收) names the line it
+    belongs to in `base_charge_id` and is paid, withdrawn and refunded with it.
+    """
 
     charge_id: UUID
     patient_id: UUID
@@ -28,6 +32,8 @@ class ChargeView(View):
     unit_price: Decimal
     quantity: Decimal
     amount: Money
+    taken_off: Money
+    base_charge_id: UUID | None
     repriced_at: Moment | None
     ordering_unit_id: UUID | None
     executing_unit_id: UUID | None
@@ -42,6 +48,30 @@ class ChargeView(View):
     settlement_id: UUID | None
     posted_at: Moment
     version: int
+
+
+class QuotedLineView(View):
+    """A line as it would be charged; `base_line` names the line a surcharge (加收) belongs to."""
+
+    line_no: str
+    base_line: str | None
+    item_code: str
+    name: str
+    unit: str
+    fee_class: str
+    fee_class_name: str
+    unit_price: Decimal
+    quantity: Decimal
+    amount: Money
+    taken_off: Money
+
+
+class QuoteView(View):
+    """What an entry would cost, by every rule of the price list."""
+
+    patient_id: UUID
+    lines: list[QuotedLineView]
+    total: Money
 
 
 class FeeClassSum(View):
@@ -124,6 +154,8 @@ class SettlementLineView(View):
     refunded_quantity: Decimal
     refunded_amount: Money
     refundable_quantity: Decimal
+    taken_off: Money
+    base_charge_id: UUID | None
 
 
 class SettlementSummary(View):

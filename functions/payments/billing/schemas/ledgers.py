@@ -23,11 +23,15 @@ class PaymentView(View):
 
 
 class ChannelRefundView(View):
-    """Money on its way back through a channel. State: requested, succeeded, failed (finance must act)."""
+    """Money on its way back through a channel: of a settlement, or of a course prepayment that ended.
+
+    State: requested, succeeded, failed (finance must act: ask again, or allow cash), cash (paid at a window instead).
+    """
 
     channel_refund_id: UUID
     gateway_refund_id: UUID
-    settlement_id: UUID
+    settlement_id: UUID | None
+    course_payment_id: UUID | None
     refund_id: UUID | None
     cause: str
     method: str
@@ -37,6 +41,9 @@ class ChannelRefundView(View):
     failure: str | None
     requested_at: Moment
     finished_at: Moment | None
+    cash_allowed_by_name: str | None
+    cash_allowed_at: Moment | None
+    cash_paid_by_name: str | None
 
 
 class DebtView(View):
@@ -170,6 +177,15 @@ class CourseView(View):
     version: int
 
 
+class CoursePaidView(CourseView):
+    """A course just paid into or ended. `payment` is the electronic payment that is awaited; `sent_back` what is on its
+    way back through channels; `change` goes back over the counter."""
+
+    change: Money
+    payment: PaymentView | None
+    sent_back: list[ChannelRefundView]
+
+
 class CourseMovementView(View):
     """One change of a course's balance."""
 
@@ -181,10 +197,25 @@ class CourseMovementView(View):
     at: Moment
 
 
+class CoursePaymentView(View):
+    """Electronic money for a course. State: pending, received, cancelled; `returned` went back the way it came."""
+
+    course_payment_id: UUID
+    method: str
+    method_name: str
+    amount: Money
+    returned: Money
+    state: str
+    order_no: str
+    payment_id: UUID
+    asked_at: Moment
+
+
 class CourseDetail(CourseView):
-    """A course with every change of its balance."""
+    """A course with every change of its balance, and the electronic payments behind it."""
 
     movements: list[CourseMovementView]
+    payments: list[CoursePaymentView]
 
 
 class LegacyView(View):
@@ -226,7 +257,10 @@ class CorrectionView(View):
 
 
 class AffectedView(View):
-    """A settled line at a wrong price: what it cost, what it should have cost."""
+    """A settled line at a wrong price: what it cost, what it should have cost.
+
+    Where a rule between lines acted (`by_rule`) the right amount keeps its share of the price, to be looked at by hand.
+    """
 
     charge_id: UUID
     patient_id: UUID
@@ -237,5 +271,6 @@ class AffectedView(View):
     amount: Money
     right_amount: Money
     difference: Money
+    by_rule: bool
     status: str
     posted_at: Moment

@@ -144,8 +144,8 @@ class ChangeRefund(Input):
     version: Version
 
 
-class PayDebt(Input):
-    """Pay a debt, all or part of it (欠费补缴), in cash or electronically as a tender is."""
+class _Paid(Input):
+    """Money given in cash or electronically, as a tender is."""
 
     amount: PositiveMoney
     received: PositiveMoney | None = None
@@ -154,6 +154,10 @@ class PayDebt(Input):
     product: Literal["payment_code", "qr", "jsapi", "pos"] | None = None
     payer: Text | None = None
     terminal: Code | None = None
+
+
+class PayDebt(_Paid):
+    """Pay a debt, all or part of it (欠费补缴), in cash or electronically."""
 
 
 class RequestWriteOff(Input):
@@ -170,23 +174,18 @@ class DecideWriteOff(Input):
     note: LongText | None = None
 
 
-class TakePrepayment(Input):
+class TakePrepayment(_Paid):
     """Take a course prepayment (疗程预交); `course` names the purpose, `planned` what the whole course costs."""
 
     patient_id: UUID
     course: Code | None = None
-    amount: PositiveMoney
-    received: PositiveMoney | None = None
     plan: LongText | None = None
     doctor_id: UUID | None = None
     planned: PositiveMoney | None = None
 
 
-class PayCourse(Input):
+class PayCourse(_Paid):
     """Pay more into a course (续交)."""
-
-    amount: PositiveMoney
-    received: PositiveMoney | None = None
 
 
 class CloseCourse(Input):
@@ -215,6 +214,12 @@ class ClearLegacy(Input):
 
     version: Version
     reference: Text
+
+
+class AllowCash(Input):
+    """Finance allows cash for what the channel refused to give back; `note` says on what ground."""
+
+    note: LongText
 
 
 class ChooseCashStep(Input):

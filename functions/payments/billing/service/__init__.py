@@ -13,20 +13,29 @@ if TYPE_CHECKING:
         finish_dropping,
         stale_insured,
     )
+    from functions.payments.billing.service.channel_refunds import (
+        allow_cash,
+        pay_cash,
+        refund_arrived,
+        refund_came_back,
+        send_refunded,
+    )
     from functions.payments.billing.service.channel_refunds import ask_again as ask_refund_again
     from functions.payments.billing.service.channel_refunds import carry_out as carry_out_refunds
-    from functions.payments.billing.service.channel_refunds import refund_arrived, refund_came_back
     from functions.payments.billing.service.charges import (
         charges_at_version,
         enter_charges,
         name_encounter,
         post_charges,
+        quote_charges,
+        quote_entry,
         source_amount,
         source_charges,
         source_state,
         void_charge,
         void_source,
     )
+    from functions.payments.billing.service.course_payments import drop_course_payment
     from functions.payments.billing.service.debts import (
         DebtPaid,
         approve_write_off_first,
@@ -61,13 +70,14 @@ if TYPE_CHECKING:
     from functions.payments.billing.service.paying_back import PaidBack
     from functions.payments.billing.service.platform import receipt_told, work_queue
     from functions.payments.billing.service.prepayments import (
+        CourseMoney,
         clear_legacy,
         close_course,
         pay_course,
         take_over_balances,
         take_prepayment,
     )
-    from functions.payments.billing.service.pricing import Priced
+    from functions.payments.billing.service.pricing import Priced, QuotedCharge
     from functions.payments.billing.service.receipts import exchange_to_paper, find_receipt, try_again, void_paper
     from functions.payments.billing.service.receiving import book_payment, carry_out_payment, payment_told
     from functions.payments.billing.service.refunding import (
@@ -77,7 +87,7 @@ if TYPE_CHECKING:
         request_refund,
         withdraw_refund,
     )
-    from functions.payments.billing.service.repricing import affected_lines, correction_told, price_told
+    from functions.payments.billing.service.repricing import affected_lines, correction_told, list_told, price_told
     from functions.payments.billing.service.settings import cash_step, choose_cash_step
     from functions.payments.billing.service.settling import (
         add_tender,
@@ -93,6 +103,7 @@ __all__ = [
     "ChargeInfo",
     "ChargeLine",
     "ChargeOrder",
+    "CourseMoney",
     "DebtPaid",
     "Executed",
     "InsuranceAnswer",
@@ -100,11 +111,13 @@ __all__ = [
     "MovedLine",
     "PaidBack",
     "Priced",
+    "QuotedCharge",
     "RefundInfo",
     "Reversed",
     "Settled",
     "add_tender",
     "affected_lines",
+    "allow_cash",
     "approve_refund",
     "approve_write_off_first",
     "approve_write_off_second",
@@ -124,6 +137,7 @@ __all__ = [
     "close_course",
     "complete_settlement",
     "correction_told",
+    "drop_course_payment",
     "drop_tender",
     "each_minute",
     "enter_charges",
@@ -135,15 +149,19 @@ __all__ = [
     "insurance_refused",
     "insurance_reversed",
     "insurance_undone",
+    "list_told",
     "lower_price",
     "move_to_inpatient",
     "name_encounter",
+    "pay_cash",
     "pay_course",
     "pay_debt",
     "payment_told",
     "post_charges",
     "preview",
     "price_told",
+    "quote_charges",
+    "quote_entry",
     "receipt_told",
     "record_execution",
     "record_insurance_tender",
@@ -157,6 +175,7 @@ __all__ = [
     "request_refund",
     "request_write_off",
     "reversal_refused",
+    "send_refunded",
     "settle",
     "source_amount",
     "source_charges",

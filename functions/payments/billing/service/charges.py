@@ -1,11 +1,9 @@
 """Charges: posted at the price in force, entered at the window, withdrawn while unpaid, looked up by source."""
 
-from collections.abc import Iterable
-from decimal import Decimal
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from events.payments import ChargesPosted, ChargesVoided, PostedLine
-from functions.catalogue.prices import service as prices
 from functions.patients.index import service as patients
 from functions.payments.billing import rules
 from functions.payments.billing.models import Charge
@@ -16,14 +14,13 @@ from functions.payments.billing.problems import (
     ChargeUnknown,
     NotDirectEntry,
     NothingToCharge,
-    QuantityTooLarge,
 )
 from functions.payments.billing.queries import charges as queries
 from functions.payments.billing.schemas import EnterCharges, VoidCharge
 from functions.payments.billing.service.orders import ChargeInfo, ChargeLine, ChargeOrder, charge_info
+from functions.payments.billing.service.pricing import QuotedCharge, quote_order
 from shared.ids import new_id
-from shared.money import ZERO, Money, line_amount
-from shared.problems import Invalid
+from shared.money import ZERO, Money
 from shared.schemas import SHANGHAI
 from shared.tx import Tx
 
@@ -32,17 +29,33 @@ DIRECT = "payments/billing"
 
 
 def post_charges(tx: Tx, order: ChargeOrder) -> list[ChargeInfo]:
-    """Put lines on a patient's account at the price in force now (记费), in one round trip.
+    """Put lines on a patient's account at what the price list and its rules say now (记费), in one round trip unless a
+    rule asks for more. A surcharge (加收) is a line of its own behind the one it belongs to.
 
-    Refuses an item that is stopped or has no price (catalogue/prices), and a line charged before (ChargeRepeated).
+    Refuses an item that is stopped or has no price, quantities and neighbours the rules forbid (catalogue/prices), and
+    a line charged before (ChargeRepeated).
     """
     return [charge_info(charge) for charge in _post(tx, order, direct_entry=False)]
 
 
+def quote_charges(tx: Tx, order: ChargeOrder) -> list[QuotedCharge]:
+    """What an order would cost (明码标价): exactly the lines `post_charges` would post, and its refusals."""
+    return _quoted(tx, order, direct_entry=False)
+
+
 def enter_charges(tx: Tx, command: EnterCharges) -> list[Charge]:
     """Enter charges at the cashier's (划价): only items the price list allows there (NotDirectEntry)."""
+    return _post(tx, _entry(tx, command), direct_entry=True)
+
+
+def quote_entry(tx: Tx, command: EnterCharges) -> list[QuotedCharge]:
+    """What an entry at the cashier's would cost, before it is made."""
+    return _quoted(tx, _entry(tx, command), direct_entry=True)
+
+
+def _entry(tx: Tx, command: EnterCharges) -> ChargeOrder:
     patient = patients.access_patient(tx, command.patient_id)
-    order = ChargeOrder(
+    return ChargeOrder(
         patient_id=patient.patient_id,
         encounter_id=command.encounter_id,
         encounter_no=command.encounter_no,
@@ -53,7 +66,6 @@ def enter_charges(tx: Tx, command: EnterCharges) -> list[Charge]:
             for number, line in enumerate(command.lines, 1)
         ],
     )
-    return _post(tx, order, direct_entry=True)
 
 
 def void_source(tx: Tx, source_module: str, source_id: str, reason: str) -> list[ChargeInfo]:
@@ -70,19 +82,22 @@ def void_source(tx: Tx, source_module: str, source_id: str, reason: str) -> list
 
 
 def void_charge(tx: Tx, charge_id: UUID, command: VoidCharge) -> Charge:
-    """Withdraw an unpaid line that was entered at the window."""
-    found = tx.session.all(queries.LOCK_CHARGES, ids=[charge_id], campus=tx.campus)
+    """Withdraw an unpaid line that was entered at the window, its surcharges with it."""
+    found = tx.session.all(queries.LOCK_WITH_SURCHARGES, ids=[charge_id], campus=tx.campus)
     if not found:
         raise ChargeUnknown("本院区没有这笔费用，请刷新后核对。")
-    charge = found[0]
+    charge = next(one for one in found if one.charge_id == charge_id)
     tx.check_version(charge.version, command.version)
     if not charge.direct_entry:
         raise ChargeNotVoidable("该费用由开单科室记账，请通知开单科室撤销。")
+    if charge.base_charge_id is not None:
+        raise ChargeNotVoidable("加收随所属项目一并作废，请作废所属的项目。", base_charge_id=str(charge.base_charge_id))
     if charge.status == "locked":
         raise held(tx, [charge_id])
     if charge.status != "open":
         raise ChargeNotVoidable("该费用已缴费或已作废，不能作废；已缴费的请办理退费。")
-    return _void(tx, [charge], command.reason)[0]
+    voided = _void(tx, [one for one in found if one.status == "open"], command.reason)
+    return next(one for one in voided if one.charge_id == charge_id)
 
 
 def source_state(tx: Tx, source_module: str, source_id: str) -> str:
@@ -132,75 +147,87 @@ def _of_source(tx: Tx, source_module: str, source_id: str) -> list[Charge]:
     return tx.session.all(queries.SOURCE, source_module=source_module, source_id_=source_id)
 
 
-def _post(tx: Tx, order: ChargeOrder, *, direct_entry: bool) -> list[Charge]:
+def _quoted(tx: Tx, order: ChargeOrder, *, direct_entry: bool) -> list[QuotedCharge]:
     if not order.lines:
         raise NothingToCharge("没有可记费的项目，请先录入项目。")
     if len({line.source_line for line in order.lines}) != len(order.lines):
         raise ChargeRepeated("同一来源行不能重复记费，请核对录入的项目。")
-    priced = prices.prices_at(tx, [line.item_code for line in order.lines])
-    charges = []
-    ids = sorted(new_id() for _ in order.lines)  # ids of one millisecond have no order of their own
-    for charge_id, line in zip(ids, order.lines, strict=True):
-        item = priced[line.item_code]
-        if direct_entry and not item.direct_entry:
-            raise NotDirectEntry(f"“{item.name}”须由科室开单，收费处不能直接录入；请患者到开单科室办理。")
-        quantity = _quantity(line)
-        if item.max_quantity is not None and quantity > item.max_quantity:
-            raise QuantityTooLarge(
-                f"“{item.name}”一次最多 {item.max_quantity.normalize():f}{item.unit}，请核对数量。",
-                item_code=item.code,
-                max_quantity=str(item.max_quantity),
-            )
-        charges.append(
-            Charge(
-                charge_id=charge_id,
-                campus_id=tx.campus,
-                patient_id=order.patient_id,
-                encounter_id=order.encounter_id,
-                encounter_no=order.encounter_no,
-                source_module=order.source_module,
-                source_id=order.source_id,
-                source_line=line.source_line,
-                item_id=item.item_id,
-                item_code=item.code,
-                national_code=item.national_code,
-                name=item.name,
-                unit=item.unit,
-                item_kind=item.kind,
-                fee_class=item.fee_class,
-                price_version_id=item.version_id,
-                unit_price=item.unit_price,
-                quantity=quantity,
-                amount=line_amount(item.unit_price, quantity),
-                repriced_at=None,
-                ordering_unit_id=line.ordering_unit_id,
-                executing_unit_id=line.executing_unit_id,
-                doctor_id=line.doctor_id,
-                payable_until=line.payable_until,
-                direct_entry=direct_entry,
-                status="open",
-                execution="none",
-                executed_quantity=ZERO,
-                executed_at=None,
-                executed_by_name=None,
-                refunding_quantity=ZERO,
-                refunded_quantity=ZERO,
-                refunded_amount=ZERO,
-                settlement_id=None,
-                posted_at=tx.now,
-                posted_by=tx.actor.subject,
-            )
-        )
+    quoted = quote_order(tx, order)
+    for one in quoted:
+        if direct_entry and one.quoted.base_line is None and not one.item.direct_entry:
+            raise NotDirectEntry(f"“{one.item.name}”须由科室开单，收费处不能直接录入；请患者到开单科室办理。")
+    return quoted
+
+
+def _post(tx: Tx, order: ChargeOrder, *, direct_entry: bool) -> list[Charge]:
+    quoted = _quoted(tx, order, direct_entry=direct_entry)
+    ids = sorted(new_id() for _ in quoted)  # ids of one millisecond have no order of their own
+    by_line = {one.quoted.line_no: charge_id for charge_id, one in zip(ids, quoted, strict=True)}
+    charges = [
+        _charge(tx, order, one, charge_id, by_line, direct_entry=direct_entry)
+        for charge_id, one in zip(ids, quoted, strict=True)
+    ]
     tx.session.add(*charges)
     _tell_posted(tx, order, charges)
     return charges
 
 
-def _quantity(line: ChargeLine) -> Decimal:
-    quantity = Decimal(line.quantity)
-    if quantity <= 0 or quantity != quantity.quantize(Decimal("0.0001")):
-        raise Invalid("数量须大于零，且最多四位小数，请核对后重新录入。")
-    return quantity
+def _charge(
+    tx: Tx,
+    order: ChargeOrder,
+    one: QuotedCharge,
+    charge_id: UUID,
+    by_line: Mapping[str, UUID],
+    *,
+    direct_entry: bool,
+) -> Charge:
+    item, line, quoted = one.item, one.line, one.quoted
+    if quoted.version_id is None:
+        raise ValueError("a quoted line has its price")
+    return Charge(
+        charge_id=charge_id,
+        campus_id=tx.campus,
+        patient_id=order.patient_id,
+        encounter_id=order.encounter_id,
+        encounter_no=order.encounter_no,
+        source_module=order.source_module,
+        source_id=order.source_id,
+        source_line=quoted.line_no,
+        item_id=item.item_id,
+        item_code=item.code,
+        national_code=item.national_code,
+        name=quoted.name,
+        unit=item.unit,
+        item_kind=item.kind,
+        fee_class=item.fee_class,
+        price_version_id=quoted.version_id,
+        list_price=one.list_price,
+        unit_price=quoted.unit_price,
+        quantity=quoted.quantity,
+        amount=quoted.amount,
+        taken_off=one.taken_off,
+        by_rule=one.by_rule,
+        emergency=order.emergency,
+        base_charge_id=by_line[quoted.base_line] if quoted.base_line is not None else None,
+        rule_id=quoted.rule_id,
+        repriced_at=None,
+        ordering_unit_id=line.ordering_unit_id,
+        executing_unit_id=line.executing_unit_id,
+        doctor_id=line.doctor_id,
+        payable_until=line.payable_until,
+        direct_entry=direct_entry,
+        status="open",
+        execution="none",
+        executed_quantity=ZERO,
+        executed_at=None,
+        executed_by_name=None,
+        refunding_quantity=ZERO,
+        refunded_quantity=ZERO,
+        refunded_amount=ZERO,
+        settlement_id=None,
+        posted_at=tx.now,
+        posted_by=tx.actor.subject,
+    )
 
 
 def _tell_posted(tx: Tx, order: ChargeOrder, charges: Iterable[Charge]) -> None:
@@ -222,6 +249,8 @@ def _tell_posted(tx: Tx, order: ChargeOrder, charges: Iterable[Charge]) -> None:
                     price_version_id=charge.price_version_id,
                     ordering_unit_id=charge.ordering_unit_id,
                     executing_unit_id=charge.executing_unit_id,
+                    taken_off=charge.taken_off,
+                    base_charge_id=charge.base_charge_id,
                 )
                 for charge in charges
             ],

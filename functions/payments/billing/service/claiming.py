@@ -15,7 +15,7 @@ from functions.payments.billing.problems import (
 )
 from functions.payments.billing.queries import charges as queries
 from functions.payments.billing.service.charges import held
-from functions.payments.billing.service.pricing import Priced, price_now
+from functions.payments.billing.service.pricing import NewPrice, Priced, price_now
 from shared.gates import Objection
 from shared.money import Money
 from shared.tx import Tx
@@ -48,8 +48,19 @@ def one_encounter(charges: Sequence[Charge]) -> tuple[UUID | None, str | None]:
 
 
 def refuse_missing(tx: Tx, wanted: Sequence[UUID], claimed: Sequence[Charge]) -> None:
-    """Say why charges could not be claimed: unknown here, held by somebody, paid, withdrawn or expired."""
-    missing = sorted(set(wanted) - {charge.charge_id for charge in claimed})
+    """Say why charges could not be claimed: unknown here, held by somebody, paid, withdrawn or expired.
+
+    A surcharge is paid with the line it belongs to, never alone; it comes with its line by itself.
+    """
+    known = {charge.charge_id for charge in claimed}
+    for charge in claimed:
+        if charge.base_charge_id is not None and charge.base_charge_id not in known:
+            raise ChargeNotOpen(
+                f"“{charge.name}”须与所属项目一并缴费，请同时选择所属的项目。",
+                charge_id=str(charge.charge_id),
+                base_charge_id=str(charge.base_charge_id),
+            )
+    missing = sorted(set(wanted) - known)
     if not missing:
         return
     holdings = {holding.charge_id: holding for holding in tx.session.all(queries.HOLDINGS, ids=missing)}
@@ -83,26 +94,27 @@ def settle_at_price_now(
     priced = price_now(tx, claimed)
     if priced.total != expected_total or fingerprint not in (None, priced.fingerprint):
         raise price_changed(priced)
-    lines = []
-    worth = {line.charge_id: line.amount for line in priced.lines}
-    for charge in claimed:
-        item = priced.changed.get(charge.charge_id)
-        if item is None:
-            lines.append(charge)
-            continue
-        lines.append(
-            tx.session.one(
-                queries.REPRICE,
-                id_=charge.charge_id,
-                settlement=settlement_id,
-                price=item.unit_price,
-                worth=worth[charge.charge_id],
-                price_version=item.version_id,
-                at=tx.now,
-            )
-        )
-        tx.audit("charge.repriced", "charge", charge.charge_id, patient_id=charge.patient_id)
+    lines = [reprice(tx, charge, priced.changed.get(charge.charge_id), settlement_id) for charge in claimed]
     return sorted(lines, key=lambda charge: charge.charge_id), priced.total
+
+
+def reprice(tx: Tx, charge: Charge, new: NewPrice | None, settlement_id: UUID | None) -> Charge:
+    """Put a price that took effect on an unsettled line (已调价); without one it stays as it is."""
+    if new is None:
+        return charge
+    tx.audit("charge.repriced", "charge", charge.charge_id, patient_id=charge.patient_id)
+    changed = tx.session.first(
+        queries.REPRICE,
+        id_=charge.charge_id,
+        settlement=settlement_id,
+        listed=new.list_price,
+        price=new.unit_price,
+        worth=new.amount,
+        off=new.taken_off,
+        price_version=new.version_id,
+        at=tx.now,
+    )
+    return changed or charge
 
 
 def price_changed(priced: Priced) -> PriceChanged:

@@ -47,7 +47,8 @@ def lower_price(tx: Tx, source_module: str, source_id: str, price: Money, reason
 
 def _line(found: list[Charge]) -> Charge | None:
     """The line that is worth most of what was settled."""
-    return max((one for one in found if one.status in SETTLED), key=lambda one: one.worth, default=None)
+    lines = [one for one in found if one.status in SETTLED and one.base_charge_id is None]
+    return max(lines, key=lambda one: one.worth, default=None)
 
 
 def _locked(tx: Tx, line: Charge) -> Charge:

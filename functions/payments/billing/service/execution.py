@@ -10,6 +10,7 @@ from functions.payments.billing.problems import ChargeUnknown, ExecutionRefused
 from functions.payments.billing.queries import charges as queries
 from functions.payments.billing.service.orders import ChargeInfo, charge_info
 from shared.database.query import Query
+from shared.money import ZERO
 from shared.tx import Tx
 
 _STATUS = {"voided": "已作废", "refunded": "已退费", "refunding": "正在退费"}
@@ -25,24 +26,21 @@ class Executed:
 
 def begin_execution(tx: Tx, source_module: str, source_id: str, source_lines: Sequence[str]) -> list[ChargeInfo]:
     """The lines are begun (infusion started, patient called in): nothing of them can be refunded now."""
-    return [
-        _step(tx, queries.BEGIN, source_module, source_id, line)
-        for line in _lock(tx, source_module, source_id, source_lines)
-    ]
+    found = _lock(tx, source_module, source_id, source_lines)
+    return [_step(tx, queries.BEGIN, source_module, source_id, charge.source_line) for charge, _ in found]
 
 
 def undo_begin(tx: Tx, source_module: str, source_id: str, source_lines: Sequence[str]) -> list[ChargeInfo]:
     """Begun lines are given up before anything was done."""
-    return [
-        _step(tx, queries.UNDO_BEGIN, source_module, source_id, line)
-        for line in _lock(tx, source_module, source_id, source_lines)
-    ]
+    found = _lock(tx, source_module, source_id, source_lines)
+    return [_step(tx, queries.UNDO_BEGIN, source_module, source_id, charge.source_line) for charge, _ in found]
 
 
 def record_execution(tx: Tx, source_module: str, source_id: str, parts: Sequence[Executed]) -> list[ChargeInfo]:
     """Lines, or parts of them, were carried out or handed out. ExecutionRefused for what was or is being refunded.
 
-    Whether unpaid lines may be executed (emergency, green channel) is the calling module's decision.
+    A surcharge (加收) follows the line it belongs to by itself. Whether unpaid lines may be executed (emergency, green
+    channel) is the calling module's decision.
     """
     quantities = {part.source_line: part.quantity for part in parts}
     return [
@@ -51,12 +49,13 @@ def record_execution(tx: Tx, source_module: str, source_id: str, parts: Sequence
             queries.EXECUTE,
             source_module,
             source_id,
-            line,
-            part=quantities[line],
+            charge.source_line,
+            part=quantities[line] if line == charge.source_line else min(quantities[line], _left(charge)),
             at=tx.now,
             name=tx.actor.name,
         )
-        for line in _lock(tx, source_module, source_id, list(quantities))
+        for charge, line in _lock(tx, source_module, source_id, list(quantities))
+        if line == charge.source_line or _left(charge)
     ]
 
 
@@ -64,17 +63,37 @@ def record_return(tx: Tx, source_module: str, source_id: str, parts: Sequence[Ex
     """What was handed out came back (退药), or what was recorded done was not: it can be refunded again."""
     quantities = {part.source_line: part.quantity for part in parts}
     return [
-        _step(tx, queries.RETURN, source_module, source_id, line, part=quantities[line])
-        for line in _lock(tx, source_module, source_id, list(quantities))
+        _step(
+            tx,
+            queries.RETURN,
+            source_module,
+            source_id,
+            charge.source_line,
+            part=quantities[line] if line == charge.source_line else min(quantities[line], charge.executed_quantity),
+        )
+        for charge, line in _lock(tx, source_module, source_id, list(quantities))
+        if line == charge.source_line or charge.executed_quantity
     ]
 
 
-def _lock(tx: Tx, source_module: str, source_id: str, source_lines: Sequence[str]) -> list[str]:
+def _left(charge: Charge) -> Decimal:
+    """What of a line can still be carried out."""
+    return charge.refundable_quantity if charge.status not in ("voided", "refunded") else ZERO
+
+
+def _lock(tx: Tx, source_module: str, source_id: str, source_lines: Sequence[str]) -> list[tuple[Charge, str]]:
+    """The named lines, each followed by the surcharges that belong to it unless they are named themselves."""
     found = tx.session.all(queries.LOCK_SOURCE, source_module=source_module, source_id_=source_id, campus=tx.campus)
-    known = {charge.source_line for charge in found}
+    known = {charge.source_line: charge for charge in found}
     if missing := [line for line in source_lines if line not in known]:
         raise ChargeUnknown(f"没有对应的费用（{'、'.join(missing)}），请核对申请或处方是否已记费。")
-    return list(source_lines)
+    return [
+        (charge, line)
+        for line in source_lines
+        for charge in found
+        if charge.source_line == line
+        or (charge.base_charge_id == known[line].charge_id and charge.source_line not in source_lines)
+    ]
 
 
 def _step(tx: Tx, step: Query[Charge], source_module: str, source_id: str, line: str, **values: Any) -> ChargeInfo:

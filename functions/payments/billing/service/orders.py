@@ -30,7 +30,8 @@ class ChargeLine:
 class ChargeOrder:
     """Lines of one source (a visit, a prescription, a request) for a patient.
 
-    `encounter_no` is the number of the visit or stay as people read it; slips show it.
+    `encounter_no` is the number of the visit or stay as people read it; slips show it. `emergency` tells the rules of
+    the price list that it is an emergency visit (急诊加收).
     """
 
     patient_id: UUID
@@ -39,11 +40,16 @@ class ChargeOrder:
     source_id: str
     lines: list[ChargeLine]
     encounter_no: str | None = None
+    emergency: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ChargeInfo:
-    """A charge as other modules see it. Status and execution as in spec 01 "States and rules"."""
+    """A charge as other modules see it. Status and execution as in spec 01 "States and rules".
+
+    `quantity` is what is charged; execution is told in its units. A surcharge (加收) has a line of its own whose
+    `base_charge_id` is the line it belongs to; it follows that one by itself.
+    """
 
     charge_id: UUID
     source_line: str
@@ -62,6 +68,7 @@ class ChargeInfo:
     worth: Money
     """Its amount less what was refunded of it."""
     version: int
+    base_charge_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,4 +99,5 @@ def charge_info(charge: Charge) -> ChargeInfo:
         refunded_quantity=charge.refunded_quantity,
         worth=charge.worth,
         version=charge.version,
+        base_charge_id=charge.base_charge_id,
     )

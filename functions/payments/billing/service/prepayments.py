@@ -1,16 +1,13 @@
-"""Money patients keep with the hospital: course prepayments the notice of 2025 still allows, and old card balances.
+"""Money patients keep with the hospital: course prepayments the notice of 2025 still allows, and old card balances."""
 
-A prepayment is no revenue: what comes in by cash goes out as `course` in the same entry, and comes in as `course` when
-a bill is paid with it. So the journal of a day always nets to what was sold.
-"""
-
-from decimal import Decimal
+from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from functions.organisation.structure import service as organisation
 from functions.patients.index import service as patients
 from functions.payments.billing import rules
-from functions.payments.billing.models import CourseMovement, CoursePrepayment, LegacyBalance
+from functions.payments.billing.models import ChannelRefund, CoursePayment, CoursePrepayment, LegacyBalance
 from functions.payments.billing.problems import (
     CashShort,
     CourseClosed,
@@ -25,8 +22,15 @@ from functions.payments.billing.problems import (
 from functions.payments.billing.queries import prepayments as queries
 from functions.payments.billing.rules import COURSES
 from functions.payments.billing.schemas import ClearLegacy, CloseCourse, PayCourse, TakeOverBalances, TakePrepayment
+from functions.payments.billing.service.course_money import exchange, find_course, move, movement_row
+from functions.payments.billing.service.course_payments import (
+    ask_course_payment,
+    give_back_balance,
+    require_no_payment,
+    send_balance,
+)
 from functions.payments.cashier import service as cashier
-from functions.payments.cashier.service import Direction, ShiftInfo
+from functions.payments.cashier.service import ShiftInfo
 from shared.ids import new_id
 from shared.money import ZERO, Money
 from shared.numbers import Series
@@ -36,8 +40,19 @@ from shared.tx import Tx
 COURSE_NUMBERS = Series("payments.course", daily=True)
 
 
-def take_prepayment(tx: Tx, command: TakePrepayment) -> CoursePrepayment:
-    """Open a course with its first payment in cash (疗程预交).
+@dataclass(frozen=True, slots=True)
+class CourseMoney:
+    """A course after money moved: the change over the counter, the electronic payment that is awaited, or what is on
+    its way back through channels."""
+
+    course: CoursePrepayment
+    change: Money = ZERO
+    pending: CoursePayment | None = None
+    sent: Sequence[ChannelRefund] = ()
+
+
+def take_prepayment(tx: Tx, command: TakePrepayment) -> CourseMoney:
+    """Open a course with its first payment (疗程预交); of an electronic one the balance waits for the channel.
 
     PrepaymentStopped for any purpose but those 国卫办财务发〔2025〕5号 leaves open; never more than the course costs
     (CourseOverpaid).
@@ -48,12 +63,12 @@ def take_prepayment(tx: Tx, command: TakePrepayment) -> CoursePrepayment:
         )
     if command.plan is None or command.doctor_id is None or command.planned is None:
         raise TenderIncomplete("疗程预交须填写疗程内容、开单医师和计划金额。")
-    _require_cash(command.amount, command.received)
+    cash, change = _cash_and_change(command)
     if command.amount > command.planned:
         raise CourseOverpaid(f"疗程计划 {command.planned} 元，预交不能超过计划金额。")
     patient = patients.access_patient(tx, command.patient_id)
     organisation.staff_member(tx, command.doctor_id)
-    shift = cashier.open_till(tx, cash_in=command.amount).shift()
+    shift = cashier.open_till(tx, cash_in=cash).shift()
     course = CoursePrepayment(
         course_id=new_id(),
         campus_id=tx.campus,
@@ -63,44 +78,56 @@ def take_prepayment(tx: Tx, command: TakePrepayment) -> CoursePrepayment:
         plan=command.plan,
         doctor_id=command.doctor_id,
         planned=command.planned,
-        paid_in=command.amount,
+        paid_in=cash,
         used=ZERO,
         returned=ZERO,
-        balance=command.amount,
+        balance=cash,
         state="open",
         opened_at=tx.now,
         opened_by=tx.actor.subject,
     )
     tx.session.add(course)
-    _move(tx, course.course_id, "pay_in", command.amount, shift, "cash")
-    tx.audit("course.opened", "course", course.course_id, patient_id=course.patient_id, amount=str(command.amount))
-    return course
+    tx.audit("course.opened", "course", course.course_id, patient_id=course.patient_id, amount=str(cash))
+    if not cash:
+        return CourseMoney(course, pending=ask_course_payment(tx, course, command, shift))
+    move(tx, course.course_id, "pay_in", cash, shift, "cash")
+    return CourseMoney(course, change)
 
 
-def pay_course(tx: Tx, course_id: UUID, command: PayCourse) -> CoursePrepayment:
-    """Pay more into an open course, up to what it costs (续交)."""
-    _require_cash(command.amount, command.received)
-    shift = cashier.open_till(tx, cash_in=command.amount).shift()
-    course = tx.session.first(queries.PAY_IN, id_=course_id, campus=tx.campus, came=command.amount)
+def pay_course(tx: Tx, course_id: UUID, command: PayCourse) -> CourseMoney:
+    """Pay more into an open course, up to what it costs (续交). PaymentUnderway while a channel is awaited."""
+    cash, change = _cash_and_change(command)
+    shift = cashier.open_till(tx, cash_in=cash).shift()
+    course = tx.session.first(queries.LOCK_COURSE, course_id=course_id, campus=tx.campus)
     if course is None:
-        raise _gone(tx, course_id)
-    _move(tx, course_id, "pay_in", command.amount, shift, "cash")
-    tx.audit("course.paid_in", "course", course_id, patient_id=course.patient_id, amount=str(command.amount))
-    return course
+        raise CourseUnknown("本院区没有这个疗程预交，请核对。")
+    require_no_payment(tx.session.all(queries.PAYMENTS, course_id=course_id))
+    if not cash:
+        return CourseMoney(course, pending=ask_course_payment(tx, course, command, shift))
+    paid = tx.session.first(queries.PAY_IN, id_=course_id, campus=tx.campus, came=cash)
+    if paid is None:
+        raise _not_paid(course)
+    move(tx, course_id, "pay_in", cash, shift, "cash")
+    tx.audit("course.paid_in", "course", course_id, patient_id=course.patient_id, amount=str(cash))
+    return CourseMoney(paid, change)
 
 
-def close_course(tx: Tx, course_id: UUID, command: CloseCourse) -> CoursePrepayment:
-    """End a course; what is left goes back to the patient in cash (退余额)."""
-    before = _course(tx, course_id)
+def close_course(tx: Tx, course_id: UUID, command: CloseCourse) -> CourseMoney:
+    """End a course; what is left goes back: electronic money by the original route, the rest in cash (退余额)."""
+    before = find_course(tx, course_id)
     tx.check_version(before.version, command.version)
-    shift = cashier.open_till(tx, cash_out=before.balance).shift()
+    payments = tx.session.all(queries.PAYMENTS, course_id=course_id)
+    require_no_payment(payments)
+    routes, cash = give_back_balance(payments, before.balance)
+    shift = cashier.open_till(tx, cash_out=cash).shift()
     closed = tx.session.first(queries.CLOSE, id_=course_id, campus=tx.campus, seen=command.version, at=tx.now)
     if closed is None:
         raise _gone(tx, course_id)
-    if before.balance:
-        _move(tx, course_id, "return", before.balance, shift, "cash")
+    if cash:
+        move(tx, course_id, "return", cash, shift, "cash")
+    sent = send_balance(tx, closed, payments, routes, shift)
     tx.audit("course.closed", "course", course_id, patient_id=closed.patient_id, returned=str(before.balance))
-    return closed
+    return CourseMoney(closed, sent=sent)
 
 
 def use_course(tx: Tx, course_id: UUID, patient_id: UUID, amount: Money, settlement_id: UUID, shift: ShiftInfo) -> None:
@@ -108,18 +135,18 @@ def use_course(tx: Tx, course_id: UUID, patient_id: UUID, amount: Money, settlem
     mine = patients.group_ids(tx, patient_id)
     course = tx.session.first(queries.USE, id_=course_id, campus=tx.campus, went=amount, patients=mine)
     if course is None:
-        known = _course(tx, course_id)
+        known = find_course(tx, course_id)
         raise CourseInsufficient(
             f"疗程预交余额 {known.balance} 元，不够支付 {amount} 元，或该疗程不属于此患者；请改用其他方式。",
             balance=str(known.balance),
         )
-    tx.session.add(_movement(tx, course_id, "use", amount, shift, None, settlement_id))
+    tx.session.add(movement_row(tx, course_id, "use", amount, shift, None, settlement_id))
 
 
 def give_back_to_course(tx: Tx, course_id: UUID, amount: Money, settlement_id: UUID, shift: ShiftInfo) -> None:
     """A refunded bill puts its money back on the course it came from."""
     tx.session.one(queries.GIVE_BACK, id_=course_id, campus=tx.campus, came=amount)
-    tx.session.add(_movement(tx, course_id, "give_back", amount, shift, None, settlement_id))
+    tx.session.add(movement_row(tx, course_id, "give_back", amount, shift, None, settlement_id))
 
 
 def take_over_balances(tx: Tx, command: TakeOverBalances) -> list[LegacyBalance]:
@@ -170,65 +197,34 @@ def clear_legacy(tx: Tx, legacy_id: UUID, command: ClearLegacy, *, by_transfer: 
     if cleared is None:
         raise Stale("该卡余额刚被他人办理，请刷新后核对。", current_version=before.version)
     if shift is not None:
-        _exchange(tx, shift, legacy_id, "out", "cash", cleared.amount)
-        _exchange(tx, shift, legacy_id, "in", "legacy", cleared.amount)
+        exchange(tx, shift, legacy_id, "out", "cash", cleared.amount)
+        exchange(tx, shift, legacy_id, "in", "legacy", cleared.amount)
     tx.audit("legacy.cleared", "legacy", legacy_id, patient_id=cleared.patient_id, amount=str(cleared.amount))
     return cleared
 
 
-def _require_cash(amount: Money, received: Decimal | None) -> None:
-    if received is not None and received < amount:
-        raise CashShort(f"实收 {received} 元，少于预交金额 {amount} 元，请补收。")
+def _cash_and_change(command: TakePrepayment | PayCourse) -> tuple[Money, Money]:
+    """What stays in the drawer and what goes back over the counter; nothing of electronic money."""
+    if command.method != "cash":
+        if command.received is not None:
+            raise TenderIncomplete("只有现金需要填写实收金额。")
+        return ZERO, ZERO
+    if command.auth_code is not None or command.product is not None:
+        raise TenderIncomplete("只有电子支付需要付款码，请核对支付方式。")
+    received = command.received if command.received is not None else command.amount
+    if received < command.amount:
+        raise CashShort(f"实收 {received} 元，少于预交金额 {command.amount} 元，请补收。")
+    return command.amount, received - command.amount
 
 
-def _move(tx: Tx, course_id: UUID, kind: str, amount: Money, shift: ShiftInfo, method: str) -> None:
-    movement = _movement(tx, course_id, kind, amount, shift, method, None)
-    tx.session.add(movement)
-    came = kind == "pay_in"
-    _exchange(tx, shift, movement.movement_id, "in" if came else "out", method, amount, course_id)
-    _exchange(tx, shift, movement.movement_id, "out" if came else "in", "course", amount, course_id)
-
-
-def _movement(
-    tx: Tx, course_id: UUID, kind: str, amount: Money, shift: ShiftInfo, method: str | None, ref_id: UUID | None
-) -> CourseMovement:
-    return CourseMovement(
-        movement_id=new_id(),
-        campus_id=tx.campus,
-        course_id=course_id,
-        kind=kind,
-        amount=amount,
-        method=method,
-        ref_id=ref_id,
-        shift_id=shift.shift_id,
-        at=tx.now,
-        moved_by=tx.actor.subject,
-    )
-
-
-def _exchange(
-    tx: Tx,
-    shift: ShiftInfo,
-    ref_id: UUID,
-    direction: Direction,
-    method: str,
-    amount: Money,
-    subject_id: UUID | None = None,
-) -> None:
-    cashier.book(
-        tx, shift, direction, method, amount, kind="prepayment", subject_id=subject_id or ref_id, ref_id=ref_id
-    )
-
-
-def _course(tx: Tx, course_id: UUID) -> CoursePrepayment:
-    course = tx.session.first(queries.COURSE, course_id=course_id)
-    if course is None or course.campus_id != tx.campus:
-        raise CourseUnknown("本院区没有这个疗程预交，请核对。")
-    return course
+def _not_paid(course: CoursePrepayment) -> CourseClosed | CourseOverpaid:
+    if course.state != "open":
+        return CourseClosed("该疗程预交已结束，请刷新后核对。")
+    return CourseOverpaid("预交合计不能超过疗程计划金额，请核对金额。", planned=str(course.planned))
 
 
 def _gone(tx: Tx, course_id: UUID) -> CourseClosed | Stale:
-    course = _course(tx, course_id)
+    course = find_course(tx, course_id)
     if course.state != "open":
         return CourseClosed("该疗程预交已结束，请刷新后核对。")
     return Stale("该疗程预交刚被他人办理，请刷新后核对。", current_version=course.version)

@@ -1,16 +1,157 @@
-"""What lines cost now: unsettled lines follow the price in force until they are settled (spec 40)."""
+"""What lines cost: a bill by the rules between its lines when it is posted, and unsettled lines again when prices move.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+Posting and preview ask the same function, so that what is shown is what is charged. Unsettled lines follow the price in
+force until they are settled (spec 40).
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from datetime import datetime, time
+from decimal import Decimal
 from uuid import UUID
 
 from functions.catalogue.prices import service as prices
-from functions.catalogue.prices.service import PricedItem
+from functions.catalogue.prices.service import BillLine, Person, PriceBook, PricedItem, QuotedLine, Wanted
+from functions.patients.index import service as patients
 from functions.payments.billing import rules
 from functions.payments.billing.models import Charge
+from functions.payments.billing.queries import charges as queries
 from functions.payments.billing.rules import PricedLine
-from shared.money import ZERO, Money, line_amount
+from functions.payments.billing.service.orders import ChargeLine, ChargeOrder
+from shared.money import ZERO, Money, line_amount, round_money
+from shared.problems import Invalid
+from shared.schemas import SHANGHAI
 from shared.tx import Tx
+
+NOBODY = Person()
+
+
+@dataclass(frozen=True, slots=True)
+class QuotedCharge:
+    """A line as it would be charged: its base line or, of a surcharge (加收), the rule that makes it.
+
+    `item` is the item on the bill; `list_price` is its price of the list, of a surcharge what it adds.
+    """
+
+    line: ChargeLine
+    item: PricedItem
+    quoted: QuotedLine
+    list_price: Decimal
+    by_rule: bool
+
+    @property
+    def taken_off(self) -> Money:
+        """What reductions and caps took off."""
+        return sum((one.amount for one in self.quoted.taken_off), ZERO)
+
+
+def quote_order(tx: Tx, order: ChargeOrder) -> list[QuotedCharge]:
+    """Price an order with every rule between its lines and what was charged before, surcharges after their lines.
+
+    One round trip when no rule and no limit speaks of its items. Else who the patient is and what stands beside counts,
+    and the patient's bills are priced one after another, so that two at once can't both be the first.
+
+    Raises ItemUnknown, ItemStopped, NoPrice; LimitsBroken, QuantityNotAllowed for what must not be charged so.
+    """
+    codes = [line.item_code for line in order.lines]
+    book = prices.priced_book(tx, codes)
+    person, past = NOBODY, []
+    if beside := book.beside:
+        person = _person(tx, order.patient_id, emergency=order.emergency)
+        past = _past(tx, order.patient_id, order.encounter_id, beside, tx.now)
+    request, visit = _request(order.source_module, order.source_id), _visit(order.encounter_id)
+    bill = [
+        book.line(Wanted(line.source_line, line.item_code, _quantity(line), tx.now, request, visit))
+        for line in order.lines
+    ]
+    quoted = book.checked(bill, person, past)
+    named = _surcharge_items(tx, book, quoted.lines)
+    lines = {line.source_line: line for line in order.lines}
+    return [
+        QuotedCharge(
+            line=lines[one.base_line or one.line_no],
+            item=named[one.item_code],
+            quoted=replace(one, amount=round_money(one.amount)),
+            list_price=one.unit_price if one.base_line else book.items[one.item_code].unit_price,
+            by_rule=book.ruled(lines[one.base_line or one.line_no].item_code),
+        )
+        for one in quoted.lines
+    ]
+
+
+def _surcharge_items(tx: Tx, book: PriceBook, quoted: Sequence[QuotedLine]) -> Mapping[str, PricedItem]:
+    """Items of the bill, and those surcharges are charged as when they have a code of their own."""
+    more = {one.item_code for one in quoted if one.item_code not in book.items}
+    if not more:
+        return book.items
+    found = prices.price_book(tx, more).items
+    for code in sorted(more - found.keys()):
+        raise prices.ItemUnknown(f"没有代码为“{code}”的加收项目，请联系物价科核对收费规则。", item_code=code)
+    return {**book.items, **found}
+
+
+def _quantity(line: ChargeLine) -> Decimal:
+    quantity = Decimal(line.quantity)
+    if quantity <= 0 or quantity != quantity.quantize(Decimal("0.0001")):
+        raise Invalid("数量须大于零，且最多四位小数，请核对后重新录入。")
+    return quantity
+
+
+def _request(module: str, source_id: str) -> str:
+    return f"{module}:{source_id}"
+
+
+def _visit(encounter_id: UUID | None) -> str:
+    return str(encounter_id) if encounter_id else ""
+
+
+def _person(tx: Tx, patient_id: UUID, *, emergency: bool = False) -> Person:
+    known = patients.access_patient(tx, patient_id)
+    return Person(known.birth_date, known.sex, emergency)
+
+
+def _past(
+    tx: Tx, patient_id: UUID, encounter_id: UUID | None, codes: frozenset[str], at: datetime, before: UUID | None = None
+) -> list[BillLine]:
+    """What of some items the patient was charged on the day and in the visit, surcharges left to their lines."""
+    group = patients.group_ids(tx, patient_id)
+    tx.session.send(queries.ANCHOR, patients=group, campus=tx.campus)
+    midnight = datetime.combine(at.astimezone(SHANGHAI).date(), time.min, SHANGHAI)
+    found = tx.session.all(
+        queries.BESIDE, patients=group, campus=tx.campus, codes=sorted(codes), since=midnight, encounter=encounter_id
+    )
+    return [_charged(one) for one in found if before is None or one.charge_id < before]
+
+
+def _charged(charge: Charge) -> BillLine:
+    """A charged line as one that stands beside a bill: what of it still counts, at its price."""
+    return BillLine(
+        line_no=str(charge.charge_id),
+        item_code=charge.item_code,
+        name=charge.name,
+        unit=charge.unit,
+        quantity=charge.remaining_quantity,
+        unit_price=charge.list_price,
+        at=charge.posted_at,
+        request=_request(charge.source_module, charge.source_id),
+        version_id=charge.price_version_id,
+        visit=_visit(charge.encounter_id),
+    )
+
+
+# -- unsettled lines when prices move
+
+
+@dataclass(frozen=True, slots=True)
+class NewPrice:
+    """The price that replaces the one a line was posted at."""
+
+    list_price: Decimal
+    unit_price: Decimal
+    amount: Money
+    taken_off: Money
+    version_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +159,7 @@ class Priced:
     """Lines at the price in force."""
 
     lines: tuple[PricedLine, ...]
-    changed: Mapping[UUID, PricedItem]
+    changed: Mapping[UUID, NewPrice]
     """By charge id: the price that replaces the one the line was posted at."""
 
     @property
@@ -33,21 +174,90 @@ class Priced:
 
 def price_now(tx: Tx, charges: Sequence[Charge]) -> Priced:
     """Price unsettled lines as of now. An item that was stopped meanwhile keeps the price it was posted at, and so does
-    a line that was paid once and is settled anew."""
-    current = prices.current_prices(
-        tx, sorted({charge.item_code for charge in charges if not charge.refunded_quantity})
-    )
-    changed = {
-        charge.charge_id: item
-        for charge in charges
-        if not charge.refunded_quantity
-        and (item := current.get(charge.item_code)) is not None
-        and item.unit_price != charge.unit_price
-    }
+    a line that was paid once and is settled anew.
+
+    Where a price under rules moved, its whole source is quoted again by the rules in force, as it was when posted.
+    """
+    first = [charge for charge in charges if not charge.refunded_quantity]
+    codes = sorted({charge.item_code for charge in first if charge.base_charge_id is None})
+    current = prices.current_prices(tx, codes) if codes else {}
+    changed: dict[UUID, NewPrice] = {}
+    again: list[Charge] = []
+    for charge in first:
+        item = current.get(charge.item_code)
+        if charge.base_charge_id is not None or item is None or item.unit_price == charge.list_price:
+            continue
+        if charge.by_rule:
+            again.append(charge)
+        else:
+            worth = line_amount(item.unit_price, charge.quantity)
+            changed[charge.charge_id] = NewPrice(item.unit_price, item.unit_price, worth, ZERO, item.version_id)
+    if again:
+        changed |= _quote_again(tx, again, {charge.charge_id for charge in charges})
     return Priced(tuple(_line(charge, changed.get(charge.charge_id)) for charge in charges), changed)
 
 
-def _line(charge: Charge, item: PricedItem | None) -> PricedLine:
-    if item is None:
+def _quote_again(tx: Tx, moved: Sequence[Charge], chosen: Set[UUID]) -> dict[UUID, NewPrice]:
+    """Whole sources at the prices and rules in force. Lines others settle or settled stand in the bill as they are."""
+    wanted = {(charge.source_module, charge.source_id) for charge in moved}
+    found = tx.session.all(
+        queries.OF_SOURCES,
+        modules=[module for module, _ in wanted],
+        sources=[source for _, source in wanted],
+        campus=tx.campus,
+    )
+    sources: dict[tuple[str, str], list[Charge]] = defaultdict(list)
+    for charge in found:
+        if (charge.source_module, charge.source_id) in wanted and charge.status not in ("voided", "refunded"):
+            sources[charge.source_module, charge.source_id].append(charge)
+    book = prices.price_book(tx, {charge.item_code for charge in found})
+    changed: dict[UUID, NewPrice] = {}
+    for lines in sources.values():
+        changed |= _source_again(tx, book, lines, chosen)
+    return changed
+
+
+def _source_again(tx: Tx, book: PriceBook, lines: Sequence[Charge], chosen: Set[UUID]) -> dict[UUID, NewPrice]:
+    first = lines[0]
+    bases = [charge for charge in lines if charge.base_charge_id is None]
+    past = _past(tx, first.patient_id, first.encounter_id, book.beside, first.posted_at, before=first.charge_id)
+    bill = [_at_price_now(book, charge, ours=charge.charge_id in chosen) for charge in bases]
+    quoted = book.quote(bill, _person(tx, first.patient_id, emergency=first.emergency), past).lines
+    by_line = {one.line_no: one for one in quoted if one.base_line is None}
+    surcharges = {(one.base_line, one.rule_id): one for one in quoted if one.base_line is not None}
+    changed: dict[UUID, NewPrice] = {}
+    for charge in lines:
+        one = (
+            by_line.get(str(charge.charge_id))
+            if charge.base_charge_id is None
+            else surcharges.get((str(charge.base_charge_id), charge.rule_id))
+        )
+        if (
+            one is None
+            or charge.charge_id not in chosen
+            or charge.refunded_quantity
+            or one.version_id is None
+            or one.quantity != charge.quantity
+        ):
+            continue
+        item = book.items.get(charge.item_code)
+        listed = one.unit_price if charge.base_charge_id or item is None else item.unit_price
+        off = sum((cut.amount for cut in one.taken_off), ZERO)
+        new = NewPrice(listed, one.unit_price, one.amount, off, one.version_id)
+        if (new.list_price, new.amount, new.taken_off) != (charge.list_price, charge.amount, charge.taken_off):
+            changed[charge.charge_id] = new
+    return changed
+
+
+def _at_price_now(book: PriceBook, charge: Charge, *, ours: bool) -> BillLine:
+    item = book.items.get(charge.item_code)
+    line = _charged(charge)
+    if item is None or item.stopped or item.version_id is None or not (ours or charge.status == "open"):
+        return line
+    return replace(line, unit_price=item.unit_price, version_id=item.version_id)
+
+
+def _line(charge: Charge, new: NewPrice | None) -> PricedLine:
+    if new is None:
         return PricedLine(charge.charge_id, charge.remaining_quantity, charge.unit_price, charge.worth)
-    return PricedLine(charge.charge_id, charge.quantity, item.unit_price, line_amount(item.unit_price, charge.quantity))
+    return PricedLine(charge.charge_id, charge.quantity, new.unit_price, new.amount)

@@ -3,7 +3,7 @@
 Whoever asks, whoever approves and whoever pays out are different persons when approval is needed (职责分离).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
@@ -72,7 +72,7 @@ def request_refund(tx: Tx, command: RequestRefund, *, pay: bool = True) -> tuple
     till = cashier.open_till(tx)
     locked = tx.session.send(settlements.LOCK_SETTLEMENT, settlement_id=command.settlement_id, campus=tx.campus)
     ids = sorted({line.charge_id for line in command.lines})
-    found = tx.session.send(charges.LOCK_CHARGES, ids=ids, campus=tx.campus)
+    found = tx.session.send(charges.LOCK_WITH_SURCHARGES, ids=ids, campus=tx.campus)
     tenders = tx.session.all(tender_queries.LOCK_TENDERS, settlement_id=command.settlement_id)
     settlement = locked.first()
     if settlement is None:
@@ -83,8 +83,23 @@ def request_refund(tx: Tx, command: RequestRefund, *, pay: bool = True) -> tuple
     lines = [Wanted(by_id[line.charge_id], line.quantity) for line in command.lines if line.charge_id in by_id]
     if len(lines) != len(command.lines):
         raise NotRefundable("所选项目不在该结算单中，请刷新后重新选择。")
+    lines += _surcharges(lines, by_id.values())
     request = Request(settlement, tenders, lines, command.reason_code, command.reason, command.cash_instead)
     return record(tx, request, till.held() if pay else None)
+
+
+def _surcharges(lines: Sequence[Wanted], found: Iterable[Charge]) -> list[Wanted]:
+    """Surcharges go back with the lines they belong to, quantity by quantity (spec 40)."""
+    quantities = {line.charge.charge_id: line.quantity for line in lines}
+    return [
+        Wanted(charge, min(quantities[charge.base_charge_id], charge.refundable_quantity))
+        for charge in found
+        if charge.base_charge_id is not None
+        and charge.base_charge_id in quantities
+        and charge.charge_id not in quantities
+        and charge.status in ("paid", "owed")
+        and charge.refundable_quantity > 0
+    ]
 
 
 def record(tx: Tx, request: Request, shift: ShiftInfo | None) -> tuple[Refund, PaidBack | None]:

@@ -1,15 +1,21 @@
 """Prices change: unsettled lines follow at once, settled ones never; a corrected price leaves a list behind."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
-from events.catalogue import PriceCorrected, PricePublished
+from events.catalogue import PriceCorrected, PricePublished, PricesBatchPublished
 from functions.catalogue.prices import service as prices
 from functions.payments.billing.models import Charge, PriceCorrection
 from functions.payments.billing.problems import CorrectionUnknown
 from functions.payments.billing.queries import charges
 from functions.payments.billing.queries import prepayments as queries
 from functions.payments.billing.service.charges import charges_at_version
+from functions.payments.billing.service.claiming import reprice
+from functions.payments.billing.service.pricing import price_now
 from shared.tx import Tx
+
+AT_ONCE = 200
+"""Lines under rules quoted again when a price is told; the rest follows when it is shown or settled."""
 
 
 def price_told(tx: Tx, event: PricePublished) -> None:
@@ -18,19 +24,51 @@ def price_told(tx: Tx, event: PricePublished) -> None:
     A price that takes effect later, and lines of other campuses, follow when they are shown or settled: nothing is
     ever settled at another price than the one in force (spec 40).
     """
-    item = prices.current_prices(tx, [event.code]).get(event.code)
-    if item is None:
-        return
-    changed = tx.session.all(
-        charges.REPRICE_OPEN,
+    count = _follow(tx, [event.code])
+    if count:
+        tx.audit("charges.repriced", "item", event.item_id, count=count)
+
+
+def list_told(tx: Tx, event: PricesBatchPublished) -> None:
+    """A part of a price list was published: as `price_told`, for its items of which something is unsettled here."""
+    open_items = tx.session.all(charges.OPEN_ITEMS, campus=tx.campus, codes=event.item_codes)
+    count = _follow(tx, open_items)
+    if count:
+        tx.audit("charges.repriced", "price_batch", event.batch_id, count=count)
+
+
+def _follow(tx: Tx, codes: Sequence[str]) -> int:
+    """How many unsettled lines took over the price in force."""
+    items = prices.current_prices(tx, codes) if codes else {}
+    asked = [
+        tx.session.send(
+            charges.REPRICE_OPEN,
+            campus=tx.campus,
+            code=item.code,
+            price=item.unit_price,
+            price_version=item.version_id,
+            at=tx.now,
+        )
+        for item in items.values()
+    ]
+    ruled = tx.session.all(charges.OPEN_BY_RULE, campus=tx.campus, codes=list(items), limit=AT_ONCE) if items else []
+    return sum(len(one.all()) for one in asked) + len(_quote_again(tx, ruled))
+
+
+def _quote_again(tx: Tx, ruled: list[Charge]) -> list[Charge]:
+    """Quote again the sources of lines under rules between them."""
+    if not ruled:
+        return []
+    wanted = {(charge.source_module, charge.source_id) for charge in ruled}
+    found = tx.session.all(
+        charges.OF_SOURCES,
+        modules=[module for module, _ in wanted],
+        sources=[source for _, source in wanted],
         campus=tx.campus,
-        code=item.code,
-        price=item.unit_price,
-        price_version=item.version_id,
-        at=tx.now,
     )
-    if changed:
-        tx.audit("charges.repriced", "item", event.item_id, count=len(changed))
+    lines = [one for one in found if one.status == "open" and (one.source_module, one.source_id) in wanted]
+    priced = price_now(tx, lines)
+    return [reprice(tx, one, priced.changed[one.charge_id], None) for one in lines if one.charge_id in priced.changed]
 
 
 def correction_told(tx: Tx, event: PriceCorrected) -> None:

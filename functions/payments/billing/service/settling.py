@@ -39,7 +39,7 @@ from shared.tx import Tx
 def preview(tx: Tx, charge_ids: Sequence[UUID]) -> tuple[UUID, list[Charge], Priced]:
     """What open charges of one patient cost now (预结算): patient, lines, prices."""
     wanted = sorted(set(charge_ids))
-    found = [charge for charge in tx.session.all(charges.CHARGES, ids=wanted) if charge.campus_id == tx.campus]
+    found = tx.session.all(charges.WITH_SURCHARGES, ids=wanted, campus=tx.campus)
     open_ones = [
         charge
         for charge in found

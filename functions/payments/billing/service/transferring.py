@@ -24,7 +24,8 @@ from shared.tx import Tx
 
 @dataclass(frozen=True, slots=True)
 class MovedLine:
-    """A line as it is posted on the inpatient account: same item, price, quantity and amount."""
+    """A line as it is posted on the inpatient account: same item, price, quantity and amount, which is less than
+    their product where a rule took something off. A surcharge comes with the line it belongs to."""
 
     charge_id: UUID
     source_module: str
@@ -37,6 +38,7 @@ class MovedLine:
     quantity: Decimal
     amount: Money
     executed: bool
+    base_charge_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +52,18 @@ class Moved:
 
 
 def move_to_inpatient(tx: Tx, charge_ids: Sequence[UUID], account_no: str) -> Moved:
-    """Move charges of one patient to an inpatient account: unpaid ones are withdrawn, paid and owed ones reversed.
+    """Move charges of one patient, surcharges with them, to an inpatient account: unpaid ones are withdrawn, paid and
+    owed ones reversed.
 
     Lines that were done stay done, over there. Money paid moves as `inpatient`; no drawer and no channel gives it out.
     Refuses what is being settled (ChargeHeld) or refunded (LineBeingRefunded), and insured settlements
     (InsuredSettlement): the insurer undoes those first.
     """
     shift = cashier.shift_for(tx, tx.actor.subject, cashier.channel_of(tx))
-    known = tx.session.all(charges.CHARGES, ids=sorted(set(charge_ids)))
+    known = tx.session.all(charges.WITH_SURCHARGES, ids=sorted(set(charge_ids)), campus=tx.campus)
     bills = sorted({one.settlement_id for one in known if one.settlement_id is not None})
     locked = {one: tx.session.one(settlements.LOCK_SETTLEMENT, settlement_id=one, campus=tx.campus) for one in bills}
-    found = tx.session.all(charges.LOCK_CHARGES, ids=sorted(set(charge_ids)), campus=tx.campus)
+    found = tx.session.all(charges.LOCK_WITH_SURCHARGES, ids=sorted(set(charge_ids)), campus=tx.campus)
     _require_movable(tx, found)
     moved = [_moved(charge) for charge in found]
     unpaid = [charge for charge in found if charge.status == "open"]
@@ -162,4 +165,5 @@ def _moved(charge: Charge) -> MovedLine:
         quantity=charge.remaining_quantity,
         amount=charge.worth,
         executed=charge.executed_quantity > 0,
+        base_charge_id=charge.base_charge_id,
     )

@@ -31,6 +31,7 @@ from functions.payments.cashier.schemas import (
     ReceiveShift,
     TakeOver,
 )
+from functions.payments.cashier.service.depositing import closing_slip, slip_of
 from functions.payments.cashier.service.figures import method_figures
 from functions.payments.cashier.service.money import book, shift_info
 from shared.ids import new_id
@@ -40,7 +41,6 @@ from shared.problems import Invalid, NotFound, Stale
 from shared.tx import Tx
 
 SHIFT_NUMBERS = Series("payments.shift", daily=True)
-HAND_IN_NUMBERS = Series("payments.hand_in", daily=True)
 
 
 def open_shift(tx: Tx, command: OpenShift) -> Shift:
@@ -102,19 +102,7 @@ def hand_in(tx: Tx, shift_id: UUID, command: HandIn) -> CashHandIn:
     shift = tx.session.first(queries.HAND_IN, id_=shift_id, who=tx.actor.subject, campus=tx.campus, went=command.amount)
     if shift is None:
         raise _why_not(tx, shift_id)
-    row = CashHandIn(
-        hand_in_id=new_id(),
-        campus_id=tx.campus,
-        hand_in_no=rules.hand_in_number(shift.campus_letter, tx.today, tx.number(HAND_IN_NUMBERS)),
-        shift_id=shift_id,
-        amount=command.amount,
-        denominations=denominations,
-        handed_in_by=tx.actor.subject,
-        handed_in_by_name=tx.actor.name,
-        handed_in_at=tx.now,
-        remark=command.remark,
-    )
-    tx.session.add(row)
+    row = slip_of(tx, shift, command.amount, denominations, kind="mid_shift", remark=command.remark)
     book(
         tx,
         shift_info(shift),
@@ -177,32 +165,34 @@ def give_count(tx: Tx, shift_id: UUID, command: GiveCount) -> Shift:
     own_shift(tx, shift)
     denominations = _pieces(command.denominations)
     counted = rules.denomination_sum(denominations)
-    if command.float_kept is not None and command.float_kept > counted:
+    stays = _pieces(command.kept) if command.kept is not None else None
+    wanted = command.float_kept if stays is None else rules.float_by_pieces(denominations, stays, command.float_kept)
+    if wanted is not None and wanted > counted:
         raise Invalid("留存备用金不能多于实点现金，请核对后重新填写。")
     if shift.state != "counting":
         raise NotCounting("请先点“开始点款”停止收款，再录入点款结果。")
     if shift.counts_given >= rules.COUNTS_ALLOWED:
         raise NoMoreCounts("已点款两次，请填写长短款原因后日结，由收费组长确认。")
-    kept = command.float_kept if command.float_kept is not None else min(shift.opening_float, counted)
+    kept = wanted if wanted is not None else min(shift.opening_float, counted)
     found = tx.session.first(queries.GIVE_COUNT, id_=shift_id, seen=command.version, counted_=counted, kept_=kept)
     if found is None:
         raise _stale(shift)
-    tx.session.add(
-        ShiftCount(
-            count_id=new_id(),
-            campus_id=tx.campus,
-            shift_id=shift_id,
-            attempt=found.counts_given,
-            denominations=denominations,
-            counted=counted,
-            due=found.cash_due,
-            counted_by=tx.actor.subject,
-            counted_by_name=tx.actor.name,
-            counted_at=tx.now,
-        )
+    count = ShiftCount(
+        count_id=new_id(),
+        campus_id=tx.campus,
+        shift_id=shift_id,
+        attempt=found.counts_given,
+        denominations=denominations,
+        counted=counted,
+        due=found.cash_due,
+        kept=stays,
+        counted_by=tx.actor.subject,
+        counted_by_name=tx.actor.name,
+        counted_at=tx.now,
     )
+    tx.session.add(count)
     tx.audit("shift.counted", "shift", shift_id, attempt=found.counts_given, counted=str(counted))
-    return _close(tx, found, None) if found.difference == 0 else found
+    return _close(tx, found, count, None) if found.difference == 0 else found
 
 
 def close_shift(tx: Tx, shift_id: UUID, command: CloseShift) -> Shift:
@@ -211,13 +201,14 @@ def close_shift(tx: Tx, shift_id: UUID, command: CloseShift) -> Shift:
     own_shift(tx, shift)
     if shift.state != "counting":
         raise NotCounting("班次不在点款状态，请刷新后核对。")
-    if not shift.counts_given:
-        raise CountFirst("请先录入点款结果，再日结。")
     if shift.version != command.version:
         raise _stale(shift)
     if shift.difference and command.difference_reason is None:
         raise ReasonMissing(f"长短款 {shift.difference} 元，请填写原因后日结。")
-    return _close(tx, shift, command.difference_reason)
+    count = last_count(tx, shift_id)
+    if count is None:
+        raise CountFirst("请先录入点款结果，再日结。")
+    return _close(tx, shift, count, command.difference_reason)
 
 
 def confirm_difference(tx: Tx, shift_id: UUID, command: ConfirmDifference) -> Shift:
@@ -318,7 +309,7 @@ def refuse_before_count(tx: Tx) -> None:
         raise CountFirst("您的班次还没有点款，请日结后再查看收费日报。")
 
 
-def _close(tx: Tx, counted: Shift, reason: str | None) -> Shift:
+def _close(tx: Tx, counted: Shift, count: ShiftCount, reason: str | None) -> Shift:
     closed = tx.session.first(
         queries.CLOSE,
         id_=counted.shift_id,
@@ -329,6 +320,7 @@ def _close(tx: Tx, counted: Shift, reason: str | None) -> Shift:
         name=tx.actor.name,
     )
     shift = _done(tx, closed, "shift.closed", counted.shift_id)
+    closing_slip(tx, shift, count)
     totals = tx.session.all(queries.SHIFT_TOTALS, shift_id=shift.shift_id)
     tx.emit(
         ShiftClosed(
