@@ -19,7 +19,7 @@ from functions.registry import all_apps
 from infra import observability
 from infra.his import cases, manifests
 from shared.function import DeclaredRoute, FunctionApp
-from shared.identity import posts
+from shared.identity import posts, separation
 from shared.identity.posts import Post
 from shared.problems import Problem
 from shared.settings import REPOSITORY, Settings
@@ -195,7 +195,7 @@ def permissions() -> str:
     )
     pairs = (
         (posts.POSTS[first].title, posts.POSTS[second].title, rule.title)
-        for (first, second), rule in sorted(posts.incompatible_pairs().items())
+        for (first, second), rule in sorted(separation.incompatible_pairs().items())
     )
     return _page(
         [

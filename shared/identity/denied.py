@@ -2,7 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
+
+KEPT = timedelta(minutes=25)
+"""How long an entry against tokens issued before a moment is kept: longer than any of them opens anything. That is five
+minutes of life, half a minute for clocks, and a quarter of an hour's grace while the realm is out of reach."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ import requests
 from keycloak import KeycloakAdmin
 from keycloak.exceptions import KeycloakError, raise_error_from_response
 
+from shared.identity.realm import DIRECTORY_CLIENT
 from shared.settings import Settings
 
 FAILURES = (KeycloakError, requests.RequestException)
@@ -47,6 +48,18 @@ def connect(settings: Settings) -> KeycloakAdmin:
         password=settings.keycloak_admin_password,
         realm_name=settings.keycloak_realm,
         user_realm_name="master",
+        timeout=30,
+    )
+
+
+def connect_directory(settings: Settings, secret: str) -> KeycloakAdmin:
+    """The connection of the product's own account (realm.DIRECTORY_CLIENT): in our realm, and nowhere else."""
+    return KeycloakAdmin(
+        server_url=f"{settings.keycloak_url}/",
+        client_id=DIRECTORY_CLIENT,
+        client_secret_key=secret,
+        realm_name=settings.keycloak_realm,
+        user_realm_name=settings.keycloak_realm,
         timeout=30,
     )
 

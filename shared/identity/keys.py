@@ -66,6 +66,7 @@ class SigningKeys:
         self._keys: dict[str, PyJWK] = {}
         self._fetched_at = float("-inf")
         self._attempts = 0
+        self._asked_at = float("-inf")
         self._last_failed = False
         self._allowance = float(burst)
         self._allowance_at = clock()
@@ -95,6 +96,16 @@ class SigningKeys:
             raise IdentityUnavailable("认证服务暂时无法连接，请稍后重试；持续无法登录时请启用应急流程并联系信息科。")
         raise TokenInvalid("登录凭证无法识别，请重新登录。")
 
+    def out_of_reach(self) -> bool:
+        """Whether the identity server did not answer when it was last asked, some seconds ago at most.
+
+        Asks it unless somebody just has, so that an outage is seen, and its end, by those who have to know.
+        """
+        with self._lock:
+            if self._clock() - self._asked_at >= self._refill_seconds:
+                self._renew()
+            return self._last_failed
+
     def _usable(self) -> bool:
         return self._clock() - self._fetched_at < self._cache_seconds + self._stale_seconds
 
@@ -106,6 +117,7 @@ class SigningKeys:
         if self._allowance < 1:
             return
         self._allowance -= 1
+        self._asked_at = now
         try:
             keys = self._read(self._fetch())
         except Exception:  # whatever the transport throws: the keys at hand serve on

@@ -2,18 +2,28 @@
 
 A permission is `<area>.<module>.<action>`. A post is a template of permissions; who holds which post at which campus is
 organisation/structure's. There are no negative rules: rights are the union of the posts held at the acting campus.
-Separation rules (不相容岗位) say which permissions one person must not join; a post that broke one would be refused
-by the test of this file, a person's posts by organisation/structure at assignment.
+What one person must not join is in separation.py, what patients and devices may do in callers.py.
 """
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
-from itertools import combinations
 from types import MappingProxyType
-from typing import Literal
 
-Dimension = Literal["campus", "department", "own"]
+from shared.identity.callers import DEVICES, PATIENT
+from shared.identity.post_template import DESK_READS, Dimension, Post, by_code, template
+
+__all__ = [
+    "DEVICES",
+    "EVERY_POST",
+    "PATIENT",
+    "PERMISSIONS",
+    "POSTS",
+    "Dimension",
+    "Post",
+    "consortium_wide_permissions",
+    "permissions_of",
+]
 
 PERMISSIONS: Mapping[str, str] = MappingProxyType(
     {
@@ -51,6 +61,7 @@ PERMISSIONS: Mapping[str, str] = MappingProxyType(
         "outpatient.schedule.read": "查询排班号源",
         "outpatient.schedule.write": "编制排班",
         "patients.index.break_glass": "紧急调阅他院区病历",
+        "patients.index.exchange": "与其他系统交换患者身份",
         "patients.index.merge": "合并患者主索引",
         "patients.index.migrate": "迁移老系统患者",
         "patients.index.read": "查询患者",
@@ -95,60 +106,21 @@ PERMISSIONS: Mapping[str, str] = MappingProxyType(
 """Every permission a route may ask for, with its Chinese name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Post:
-    """A post template (岗位模板).
-
-    `consortium_wide`: its holder reads the rows of every campus (总院监管), and still writes only while acting there.
-    `privileged`: holders sign on with a second factor and hold the post for 12 months at most (GB/T 22239-2019).
-    `dimension`: whose rows the post is about (数据范围): campus, department (its units), own (the own patients).
-    """
-
-    code: str
-    title: str
-    permissions: frozenset[str]
-    consortium_wide: bool = False
-    privileged: bool = False
-    dimension: Dimension = "campus"
-
-
-def _post(
-    code: str,
-    title: str,
-    *permissions: str,
-    consortium_wide: bool = False,
-    privileged: bool = False,
-    dimension: Dimension = "campus",
-) -> Post:
-    return Post(code, title, frozenset(permissions), consortium_wide, privileged, dimension)
-
-
-def _by_code(*posts: Post) -> Mapping[str, Post]:
-    return MappingProxyType({post.code: post for post in posts})
-
-
 EVERY_POST = frozenset({"platform.permissions.self", "platform.sso.self"})
 """What everybody who works here may do: see the own rights and menus, lock, switch and sign out."""
 
 
 def _of_staff(*posts: Post) -> Mapping[str, Post]:
-    return _by_code(*(replace(post, permissions=post.permissions | EVERY_POST) for post in posts))
+    return by_code(*(replace(post, permissions=post.permissions | EVERY_POST) for post in posts))
 
 
-_DESK_READS = (
-    "catalogue.prices.read",
-    "organisation.structure.read",
-    "outpatient.registration.read",
-    "outpatient.schedule.read",
-    "patients.index.read",
-)
 _MONEY_READS = ("payments.billing.read", "payments.cashier.read", "payments.gateway.read")
 
 POSTS: Mapping[str, Post] = _of_staff(
-    _post(
+    template(
         "registrar",
         "挂号收费员",
-        *_DESK_READS,
+        *DESK_READS,
         *_MONEY_READS,
         "outpatient.registration.write",
         "patients.index.write",
@@ -159,10 +131,10 @@ POSTS: Mapping[str, Post] = _of_staff(
     ),
     # 收费与退费审批不相容: the lead supervises and approves and takes no money, so a lead who stands in at a window
     # needs another person for the approval, not another post.
-    _post(
+    template(
         "cashier_lead",
         "收费组长",
-        *_DESK_READS,
+        *DESK_READS,
         *_MONEY_READS,
         "outpatient.registration.approve_release",
         "payments.billing.approve",
@@ -170,10 +142,10 @@ POSTS: Mapping[str, Post] = _of_staff(
         "payments.gateway.operate",
         "payments.gateway.query",
     ),
-    _post(
+    template(
         "finance",
         "门诊收费处财务",
-        *_DESK_READS,
+        *DESK_READS,
         *_MONEY_READS,
         "payments.billing.approve_large",
         "payments.billing.manage",
@@ -182,7 +154,7 @@ POSTS: Mapping[str, Post] = _of_staff(
         "payments.gateway.query",
         "payments.gateway.transfer",
     ),
-    _post(
+    template(
         "consortium_finance",
         "医共体财务",
         *_MONEY_READS,
@@ -193,7 +165,7 @@ POSTS: Mapping[str, Post] = _of_staff(
         "payments.gateway.approve_transfer",
         consortium_wide=True,
     ),
-    _post(
+    template(
         "schedule_clerk",
         "排班员",
         "catalogue.prices.read",
@@ -203,7 +175,7 @@ POSTS: Mapping[str, Post] = _of_staff(
         "outpatient.schedule.read",
         "outpatient.schedule.write",
     ),
-    _post(
+    template(
         "schedule_approver",
         "门诊部",
         "catalogue.prices.read",
@@ -213,7 +185,7 @@ POSTS: Mapping[str, Post] = _of_staff(
         "outpatient.schedule.quota",
         "outpatient.schedule.read",
     ),
-    _post(
+    template(
         "number_manager",
         "号源管理员",
         "organisation.structure.read",
@@ -221,18 +193,20 @@ POSTS: Mapping[str, Post] = _of_staff(
         "outpatient.schedule.read",
         consortium_wide=True,
     ),
-    _post("price_officer", "物价员", "catalogue.prices.read", "catalogue.prices.write", "organisation.structure.read"),
-    _post(
+    template(
+        "price_officer", "物价员", "catalogue.prices.read", "catalogue.prices.write", "organisation.structure.read"
+    ),
+    template(
         "price_checker", "物价复核", "catalogue.prices.approve", "catalogue.prices.read", "organisation.structure.read"
     ),
-    _post(
+    template(
         "vice_president",
         "分管院长",
         "catalogue.prices.direct",
         "catalogue.prices.read",
         "organisation.structure.read",
     ),
-    _post(
+    template(
         "standard_manager",
         "数据标准管理员",
         "catalogue.codes.read",
@@ -240,14 +214,14 @@ POSTS: Mapping[str, Post] = _of_staff(
         "catalogue.codes.write",
         "organisation.structure.read",
     ),
-    _post(
+    template(
         "standard_checker",
         "数据标准复核",
         "catalogue.codes.approve",
         "catalogue.codes.read",
         "organisation.structure.read",
     ),
-    _post(
+    template(
         "coder",
         "病案编码员",
         "catalogue.codes.read",
@@ -255,8 +229,10 @@ POSTS: Mapping[str, Post] = _of_staff(
         "catalogue.prices.read",
         "organisation.structure.read",
     ),
-    _post("campus_admin", "院区管理员", "organisation.structure.read", "organisation.structure.write", privileged=True),
-    _post(
+    template(
+        "campus_admin", "院区管理员", "organisation.structure.read", "organisation.structure.write", privileged=True
+    ),
+    template(
         "consortium_admin",
         "医共体管理员",
         "organisation.structure.open_campus",
@@ -265,7 +241,7 @@ POSTS: Mapping[str, Post] = _of_staff(
         consortium_wide=True,
         privileged=True,
     ),
-    _post(
+    template(
         "personnel",
         "人事",
         "organisation.structure.assign_post",
@@ -274,9 +250,9 @@ POSTS: Mapping[str, Post] = _of_staff(
         "organisation.structure.write_staff",
         privileged=True,
     ),
-    _post("unit_head", "科室负责人", "organisation.structure.delegate", "organisation.structure.read"),
-    _post("nursing_office", "护理部", "organisation.structure.read", "organisation.structure.write_beds"),
-    _post(
+    template("unit_head", "科室负责人", "organisation.structure.delegate", "organisation.structure.read"),
+    template("nursing_office", "护理部", "organisation.structure.read", "organisation.structure.write_beds"),
+    template(
         "medical_affairs",
         "医务科",
         "organisation.structure.read",
@@ -285,8 +261,8 @@ POSTS: Mapping[str, Post] = _of_staff(
         "outpatient.schedule.read",
         privileged=True,
     ),
-    _post("outpatient_pharmacist", "门诊药师", *_DESK_READS),
-    _post(
+    template("outpatient_pharmacist", "门诊药师", *DESK_READS),
+    template(
         "index_steward",
         "主索引管理员",
         "organisation.structure.read",
@@ -296,7 +272,7 @@ POSTS: Mapping[str, Post] = _of_staff(
         "patients.index.unmerge",
         "patients.index.write",
     ),
-    _post(
+    template(
         "privacy_officer",
         "隐私专员",
         "organisation.structure.read",
@@ -304,10 +280,10 @@ POSTS: Mapping[str, Post] = _of_staff(
         "patients.index.review_access",
         privileged=True,
     ),
-    _post(
+    template(
         "outpatient_doctor",
         "门诊医生",
-        *_DESK_READS,
+        *DESK_READS,
         "outpatient.registration.release",
         "catalogue.codes.read",
         "catalogue.codes.use",
@@ -319,7 +295,7 @@ POSTS: Mapping[str, Post] = _of_staff(
         "payments.billing.request_refund",
         dimension="own",
     ),
-    _post(
+    template(
         "department_head",
         "科主任",
         "organisation.structure.read",
@@ -331,7 +307,7 @@ POSTS: Mapping[str, Post] = _of_staff(
         "platform.permissions.read",
         dimension="department",
     ),
-    _post(
+    template(
         "owner_office",
         "归口管理部门",
         "organisation.structure.read",
@@ -339,7 +315,7 @@ POSTS: Mapping[str, Post] = _of_staff(
         "platform.permissions.read",
         privileged=True,
     ),
-    _post(
+    template(
         "system_admin",
         "系统管理员",
         "operations.maintenance.read",
@@ -353,7 +329,7 @@ POSTS: Mapping[str, Post] = _of_staff(
         consortium_wide=True,
         privileged=True,
     ),
-    _post(
+    template(
         "security_admin",
         "安全管理员",
         "organisation.structure.read",
@@ -365,100 +341,9 @@ POSTS: Mapping[str, Post] = _of_staff(
         "platform.sso.read",
         privileged=True,
     ),
-    _post("audit_admin", "审计管理员", "operations.audit.read", consortium_wide=True, privileged=True),
+    template("audit_admin", "审计管理员", "operations.audit.read", consortium_wide=True, privileged=True),
 )
 """Posts a person may hold, by code."""
-
-PATIENT = _post("patient", "患者本人", "outpatient.registration.self", "patients.index.self", "platform.sso.self")
-"""What every signed-on patient may do, at any campus and for the persons bound to the account only."""
-
-DEVICES: Mapping[str, Post] = _by_code(
-    _post(
-        "device:kiosk",
-        "自助机",
-        *_DESK_READS,
-        "outpatient.registration.write",
-        "payments.billing.read",
-        "payments.billing.write",
-    ),
-    _post("device:signage", "公示屏", "catalogue.prices.read", "outpatient.schedule.read"),
-    _post(
-        "device:bridge",
-        "院区网桥",
-        "catalogue.prices.read",
-        "organisation.structure.read",
-        "payments.gateway.read",
-        "payments.gateway.terminal",
-    ),
-    _post("device:miniprogram", "小程序网关", "platform.sso.self"),
-    _post("device:workstation", "共用工作站", "platform.sso.self"),
-)
-"""What a kind of device may do at the one campus it is bound to. The colon keeps these out of reach of a group path."""
-
-
-@dataclass(frozen=True, slots=True)
-class SeparationRule:
-    """Permissions of two different `sides` must not meet in one person (职责分离).
-
-    Checked campus by campus; with `anywhere`, over all campuses together, as the three administrators (三员) demand.
-    """
-
-    code: str
-    title: str
-    sides: tuple[frozenset[str], ...]
-    anywhere: bool = False
-
-    def broken_by(self, permissions: Collection[str]) -> bool:
-        """Whether one holder of all these permissions would stand on two sides."""
-        return sum(not side.isdisjoint(permissions) for side in self.sides) > 1
-
-
-def _rule(code: str, title: str, *sides: Iterable[str], anywhere: bool = False) -> SeparationRule:
-    return SeparationRule(code, title, tuple(frozenset(side) for side in sides), anywhere)
-
-
-SEPARATION_RULES: tuple[SeparationRule, ...] = (
-    _rule(
-        "cashier_refund_approval",
-        "收费与退费审批不相容",
-        {"payments.billing.write", "payments.cashier.write"},
-        {"payments.billing.approve", "payments.billing.approve_large"},
-    ),
-    _rule(
-        "cashier_receipt",
-        "收款与收款监督、财务收款确认不相容",
-        {"payments.cashier.write"},
-        {"payments.cashier.supervise", "payments.cashier.receive"},
-    ),
-    _rule("price_approval", "物价维护与物价复核不相容", {"catalogue.prices.write"}, {"catalogue.prices.approve"}),
-    _rule(
-        "access_review", "紧急调阅与调阅审查不相容", {"patients.index.break_glass"}, {"patients.index.review_access"}
-    ),
-    _rule(
-        "three_administrators",
-        "系统管理、安全管理、审计管理三员分立",
-        {"operations.maintenance.write", "platform.permissions.configure", "platform.sso.devices"},
-        {"platform.permissions.grant", "platform.permissions.freeze"},
-        {"operations.audit.read"},
-        anywhere=True,
-    ),
-    _rule(
-        "permission_approval",
-        "授予权限、设置参数与归口审批不相容",
-        {"platform.permissions.grant", "platform.permissions.configure"},
-        {"platform.permissions.approve"},
-    ),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """Posts of one person that break a rule; `campus` is None for a rule that holds over all campuses."""
-
-    rule: SeparationRule
-    campus: str | None
-    posts: frozenset[str]
-
 
 _GRANTS: Mapping[str, Post] = MappingProxyType({**POSTS, **DEVICES})
 
@@ -473,34 +358,3 @@ def permissions_of(posts: frozenset[str]) -> frozenset[str]:
 def consortium_wide_permissions(posts: frozenset[str]) -> frozenset[str]:
     """What of it may be read over all campuses."""
     return permissions_of(frozenset(code for code in posts if code in _GRANTS and _GRANTS[code].consortium_wide))
-
-
-def conflicts(posts: Mapping[str, Collection[str]]) -> list[Conflict]:
-    """Every separation rule broken by the posts one person holds, given as campus -> post codes.
-
-    A rule looks at one campus at a time, so 收费员 at one campus and 退费审批 at another are allowed; the three
-    administrators are kept apart over all campuses.
-    """
-    everywhere = frozenset(code for held in posts.values() for code in held)
-    found: list[Conflict] = []
-    for rule in SEPARATION_RULES:
-        places = (
-            [(None, everywhere)] if rule.anywhere else [(campus, frozenset(held)) for campus, held in posts.items()]
-        )
-        for campus, held in places:
-            if rule.broken_by(permissions_of(held)):
-                sides = frozenset().union(*rule.sides)
-                guilty = frozenset(c for c in held if not sides.isdisjoint(permissions_of(frozenset((c,)))))
-                found.append(Conflict(rule, campus, guilty))
-    return found
-
-
-def incompatible_pairs() -> dict[tuple[str, str], SeparationRule]:
-    """Pairs of posts one person must not hold (不相容岗位), first post before second by code, with the rule."""
-    pairs: dict[tuple[str, str], SeparationRule] = {}
-    for first, second in combinations(sorted(POSTS), 2):
-        joined = permissions_of(frozenset((first, second)))
-        rule = next((rule for rule in SEPARATION_RULES if rule.broken_by(joined)), None)
-        if rule:
-            pairs[first, second] = rule
-    return pairs

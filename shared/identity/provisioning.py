@@ -13,7 +13,15 @@ from keycloak.exceptions import KeycloakGetError
 
 from shared.identity import realm as declared
 from shared.identity.keycloak_admin import Report, call
-from shared.identity.realm import POST_PREFIX, SCOPE, STOCK_CLIENTS, STOCK_ROLES, RealmDeclaration
+from shared.identity.realm import (
+    DIRECTORY_CLIENT,
+    DIRECTORY_ROLES,
+    POST_PREFIX,
+    SCOPE,
+    STOCK_CLIENTS,
+    STOCK_ROLES,
+    RealmDeclaration,
+)
 from shared.identity.realm_policies import METHODS, SIGN_ON_STEPS, Representation, user_profile
 
 _FINGERPRINT = "his.declaration"
@@ -75,6 +83,7 @@ class _Run:
         self._clients()
         self._roles()
         self._groups()
+        self._directory()
         self._administrators()
         self._strange_roles()
         self._direct_roles()
@@ -189,6 +198,7 @@ class _Run:
         if changed:
             attributes = {**existing.get("attributes", {}), **wanted["attributes"]}
             self.admin.update_client(existing["id"], {**settled, "id": existing["id"], "attributes": attributes})
+            existing = self.admin.get_client(existing["id"])  # an update, too, adds that scope of its own
         changed |= self._scopes(wanted, existing)
         name = f"client {wanted['clientId']}"
         self.report.count(name, changed)
@@ -337,11 +347,30 @@ class _Run:
             changed |= self._match(f"{path}/clients/{ids[owner]}", owner, actual.get(owner, ()), wanted.get(owner, ()))
         return changed
 
+    def _directory(self) -> None:
+        """The account the product itself keeps the realm with: its secret as installed, its roles and no more."""
+        ids = self._client_ids()
+        client, secret = ids[DIRECTORY_CLIENT], self.declaration.directory_secret
+        if secret:
+            changed = self.admin.get_client_secrets(client).get("value") != secret
+            if changed:
+                body = {"clientId": DIRECTORY_CLIENT, "serviceAccountsEnabled": True, "secret": secret}
+                self.admin.update_client(client, {"id": client, **body})
+                self._scopes({"defaultClientScopes": [], "optionalClientScopes": []}, self.admin.get_client(client))
+            self.report.count(f"secret of client {DIRECTORY_CLIENT}", changed)
+        account = self.admin.get_client_service_account_user(client)
+        path = f"users/{account['id']}/role-mappings/clients/{ids['realm-management']}"
+        held = [role["name"] for role in call(self.admin, "get", path)]
+        changed = self._match(path, "realm-management", held, DIRECTORY_ROLES)
+        self.report.count(f"realm-management role of {account['username']}", changed)
+
     def _administrators(self) -> None:
-        """Nobody of the realm administers it: people are kept by organisation, the realm by this file."""
+        """Nobody else of the realm administers it: people are kept by organisation, the realm by this file."""
         client = self._client_ids()["realm-management"]
         for name in sorted(self._roles_of("realm-management")):
             for user in self.admin.get_client_role_members(client, name):
+                if user["username"] == f"service-account-{DIRECTORY_CLIENT}":
+                    continue
                 self.admin.delete_client_roles_of_user(user["id"], client, [self._named("realm-management", name)])
                 self.report.removed.append(f"realm-management role {name} of {user['username']}")
 

@@ -15,6 +15,11 @@ SCOPE = "his"
 
 POST_PREFIX = "post:"
 
+DIRECTORY_CLIENT = "his-directory"
+DIRECTORY_ROLES = frozenset({"impersonation", "manage-clients", "manage-realm", "manage-users", "view-events"})
+"""What platform/sso signs on as, and all it may do: keep this one realm. It opens nothing in `master` or another realm,
+and its tokens name no audience of ours, so no function takes them."""
+
 PATIENT_CLIENT = "his-patient"
 PATIENT_REDIRECT_URI = "https://patient.invalid/"
 """Where a session opened for a patient is handed over: only its code is read, nothing listens there."""
@@ -64,6 +69,7 @@ class RealmDeclaration:
     second_factor: privileged posts need one; who holds such a post binds it at the first sign-on. Without, the realm is
     for demonstration.
     templates: post -> permissions in force where the hospital has published others than the code's.
+    directory_secret: what the client DIRECTORY_CLIENT signs on with; empty leaves the secret it has.
     """
 
     campuses: tuple[str, ...]
@@ -80,6 +86,7 @@ class RealmDeclaration:
     patient_redirect_uri: str = PATIENT_REDIRECT_URI
     second_factor: bool = False
     templates: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    directory_secret: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         if not self.campuses:  # would take every post from everybody
@@ -227,7 +234,29 @@ def clients(declaration: RealmDeclaration) -> list[Representation]:
         protocolMappers=[_hardcoded("patient", "wechat")],
         attributes={"pkce.code.challenge.method": "S256", **_NO_SIDE_DOORS},
     )
-    return [audience, web, patients, *devices, *(_partner(partner) for partner in declaration.partners)]
+    partners = [_partner(partner) for partner in declaration.partners]
+    return [audience, web, patients, _directory(), *devices, *partners]
+
+
+def _directory() -> Representation:
+    roles = {
+        "usermodel.clientRoleMapping.clientId": "realm-management",
+        "claim.name": "resource_access.${client_id}.roles",
+        "jsonType.label": "String",
+        "multivalued": "true",
+        "access.token.claim": "true",
+    }
+    return _client(
+        DIRECTORY_CLIENT,
+        "认证功能",
+        serviceAccountsEnabled=True,
+        fullScopeAllowed=True,
+        defaultClientScopes=[],
+        protocolMappers=[
+            _mapper("sub", "oidc-sub-mapper", {"access.token.claim": "true"}),
+            _mapper("administration", "oidc-usermodel-client-role-mapper", roles),
+        ],
+    )
 
 
 def _partner(partner: PartnerDeclaration) -> Representation:
@@ -237,7 +266,7 @@ def _partner(partner: PartnerDeclaration) -> Representation:
         config = {"user.attribute": name, "claim.name": claim, "jsonType.label": "String", **shown}
         return _mapper(claim, "oidc-usermodel-attribute-mapper", config)
 
-    logout = {"backchannel.logout.session.required": "true", "backchannel.logout.revoke.offline.tokens": "true"}
+    logout = {"backchannel.logout.session.required": "true"}
     if partner.backchannel_logout_url:
         logout["backchannel.logout.url"] = partner.backchannel_logout_url
     return _client(

@@ -17,6 +17,7 @@ from uuid import UUID
 from keycloak import KeycloakAdmin
 from keycloak.exceptions import KeycloakError, KeycloakGetError
 
+from shared.identity.accounts import BIND_TOTP
 from shared.identity.keycloak_admin import call
 
 
@@ -181,15 +182,24 @@ def keep_patient(
 
 
 def open_emergency(
-    admin: KeycloakAdmin, username: str, campus: str, posts: Sequence[str], staff_id: UUID, password: str
+    admin: KeycloakAdmin,
+    username: str,
+    campus: str,
+    posts: Sequence[str],
+    staff_id: UUID,
+    password: str,
+    second_factor: bool,
 ) -> None:
-    """Enable a sealed account with a password known to whoever opened it, and give it posts of one campus."""
+    """Enable a sealed account with a password known to whoever opened it, and give it posts of one campus.
+
+    second_factor: whoever uses it binds a dynamic password first, as for any privileged post; sealing takes it away.
+    """
     account_id = admin.get_user_id(username)
     wanted = {
         "enabled": True,
         "firstName": "应急账号",
         "attributes": {"staff_id": [str(staff_id)]},
-        "requiredActions": [],
+        "requiredActions": [BIND_TOTP] if second_factor else [],
     }
     if account_id is None:
         account_id = str(admin.create_user({"username": username, **wanted}))

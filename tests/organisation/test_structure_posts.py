@@ -81,6 +81,27 @@ def test_incompatible_posts_never_meet_at_one_campus(consortium: Consortium) -> 
     assert consortium.assign(pharmacist, "outpatient_pharmacist").status_code == 201
 
 
+def test_who_signs_prescriptions_is_a_physician_registered_at_that_campus(consortium: Consortium) -> None:
+    doctor = consortium.engage(category="doctor", title_code="232")["staff_id"]
+    missing = consortium.assign(doctor, "outpatient_doctor")
+    assert (missing.status_code, missing.json()["code"], missing.json()["reason_code"]) == (
+        422,
+        "licence_missing",
+        "licence_missing",
+    )
+    assert "医师执业证书" in missing.json()["detail"]
+    licence = consortium.licensed(doctor)
+    assert consortium.assign(doctor, "outpatient_doctor").status_code == 201
+    # Lapsed: the post can't be given anew, and the answer says since when.
+    ended = consortium.personnel.post(
+        f"{BASE}/licences/{licence}/end", {"reason": "注销", "last_day": consortium.today(-1)}
+    )
+    assert ended.status_code == 200, ended.text
+    again = consortium.assign(doctor, "outpatient_doctor", is_main=False)
+    assert (again.status_code, again.json()["reason_code"]) == (422, "licence_expired")
+    assert consortium.today(-1) in again.json()["detail"]
+
+
 def test_posts_may_follow_each_other(consortium: Consortium, person: dict[str, Any]) -> None:
     """Incompatible posts one after the other are no conflict; a later start inside the first one is."""
     end = consortium.moment(days=30)

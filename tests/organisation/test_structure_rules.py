@@ -17,7 +17,8 @@ from functions.organisation.structure.problems import (
     SettingInvalid,
     UnitCycle,
 )
-from shared.identity.posts import POSTS, incompatible_pairs
+from shared.identity.posts import POSTS
+from shared.identity.separation import incompatible_pairs
 
 DAY0 = date(2026, 1, 1)
 NOON = datetime(2026, 1, 1, 4, tzinfo=UTC)

@@ -39,8 +39,14 @@ def _february(consortium: Consortium) -> None:
     at(consortium, "2026-02-20")
 
 
+def licensed_doctor(consortium: Consortium) -> str:
+    doctor = str(consortium.engage(category="doctor", title_code="232")["staff_id"])
+    consortium.licensed(doctor)
+    return doctor
+
+
 def wish(consortium: Consortium, **fields: Any) -> dict[str, Any]:
-    doctor = fields.pop("staff_id", None) or consortium.engage(category="doctor", title_code="232")["staff_id"]
+    doctor = fields.pop("staff_id", None) or licensed_doctor(consortium)
     return {
         "staff_id": doctor,
         "receiving_campus": "mch",

@@ -21,9 +21,11 @@ from keycloak import KeycloakAdmin
 
 from functions import registry
 from functions.platform.sso import directory
+from functions.platform.sso import service as sso
 from infra.local.keycloak import Keycloak
 from shared.identity.actor import Actor
 from shared.identity.keycloak_admin import connect
+from shared.identity.provisioning import provision
 from shared.identity.tokens import TokenVerifier
 from shared.settings import Settings
 from tests.platform.conftest import Consortium, open_consortium
@@ -246,22 +248,29 @@ class World:
 
 @contextmanager
 def opened_world(keycloak: Keycloak, extra: tuple[str, ...] = ()) -> Iterator[World]:
-    """An empty realm and a hospital of two campuses; the product provisions the one from the other."""
+    """A hospital of two campuses and its realm: the operator provisions it once, as `his identity sync` does; from then
+    on the functions keep it with their own account, as in the data centre. They never hold the operator's password."""
     settings = Settings(
         keycloak_url=keycloak.url.rstrip("/"),
         keycloak_realm=f"test-{uuid4().hex[:8]}",
-        keycloak_admin=keycloak.admin_user,
-        keycloak_admin_password=keycloak.admin_password,
+        keycloak_admin_password="",
         host_url="http://127.0.0.1:8000",
     )
+    key = secrets.token_urlsafe(24)
     patch = pytest.MonkeyPatch()
     patch.setattr(directory, "settings", lambda: settings)
-    admin = connect(settings)
+    patch.setenv("HIS_KEYCLOAK_DIRECTORY_SECRET", key)
+    operator = {"keycloak_admin": keycloak.admin_user, "keycloak_admin_password": keycloak.admin_password}
+    admin = connect(settings.model_copy(update=operator))
     with cloned_hospital([registry.app(name) for name in (*APPS, *extra)]) as hospital:
         real = TokenVerifier(settings.issuer, "his", settings.jwks_url, denied=hospital.runtime.deny_list)
         hospital.runtime.verifier = BothVerifiers(hospital.verifier, real, settings.issuer)  # type: ignore[assignment]
         world = World(hospital, open_consortium(hospital), admin, settings)
         try:
+            with hospital.tx("hq") as tx:
+                wanted = sso.declaration(tx, settings)
+            assert wanted.directory_secret == key
+            provision(admin, wanted)
             world.settle()
             admin.change_current_realm(settings.keycloak_realm)
             yield world

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from functions.platform.permissions import rules
 from functions.platform.permissions.problems import TemplateBreaksSeparation
 from functions.platform.permissions.service import template
-from shared.identity.posts import EVERY_POST, PERMISSIONS, POSTS, SEPARATION_RULES
+from shared.identity.posts import EVERY_POST, PERMISSIONS, POSTS
 from shared.identity.rights import CODE, claim_of, templates_of
+from shared.identity.separation import SEPARATION_RULES
 from tests.platform.conftest import BASE, Consortium, ok, refused
 
 

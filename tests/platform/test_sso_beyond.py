@@ -13,11 +13,13 @@ import jwt
 import pytest
 from keycloak import KeycloakAdmin
 
+from functions.platform.sso import directory
 from infra.local.login import LoginRefused
 from infra.simulators.wechat_login import WeChatLoginSimulator
+from shared.identity.keycloak_admin import call
 from tests.platform.beyond import SSO, Listener, badge, enrolled, patient, programs_told, renewed, signed_on
 from tests.platform.conftest import BASE, ORGANISATION, ok, refused
-from tests.platform.realm import PASSWORD, Refused, World, opened_world
+from tests.platform.realm import PASSWORD, Refused, Totp, World, opened_world
 from tests.support.clinic import register_person, resident_id
 from tests.support.hospital import Caller
 
@@ -349,6 +351,8 @@ def test_a_partner_has_an_end_and_no_direct_way_in(world: World, secrets: set[st
     client = world.admin.get_client(world.admin.get_client_id(made["client_id"]))
     doors = ("directAccessGrantsEnabled", "implicitFlowEnabled", "publicClient", "serviceAccountsEnabled")
     assert [door for door in doors if client[door]] == []
+    assert world.reconcile()["outcome"] == "clean"
+    assert world.hospital.events("realm_drift_found") == []  # what was registered is no handiwork
     ok(world.consortium.system.post(f"{SSO}/partners/{made['partner_id']}/end"))
     world.reconcile()
     assert world.admin.get_client(world.admin.get_client_id(made["client_id"]))["enabled"] is False
@@ -369,11 +373,23 @@ def test_the_sealed_account_is_opened_by_two_reported_and_sealed_again(world: Wo
     secrets.add(opened["password"])
     [alarm] = [row for row in world.hospital.events("login_risk_found") if row["data"]["cause"].startswith("emergency")]
     assert alarm["data"]["subject_key"] == "emergency-hq"
-    tokens = world.browser().sign_on(opened["username"], opened["password"])
-    secrets.update({tokens["access_token"], tokens["refresh_token"]})
-    assert world.verify(tokens["access_token"]).posts == {"hq": {"security_admin"}}
+    with pytest.raises(Refused):  # a privileged post, so a dynamic password first
+        world.browser().sign_on(opened["username"], opened["password"])
+    phone = Totp()
+    bound = world.browser().sign_on(opened["username"], opened["password"], otp=phone)
+    tokens = world.browser().sign_on(opened["username"], opened["password"], otp=phone)
+    secrets.update(
+        {phone.secret, *(one[kind] for one in (bound, tokens) for kind in ("access_token", "refresh_token"))}
+    )
+    rescuer = world.caller(tokens["access_token"])
+    assert world.verify(rescuer.token).posts == {"hq": {"security_admin"}}
     world.reconcile()
-    assert world.browser().sign_on(opened["username"], opened["password"])["access_token"]
+    account = world.admin.get_user_id(opened["username"])
+    assert world.admin.get_user(account)["enabled"]  # the comparison with the hospital's people leaves it alone
+    locked_out = world.person("registrar")
+    thaw = {"reason_code": "incident", "reason": "账号疑似被盗"}
+    ok(rescuer.post(f"{BASE}/staff/{locked_out}/freeze", thaw))  # it opens what it is for: rights of others
+    refused(rescuer.get(f"{PATIENTS}/duplicates"), 403, "permission_denied")
     shown = ok(first.get(f"{SSO}/emergency-accesses"))["items"][0]
     assert (shown["state"], shown["password"]) == ("open", None)
     world.hospital.clock.move(hours=3)
@@ -382,9 +398,42 @@ def test_the_sealed_account_is_opened_by_two_reported_and_sealed_again(world: Wo
     finally:
         world.hospital.clock.offset = timedelta()
         world.hospital.execute("DELETE FROM platform.reconciliations")
-    with pytest.raises(Refused):
-        world.browser().sign_on(opened["username"], opened["password"])
+    assert world.admin.get_user(account)["enabled"] is False
+    assert call(world.admin, "get", f"users/{account}/credentials") == []
+    assert world.admin.get_user_groups(account) == world.admin.get_sessions(account) == []
     assert ok(first.get(f"{SSO}/emergency-accesses"))["items"][0]["state"] == "sealed"
+    world.see_deny_list()
+    refused(rescuer.get(f"{BASE}/my/rights"), 401, "subject_denied")  # signed on before: out as well
+
+
+def test_sealing_shuts_out_at_once_even_while_the_realm_is_out_of_reach(
+    world: World, secrets: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = world.consortium.security, world.consortium.second_security
+    asked = ok(first.post(f"{SSO}/emergency-accesses", {"reason": "演练"}))
+    path = f"{SSO}/emergency-accesses/{asked['access_id']}"
+    down = world.settings.model_copy(update={"keycloak_url": "http://127.0.0.1:9"})
+    with monkeypatch.context() as outage:
+        outage.setattr(directory, "settings", lambda: down)
+        refused(second.post(f"{path}/open", {"version": 1}), 503, "realm_out_of_reach")
+    assert ok(first.get(f"{SSO}/emergency-accesses"))["items"][0]["state"] == "sealed"  # nobody knows a password
+    asked = ok(first.post(f"{SSO}/emergency-accesses", {"reason": "演练"}))
+    path = f"{SSO}/emergency-accesses/{asked['access_id']}"
+    opened, phone = ok(second.post(f"{path}/open", {"version": 1})), Totp()
+    tokens = world.browser().sign_on(opened["username"], opened["password"], otp=phone)
+    secrets.update({opened["password"], phone.secret, tokens["access_token"], tokens["refresh_token"]})
+    user = world.caller(tokens["access_token"])
+    assert user.get(f"{BASE}/my/rights").status_code == 200
+    with monkeypatch.context() as outage:
+        outage.setattr(directory, "settings", lambda: down)
+        refused(first.post(f"{path}/seal"), 503, "realm_out_of_reach")
+        world.see_deny_list()
+        refused(user.get(f"{BASE}/my/rights"), 401, "subject_denied")
+        assert ok(first.get(f"{SSO}/emergency-accesses"))["items"][0]["state"] == "open"
+    assert ok(first.post(f"{path}/seal"))["state"] == "sealed"
+    with pytest.raises(Refused):
+        world.browser().sign_on(opened["username"], opened["password"], otp=phone)
+    refused(first.post(f"{path}/seal"), 409, "emergency_state")
 
 
 # -- without the realm, and what is kept

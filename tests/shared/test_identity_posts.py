@@ -11,12 +11,10 @@ from shared.identity.posts import (
     PATIENT,
     PERMISSIONS,
     POSTS,
-    SEPARATION_RULES,
-    conflicts,
     consortium_wide_permissions,
-    incompatible_pairs,
     permissions_of,
 )
+from shared.identity.separation import SEPARATION_RULES, conflicts, incompatible_pairs
 from shared.identity.tokens import GROUP_PATH
 
 ALL_TEMPLATES = [*POSTS.values(), PATIENT, *DEVICES.values()]

@@ -33,7 +33,6 @@ from functions.organisation.structure.schemas.wards import (
 from shared.command import Document, command, query
 from shared.http import Router
 from shared.identity.posts import POSTS
-from shared.identity.problems import PermissionDenied
 from shared.schemas import Page
 from shared.tx import Tx
 
@@ -42,13 +41,14 @@ Limit = Annotated[int, Parameter(ge=1, le=200)]
 CodeCursor = Annotated[str | None, Parameter(max_length=40)]
 Campus = Annotated[str | None, Parameter(pattern=r"^[a-z][a-z0-9]{1,9}$")]
 System = Annotated[str, Path(pattern=r"^[a-z_]{2,40}$")]
-SheetKind = Literal["staff", "units", "beds", "licences"]
+SheetKind = Literal["staff", "units", "beds", "licences", "posts"]
 LAST = UUID(int=2**128 - 1)
 SHEET_RIGHTS = {
     "staff": "organisation.structure.write_staff",
     "licences": "organisation.structure.write_staff",
     "units": "organisation.structure.write",
     "beds": "organisation.structure.write_beds",
+    "posts": "organisation.structure.assign_post",
 }
 
 
@@ -175,8 +175,7 @@ def sheet_template(tx: Tx, kind: SheetKind) -> Document:
 @command("organisation.structure.read")
 def import_sheet(tx: Tx, body: ImportSheet) -> ImportView:
     """Load a filled-in sheet, or try it (表格导入); whoever may enter its rows by hand may load them."""
-    if not tx.actor.may(SHEET_RIGHTS[body.kind], tx.campus):
-        raise PermissionDenied("您的岗位不能导入此类表格。", permission=SHEET_RIGHTS[body.kind])
+    tx.actor.require(SHEET_RIGHTS[body.kind], tx.campus)
     return service.import_sheet(tx, body)
 
 

@@ -16,8 +16,9 @@ from functions.platform.permissions.problems import (
     TermTooLong,
     UnknownPermission,
 )
-from shared.identity.posts import EVERY_POST, PERMISSIONS, POSTS, SEPARATION_RULES, SeparationRule
+from shared.identity.posts import EVERY_POST, PERMISSIONS, POSTS
 from shared.identity.rights import FRESH_SIGN_ON, MAX_CHANGES, claim_of
+from shared.identity.separation import SEPARATION_RULES, SeparationRule
 
 Risk = Literal["ordinary", "sensitive", "privileged"]
 RISK_TITLES: Mapping[str, str] = MappingProxyType({"ordinary": "普通", "sensitive": "敏感", "privileged": "特权"})

@@ -1,6 +1,7 @@
 """The door to the realm: every call of this module to the identity server, outside any transaction.
 
-A process that was given no administrator's password has no door: changes are kept and told by one that has.
+A process signs on with the secret of the product's own account (client his-directory), on a laptop as the server's
+administrator. One that was given neither has no door: changes are kept and told by one that has.
 """
 
 from collections.abc import Callable, Sequence
@@ -8,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from functions.platform.sso.problems import RealmOutOfReach
 from shared.identity.people import StaffAccount
@@ -38,25 +41,39 @@ class RealmEvent:
     error: str | None
 
 
+class Key(BaseSettings):
+    """What the installation gave the product's own account to sign on with; `his identity sync` tells the realm."""
+
+    model_config = SettingsConfigDict(env_prefix="HIS_KEYCLOAK_", frozen=True, extra="ignore")
+
+    directory_secret: str = ""
+
+
 def configuration() -> Settings:
     """The settings of this process."""
     return settings()
 
 
+def secret() -> str:
+    """The secret of the product's own account, or nothing."""
+    return Key().directory_secret
+
+
 def available() -> bool:
-    """Whether this process may administer the realm."""
-    return bool(configuration().keycloak_admin_password)
+    """Whether this process may keep the realm."""
+    return bool(secret() or configuration().keycloak_admin_password)
 
 
 class Directory:
-    """One connection of the administrator. Whatever the server or the network throws is RealmOutOfReach."""
+    """One connection. Whatever the server or the network throws is RealmOutOfReach."""
 
     def __init__(self) -> None:
         if not available():
             raise RealmOutOfReach("本进程没有认证服务的管理权限，变更已记录，稍后由认证功能同步。")
-        from shared.identity.keycloak_admin import connect
+        from shared.identity.keycloak_admin import connect, connect_directory
 
-        self._admin = connect(configuration())
+        own = secret()
+        self._admin = connect_directory(configuration(), own) if own else connect(configuration())
 
     def exists(self) -> bool:
         """Whether the realm has been made at all."""
@@ -68,6 +85,12 @@ class Directory:
         from shared.identity.provisioning import provision
 
         return self._call(lambda: provision(self._admin, declaration))
+
+    def keep_signing_keys(self, now: datetime) -> "Report":
+        """Make and retire signing keys in their time; take out strange ones."""
+        from shared.identity.signing import keep_signing_keys
+
+        return self._call(lambda: keep_signing_keys(self._admin, now))
 
     def keep_staff(self, people: Sequence[StaffAccount]) -> "Report":
         """Make the accounts of these people be as given."""
@@ -146,11 +169,14 @@ class Directory:
         ]
         return sorted(events, key=lambda one: (one.at, one.event_id))
 
-    def open_emergency(self, campus: str, posts: Sequence[str], staff_id: UUID, password: str) -> None:
+    def open_emergency(
+        self, campus: str, posts: Sequence[str], staff_id: UUID, password: str, second_factor: bool
+    ) -> None:
         """Unseal the emergency account of a campus with a password used once."""
         from shared.identity.sessions import open_emergency
 
-        self._call(lambda: open_emergency(self._admin, f"{EMERGENCY}{campus}", campus, posts, staff_id, password))
+        name = f"{EMERGENCY}{campus}"
+        self._call(lambda: open_emergency(self._admin, name, campus, posts, staff_id, password, second_factor))
 
     def seal_emergency(self, campus: str) -> None:
         """Seal it again: disabled, without password, without sessions."""

@@ -16,7 +16,6 @@ DEVICE_TERM = timedelta(days=365)
 SECRET_OVERLAP = timedelta(hours=24)
 """Old and new secret both sign on while the device is given the new one."""
 BADGE_LOCK = timedelta(minutes=15)
-SESSION_TOKEN_LIFE = timedelta(minutes=10)
 EMERGENCY_POSTS = ("security_admin",)
 """What the sealed account may do once it is open: put others right, nothing clinical, no money."""
 MAJORITY = 18

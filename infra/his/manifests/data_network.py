@@ -8,6 +8,9 @@ from infra.his.manifests.document import Manifest
 from infra.his.manifests.names import EVENTING, MONITORING, NAMESPACE, component
 from infra.his.manifests.network import API_SERVER, INSIDE
 
+POOLER = "pooler"
+"""The kind CloudNativePG gives its poolers' pods, over whatever their template says."""
+
 
 def network() -> list[Manifest]:
     """Default deny; then each service with whom it talks. The database's pods ask the API server who leads."""
@@ -21,11 +24,19 @@ def network() -> list[Manifest]:
             component(POSTGRES),
             {
                 "ingress": [
-                    parts.rule("from", [ours, *parts.kinds(POSTGRES, KEYCLOAK, BACKUP)], 5432),
+                    parts.rule("from", [ours, *parts.kinds(POSTGRES, POOLER, KEYCLOAK, BACKUP)], 5432),
                     parts.rule("from", [*parts.kinds(POSTGRES), parts.namespace("cnpg-system")], 8000),
-                    parts.rule("from", [watching], 9127, 9187),
+                    parts.rule("from", [watching], 9187),
                 ],
                 "egress": [parts.rule("to", parts.kinds(POSTGRES), 5432, 8000), parts.rule("to", api, *API_SERVER)],
+            },
+        ),
+        parts.policy(
+            POOLER,
+            component(POOLER),
+            {
+                "ingress": [parts.rule("from", [ours], 5432), parts.rule("from", [watching], 9127)],
+                "egress": [parts.rule("to", parts.kinds(POSTGRES), 5432), parts.rule("to", api, *API_SERVER)],
             },
         ),
         parts.policy(

@@ -17,6 +17,8 @@ IMAGE = "consortium-his"
 """Placeholder; an overlay names registry and digest."""
 ENVOY = "envoy"
 SETTINGS = "his-settings"
+DIRECTORY_SECRET = "his-directory"  # noqa: S105  the name of it
+"""What platform/sso keeps the realm with. Read by its service and by the job that tells the realm, by nobody else."""
 
 FUNCTION, WORKER, PREPARE, GATEWAY, PREWARM = "function", "worker", "prepare", "gateway", "prewarm"
 """Kinds of pods, by the label app.kubernetes.io/component; network policies go by it."""
@@ -58,9 +60,13 @@ def short(name: str, limit: int = 63) -> str:
     return f"{name[: limit - 9].rstrip('-')}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
-def settings_from(*secrets: str) -> list[dict[str, Any]]:
-    """Environment of a container: the shared settings and the secrets of its role."""
+def settings_from(*secrets: str, perhaps: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    """Environment of a container: the shared settings and the secrets of its role.
+
+    `perhaps`: secrets an installation may lack; the container starts without and says what it can't do.
+    """
     return [
         {"configMapRef": {"name": SETTINGS}},
         *({"secretRef": {"name": secret}} for secret in secrets),
+        *({"secretRef": {"name": secret, "optional": True}} for secret in perhaps),
     ]

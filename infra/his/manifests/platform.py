@@ -7,6 +7,7 @@ from typing import Any
 from infra.his.manifests.document import Manifest
 from infra.his.manifests.eventing import DEAD_LETTERS
 from infra.his.manifests.names import (
+    DIRECTORY_SECRET,
     ENVOY,
     FUNCTION,
     GATEWAY,
@@ -101,7 +102,7 @@ def jobs() -> list[Manifest]:
             "apiVersion": "batch/v1",
             "kind": "CronJob",
             "metadata": metadata("identity", PREPARE),
-            "spec": _every("*/10 * * * *", 540, _job("identity", "identity", "sync")),
+            "spec": _every("*/10 * * * *", 540, _identity()),
         },
         {
             "apiVersion": "batch/v1",
@@ -110,6 +111,13 @@ def jobs() -> list[Manifest]:
             "spec": _every("*/5 * * * *", 120, _prewarm()),
         },
     ]
+
+
+def _identity() -> dict[str, Any]:
+    """The operator's account provisions the realm, and tells it the secret platform/sso keeps it with from then on."""
+    template = _job("identity", "identity", "sync")
+    template["spec"]["containers"][0]["envFrom"] = settings_from(OPERATOR_SECRET, perhaps=(DIRECTORY_SECRET,))
+    return template
 
 
 def _every(schedule: str, seconds: int, template: dict[str, Any]) -> dict[str, Any]:

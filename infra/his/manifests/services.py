@@ -7,6 +7,7 @@ from typing import Any
 from infra.his.manifests.document import Manifest
 from infra.his.manifests.groups import Group
 from infra.his.manifests.names import (
+    DIRECTORY_SECRET,
     FUNCTION,
     IMAGE,
     NAMESPACE,
@@ -19,6 +20,9 @@ from infra.his.manifests.names import (
 )
 
 SECRET = "his-functions"  # noqa: S105  the name of it
+OWN_SECRETS = {"platform/sso": DIRECTORY_SECRET}
+"""Functions trusted with more than the others, and the secret that says so. Without it platform/sso keeps what the
+realm has to be told until an instance with the secret tells it."""
 REQUEST_SECONDS = 60
 
 NAME_REFERENCES: Manifest = {
@@ -89,7 +93,9 @@ def _pod(group: Group) -> dict[str, Any]:
                     # Knative's own proxy has drained the requests before this container hears SIGTERM.
                     {"name": "HIS_DRAIN_SECONDS", "value": "0"},
                 ],
-                "envFrom": settings_from(SECRET),
+                "envFrom": settings_from(
+                    SECRET, perhaps=tuple(OWN_SECRETS[app.name] for app in group.apps if app.name in OWN_SECRETS)
+                ),
                 # Ready means: the code is loaded and the database answers. Its period is Knative's own, below a second.
                 "readinessProbe": {"httpGet": {"path": "/readyz"}, "successThreshold": 1},
                 "livenessProbe": {

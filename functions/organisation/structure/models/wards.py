@@ -205,7 +205,7 @@ class SheetImport(CampusOwned, Model):
 
     import_id: Mapped[UUID] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(Text)
-    """staff, units, beds, licences."""
+    """staff, units, beds, licences, posts."""
     sha256: Mapped[bytes] = mapped_column(LargeBinary)
     total: Mapped[int]
     loaded: Mapped[int]

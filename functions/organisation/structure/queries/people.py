@@ -310,6 +310,12 @@ UNITS_OF_STAFF = Query(
     .where(StaffUnit.staff_id == bindparam("staff_id"), StaffUnit.superseded_at.is_(null()))
     .order_by(StaffUnit.valid_from),
 )
+UNITS_OF_SOME = Query(
+    StaffUnit,
+    select(StaffUnit)
+    .where(among(StaffUnit.staff_id, "staff_ids"), StaffUnit.superseded_at.is_(null()))
+    .order_by(StaffUnit.staff_id, StaffUnit.valid_from),
+)
 MEMBERS_SINCE = Query(
     StaffUnit,
     select(StaffUnit)

@@ -108,8 +108,11 @@ PRIVILEGES: Mapping[str, PrivilegeKind] = MappingProxyType(
 """Privileges by kind. Ranks of antibiotics: 抗菌药物临床应用管理办法 article 24; of blood: 医疗机构临床用血管理办法
 article 20; pharmacists: 处方管理办法 article 29."""
 
-POST_LICENCES: Mapping[str, tuple[str, ...]] = MappingProxyType({"outpatient_pharmacist": ("pharmacist",)})
-"""Posts that need one of these licences to be assigned."""
+POST_LICENCES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"outpatient_doctor": ("physician",), "outpatient_pharmacist": ("pharmacist",)}
+)
+"""Posts that need one of these licences to be assigned: who signs prescriptions is a registered physician (医师法
+article 14), who dispenses them is a pharmacist (处方管理办法 article 29)."""
 
 STAFF_SYSTEMS: Mapping[str, str] = MappingProxyType(
     {

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from functions.organisation.structure.problems.wards import SheetUnreadable
+from shared.identity.posts import POSTS
 
 LONGEST = 3000
 """Rows of a sheet at most."""
@@ -87,6 +88,8 @@ PHYSICIANS: Mapping[str, str | bool] = {
     "中医": "tcm",
 }
 
+POST_TITLES: Mapping[str, str | bool] = {post.title: post.code for post in POSTS.values()}
+
 SHEETS: Mapping[str, tuple[str, tuple[Column, ...]]] = MappingProxyType(
     {
         "staff": (
@@ -142,6 +145,18 @@ SHEETS: Mapping[str, tuple[str, tuple[Column, ...]]] = MappingProxyType(
                 Column("发证日期", "issued_on", is_day=True),
                 Column("有效期起", "valid_from", True, is_day=True),
                 Column("有效期止", "expires_on", is_day=True, hint="含当日；长期有效为空"),
+            ),
+        ),
+        "posts": (
+            "岗位轮转表",
+            (
+                Column("工号", "staff_no", True),
+                Column("岗位", "post", True, POST_TITLES),
+                Column("科室代码", "unit_code", hint="空为主属科室；不是本人科室的，按起止日期兼属"),
+                Column("开始日期", "from_day", is_day=True, hint="空为此刻起"),
+                Column("结束日期", "to_day", is_day=True, hint="含当日；到其他科室轮转的必填"),
+                Column("主岗", "is_main", False, _YES_NO, hint="空为否"),
+                Column("依据", "basis"),
             ),
         ),
     }

@@ -6,20 +6,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from functions.organisation.structure.problems import (
     IncompatiblePosts,
     ParentNotInForce,
     PastChange,
+    PostHeldAlready,
     PrivilegedTooLong,
+    SecondMainPost,
     SecondRoot,
     SettingInvalid,
     UnitCycle,
     UnknownPost,
 )
-from shared.identity.posts import POSTS, Conflict, conflicts
+from shared.identity.posts import POSTS
+from shared.identity.separation import Conflict, conflicts
 
 PRIVILEGED_TERM = timedelta(days=366)
 """A privileged post is held for 12 months at most, then reviewed (GB/T 22239-2019, 8.1.4.2)."""
@@ -239,6 +242,37 @@ class Holding:
 
     def at(self, moment: datetime) -> bool:
         return self.valid_from <= moment and (self.valid_to is None or moment < self.valid_to)
+
+
+class Term(NamedTuple):
+    """An appointment: the post, where it is held, and whether it is the main one."""
+
+    campus: str
+    unit_id: UUID
+    post: str
+    is_main: bool
+    valid_from: datetime
+    valid_to: datetime | None
+
+    def meets(self, other: "Term") -> bool:
+        """Whether both are held at some moment."""
+        return (other.valid_to is None or self.valid_from < other.valid_to) and (
+            self.valid_to is None or other.valid_from < self.valid_to
+        )
+
+
+def check_beside(terms: Iterable[Term], new: Term) -> None:
+    """Refuse a second main post, and the same post twice, at the same time. Raises SecondMainPost, PostHeldAlready.
+
+    The database refuses both as well; here the row of a sheet learns it before anything is written.
+    """
+    for term in terms:
+        if not term.meets(new):
+            continue
+        if (term.campus, term.unit_id, term.post) == (new.campus, new.unit_id, new.post):
+            raise PostHeldAlready(PostHeldAlready.constraint_detail)
+        if term.is_main and new.is_main:
+            raise SecondMainPost(SecondMainPost.constraint_detail)
 
 
 def posts_at(holdings: Iterable[Holding], moment: datetime) -> dict[str, frozenset[str]]:

@@ -1,17 +1,18 @@
 """What a person holds, locked while it changes."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from functions.organisation.structure import rules
-from functions.organisation.structure.models import Secondment, StaffMember
+from functions.organisation.structure.models import PostAssignment, Secondment, StaffMember
 from functions.organisation.structure.problems import StaffNotFound
 from functions.organisation.structure.problems.credentials import LicenceMissing
 from functions.organisation.structure.queries import credentials, people
 from functions.organisation.structure.queries import posts as queries
-from functions.organisation.structure.rules.credentials import LICENCES, POST_LICENCES
-from functions.organisation.structure.service.judgement import licence_at
+from functions.organisation.structure.rules.credentials import LICENCES, POST_LICENCES, Period, judge_licence
+from functions.organisation.structure.service.judgement import facts_of
 from shared.identity.posts import POSTS
 from shared.tx import Tx
 
@@ -22,6 +23,7 @@ class Holdings(NamedTuple):
     person: StaffMember
     secondments: list[Secondment]
     holdings: list[rules.Holding]
+    assignments: list[PostAssignment]
 
 
 def lock_posts(tx: Tx, staff_id: UUID, since: datetime) -> Holdings:
@@ -39,7 +41,8 @@ def lock_posts(tx: Tx, staff_id: UUID, since: datetime) -> Holdings:
     found = person.first()
     if found is None:
         raise StaffNotFound("没有这位职工，请核对后重新选择。")
-    holdings = [rules.Holding(row.campus_id, row.post, row.valid_from, row.valid_to) for row in assignments.all()]
+    assigned = assignments.all()
+    holdings = [rules.Holding(row.campus_id, row.post, row.valid_from, row.valid_to) for row in assigned]
     holdings += [
         rules.Holding(row.receiving_campus, post, row.valid_from, row.valid_to)
         for row in secondments
@@ -47,7 +50,7 @@ def lock_posts(tx: Tx, staff_id: UUID, since: datetime) -> Holdings:
         for post in row.posts
     ]
     holdings += [rules.Holding(row.campus_id, row.post, row.valid_from, row.valid_to) for row in delegations.all()]
-    return Holdings(found, secondments, holdings)
+    return Holdings(found, secondments, holdings, assigned)
 
 
 def leaving_before(person: StaffMember, moment: datetime) -> bool:
@@ -55,12 +58,23 @@ def leaving_before(person: StaffMember, moment: datetime) -> bool:
     return person.status == "left" or (person.leaves_at is not None and person.leaves_at <= moment)
 
 
-def check_post_licence(tx: Tx, staff_id: UUID, post: str, at: datetime, campus: str | None = None) -> None:
-    """Refuse a post to somebody without the licence it needs at a campus, by default here. Raises LicenceMissing."""
+def check_post_licence(
+    tx: Tx, staff_id: UUID, post: str, at: datetime, *, secondment: Secondment | None = None
+) -> None:
+    """Refuse a post to somebody without the licence it needs here. Raises LicenceMissing.
+
+    `secondment`: the one about to be agreed to; the post is at its receiving campus, a practice filed with it counts.
+    """
     kinds = POST_LICENCES.get(post)
     if kinds is None:
         return
-    verdict = licence_at(tx, staff_id, kinds, at, campus=campus)
+    facts, campus = facts_of(tx, staff_id), tx.campus
+    if secondment is not None:
+        campus = secondment.receiving_campus
+        if secondment.practice_filed:
+            term = Period(secondment.secondment_id, secondment.valid_from, secondment.valid_to)
+            facts = replace(facts, filed=[*facts.filed, (campus, term)])
+    verdict = judge_licence(facts, kinds, campus, at)
     if not verdict.allowed:
         wanted = "或".join(LICENCES[kind].title for kind in kinds)
         raise LicenceMissing(

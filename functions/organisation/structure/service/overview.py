@@ -15,7 +15,8 @@ from functions.organisation.structure.service.beds import open_beds
 from functions.organisation.structure.service.posts import Account, staff_accounts
 from functions.organisation.structure.service.staff import staff_member
 from functions.organisation.structure.service.units import unit_tree
-from shared.identity.posts import POSTS, Conflict, conflicts
+from shared.identity.posts import POSTS
+from shared.identity.separation import Conflict, conflicts
 from shared.tx import Tx
 
 BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)

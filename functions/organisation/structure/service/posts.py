@@ -21,13 +21,11 @@ from functions.organisation.structure.service.founding import posted
 from functions.organisation.structure.service.holdings import check_post_licence, leaving_before, lock_posts
 from functions.organisation.structure.service.log import record
 from functions.organisation.structure.service.units import unit
+from shared.identity.denied import KEPT
 from shared.ids import new_id
 from shared.schemas import SHANGHAI
 from shared.tables import DeniedSubject
 from shared.tx import SamePerson, Tx
-
-TOKEN_LIFE = timedelta(minutes=10)
-"""Longer than any access token lives: an entry of the deny list for tokens already issued may end then."""
 
 
 class Held(NamedTuple):
@@ -62,6 +60,15 @@ def assign_post(tx: Tx, command: AssignPost) -> PostAssignment:
     its term. A privileged post ends within 12 months. Raises UnknownPost, StaffNotFound, StaffNotActive, NotTheirs,
     IncompatiblePosts, LicenceMissing, SecondMainPost, PostHeldAlready, PrivilegedTooLong, SamePerson, PastChange.
     """
+    return enter_post(tx, appointed(tx, command))
+
+
+def appointed(
+    tx: Tx, command: AssignPost, planned: Sequence[PostAssignment] = (), *, joins: bool = False
+) -> PostAssignment:
+    """The appointment a command asks for, checked and not yet entered; raises what `assign_post` raises, but for what
+    the database alone decides. `planned`: appointments of the same person about to be entered before this one.
+    `joins`: the person joins the unit along with it."""
     valid_from = command.valid_from or tx.now
     rules.not_before(valid_from, tx.now, "任职开始时间")
     valid_to = rules.check_post(command.post, valid_from, command.valid_to)
@@ -78,14 +85,17 @@ def assign_post(tx: Tx, command: AssignPost) -> PostAssignment:
     if person.leaves_at is not None and valid_to is not None:
         valid_to = min(valid_to, person.leaves_at)
     secondment: Secondment | None = None
-    if person.campus_id == tx.campus:
+    if person.campus_id == tx.campus and joins and command.unit_id is not None:
+        unit_id = command.unit_id
+    elif person.campus_id == tx.campus:
         unit_id = _home_unit(tx, command, valid_from)
     else:
         secondment = _secondment_for(tx, held.secondments, command, valid_from)
         unit_id = secondment.unit_id
         valid_to = secondment.valid_to if valid_to is None else min(valid_to, secondment.valid_to)
     check_post_licence(tx, command.staff_id, command.post, valid_from)
-    rules.check_posts(held.holdings, [rules.Holding(tx.campus, command.post, valid_from, valid_to)])
+    also = [rules.Holding(row.campus_id, row.post, row.valid_from, row.valid_to) for row in planned]
+    rules.check_posts([*held.holdings, *also], [rules.Holding(tx.campus, command.post, valid_from, valid_to)])
     row = PostAssignment(
         assignment_id=new_id(),
         campus_id=tx.campus,
@@ -100,8 +110,14 @@ def assign_post(tx: Tx, command: AssignPost) -> PostAssignment:
         assigned_at=tx.now,
         assigned_by=tx.actor.subject,
     )
+    rules.check_beside(_terms([*held.assignments, *planned]), *_terms([row]))
+    return row
+
+
+def enter_post(tx: Tx, row: PostAssignment) -> PostAssignment:
+    """Enter an appointment that was checked, and tell of it."""
     tx.session.add(row)
-    after = {"post": row.post, "unit_id": unit_id, "valid_from": valid_from, "valid_to": valid_to}
+    after = {"post": row.post, "unit_id": row.unit_id, "valid_from": row.valid_from, "valid_to": row.valid_to}
     record(tx, "post", row.assignment_id, "assigned", after={"staff_id": row.staff_id, **after}, reason=row.basis)
     tx.emit(posted(row))
     return row
@@ -127,7 +143,7 @@ def end_post(tx: Tx, assignment_id: UUID, command: EndPost) -> PostAssignment:
                 login_session=None,
                 issued_before=tx.now,
                 reason="post ended",
-                expires_at=tx.now + TOKEN_LIFE,
+                expires_at=tx.now + KEPT,
             )
         )
     record(
@@ -265,6 +281,10 @@ def _in_force(secondments: Iterable[Secondment], moment: datetime) -> list[Secon
         for row in secondments
         if row.valid_from <= moment < row.valid_to and rules.acts_on(row.mode, row.weekdays, row.dates, day)
     ]
+
+
+def _terms(rows: Iterable[PostAssignment]) -> list[rules.Term]:
+    return [rules.Term(row.campus_id, row.unit_id, row.post, row.is_main, row.valid_from, row.valid_to) for row in rows]
 
 
 def _home_unit(tx: Tx, command: AssignPost, valid_from: datetime) -> UUID:

@@ -163,7 +163,7 @@ def approve_secondment(tx: Tx, secondment_id: UUID, command: ApproveSecondment) 
     ):
         raise PracticeNotFiled("该医师在接收院区未完成多机构执业备案，请先备案并登记。")
     for post in row.posts:
-        check_post_licence(tx, row.staff_id, post, max(row.valid_from, tx.now), row.receiving_campus)
+        check_post_licence(tx, row.staff_id, post, max(row.valid_from, tx.now), secondment=row)
     new = [rules.Holding(row.receiving_campus, post, row.valid_from, row.valid_to) for post in row.posts]
     rules.check_posts(held.holdings, new)
     tx.session.add(_approval(tx, secondment_id, command.side))

@@ -12,7 +12,6 @@ from pydantic import ValidationError
 from functions.organisation.structure.models import SheetImport, UnitVersion
 from functions.organisation.structure.problems.wards import SheetUnreadable
 from functions.organisation.structure.queries import credentials, unit_codes, wards
-from functions.organisation.structure.queries.structure import TREE_ON
 from functions.organisation.structure.rules import TITLES
 from functions.organisation.structure.rules.credentials import check_licence
 from functions.organisation.structure.rules.sheets import LONGEST, SHEETS, BadRow, heads, plain, read_row
@@ -22,6 +21,8 @@ from functions.organisation.structure.schemas.structure import CreateUnit
 from functions.organisation.structure.schemas.wards import CreateBed, ImportSheet, ImportView, RowReport
 from functions.organisation.structure.service.beds import WARD_KINDS, add_bed, established_left
 from functions.organisation.structure.service.licences import add_licence, record_licence
+from functions.organisation.structure.service.rotations import plan_posts
+from functions.organisation.structure.service.sheet_rows import Ready, Row, known_as, later, units_here, why
 from functions.organisation.structure.service.staff import add_person
 from functions.organisation.structure.service.units import locked_future, plant
 from shared.command import Document
@@ -32,8 +33,7 @@ from shared.tx import Tx
 
 UNPACKED = 30 * 1024 * 1024
 """Bytes a workbook may unpack to."""
-Row = tuple[int, dict[str, Any]]
-Loader = Callable[[Tx, Sequence[Row], dict[int, str]], list[tuple[int, Callable[[], object]]]]
+Loader = Callable[[Tx, Sequence[Row], dict[int, str]], Ready]
 
 
 def import_sheet(tx: Tx, command: ImportSheet) -> ImportView:
@@ -158,52 +158,52 @@ def _cells(content: bytes) -> Iterator[list[Any]]:
 # -- loading
 
 
-def _staff(tx: Tx, rows: Sequence[Row], refused: dict[int, str]) -> list[tuple[int, Callable[[], object]]]:
-    units = _units(tx)
+def _staff(tx: Tx, rows: Sequence[Row], refused: dict[int, str]) -> Ready:
+    units = units_here(tx)
     numbers = [str(fields["staff_no"]).lower() for _, fields in rows]
     known = set(tx.session.all(unit_codes.KNOWN_STAFF_NOS, staff_nos=numbers))
     titles = {title.name: code for code, title in TITLES.items()}
-    ready: list[tuple[int, Callable[[], object]]] = []
+    ready: Ready = []
     for number, fields in rows:
         try:
-            unit = _known(units, fields.pop("unit_code"), "科室代码")
+            unit = known_as(units, fields.pop("unit_code"), "科室代码")
             since = fields.get("engaged_on", tx.today)
             if unit.valid_to is not None or unit.valid_from > since:
                 raise BadRow("科室在入职日期尚未启用或将关闭")
             title = fields.pop("title", None)
             if title is not None:
-                fields["title_code"] = _known(titles, title, "职称")
+                fields["title_code"] = known_as(titles, title, "职称")
             command = EngageStaff(unit_id=unit.unit_id, **fields)
             if command.staff_no.lower() in known:
                 raise BadRow("工号已使用，或在表中重复")
             known.add(command.staff_no.lower())
-            ready.append((number, _later(add_person, tx, command, since)))
+            ready.append((number, later(add_person, tx, command, since)))
         except (BadRow, ValidationError, Problem) as bad:
-            refused[number] = _why(bad)
+            refused[number] = why(bad)
     return ready
 
 
-def _plan_units(tx: Tx, rows: Sequence[Row], refused: dict[int, str]) -> list[tuple[int, Callable[[], object]]]:
+def _plan_units(tx: Tx, rows: Sequence[Row], refused: dict[int, str]) -> Ready:
     codes = [str(fields["code"]) for _, fields in rows]
     used = set(tx.session.all(unit_codes.KNOWN_UNIT_CODES, campus=tx.campus, codes=codes))
-    units = _units(tx)
+    units = units_here(tx)
     by_code: dict[str, UUID] = {code: row.unit_id for code, row in units.items()}
     future = locked_future(tx, tx.today)
     planned: set[str] = set()
-    ready: list[tuple[int, Callable[[], object]]] = []
+    ready: Ready = []
     for number, fields in rows:
         try:
             parent = fields.pop("parent_code", None)
-            if parent is not None and parent not in planned and _known(units, parent, "上级科室代码").valid_to:
+            if parent is not None and parent not in planned and known_as(units, parent, "上级科室代码").valid_to:
                 raise BadRow("上级科室将变更或关闭，请手工新建")
             command = CreateUnit(**fields)
             if command.code in used:
                 raise BadRow("科室代码已使用，或在表中重复")
             used.add(command.code)
             planned.add(command.code)
-            ready.append((number, _later(_plant, tx, command, parent, by_code, future)))
+            ready.append((number, later(_plant, tx, command, parent, by_code, future)))
         except (BadRow, ValidationError, Problem) as bad:
-            refused[number] = _why(bad)
+            refused[number] = why(bad)
     return ready
 
 
@@ -214,22 +214,22 @@ def _plant(
     by_code[command.code] = plant(tx, placed, future, tx.today).unit_id
 
 
-def _beds(tx: Tx, rows: Sequence[Row], refused: dict[int, str]) -> list[tuple[int, Callable[[], object]]]:
-    units = _units(tx)
+def _beds(tx: Tx, rows: Sequence[Row], refused: dict[int, str]) -> Ready:
+    units = units_here(tx)
     codes = [str(fields["room_code"]) for _, fields in rows if "room_code" in fields]
     rooms = {
         room.code: room.place_id for room in tx.session.all(unit_codes.ROOMS_BY_CODE, campus=tx.campus, codes=codes)
     }
     used = {(bed.ward_id, bed.number) for bed in tx.session.all(wards.BEDS_OF_CAMPUS, campus=tx.campus, at=tx.now)}
-    ready: list[tuple[int, Callable[[], object]]] = []
+    ready: Ready = []
     left = established_left(tx)
     for number, fields in rows:
         try:
-            ward = _known(units, fields.pop("ward_code"), "病区代码")
+            ward = known_as(units, fields.pop("ward_code"), "病区代码")
             if ward.kind not in WARD_KINDS:
                 raise BadRow(f"“{ward.name}”不是病区或临床科室")
             room = fields.pop("room_code", None)
-            room_id = None if room is None else _known(rooms, room, "病室代码")
+            room_id = None if room is None else known_as(rooms, room, "病室代码")
             command = CreateBed(ward_id=ward.unit_id, room_id=room_id, **fields)
             if (ward.unit_id, command.number) in used:
                 raise BadRow("该病区已有此床号，或在表中重复")
@@ -238,13 +238,13 @@ def _beds(tx: Tx, rows: Sequence[Row], refused: dict[int, str]) -> list[tuple[in
             if command.established and left is not None:
                 left -= 1
             used.add((ward.unit_id, command.number))
-            ready.append((number, _later(add_bed, tx, command)))
+            ready.append((number, later(add_bed, tx, command)))
         except (BadRow, ValidationError, Problem) as bad:
-            refused[number] = _why(bad)
+            refused[number] = why(bad)
     return ready
 
 
-def _licences(tx: Tx, rows: Sequence[Row], refused: dict[int, str]) -> list[tuple[int, Callable[[], object]]]:
+def _licences(tx: Tx, rows: Sequence[Row], refused: dict[int, str]) -> Ready:
     numbers = [str(fields["staff_no"]).lower() for _, fields in rows]
     people = {row.sign_on_name: row for row in tx.session.all(unit_codes.STAFF_BY_NOS, staff_nos=numbers)}
     privileged = set(
@@ -255,10 +255,10 @@ def _licences(tx: Tx, rows: Sequence[Row], refused: dict[int, str]) -> list[tupl
         kinds=sorted({str(fields["kind"]) for _, fields in rows}),
         numbers=[str(fields["number"]) for _, fields in rows],
     )
-    ready: list[tuple[int, Callable[[], object]]] = []
+    ready: Ready = []
     for number, fields in rows:
         try:
-            person = _known(people, str(fields.pop("staff_no")).lower(), "工号")
+            person = known_as(people, str(fields.pop("staff_no")).lower(), "工号")
             if person.campus_id != tx.campus or person.status == "left":
                 raise BadRow("该工号不是本院区在职职工")
             command = RecordLicence(**fields)
@@ -276,37 +276,19 @@ def _licences(tx: Tx, rows: Sequence[Row], refused: dict[int, str]) -> list[tupl
                 credentials.KnownLicence(person.staff_id, command.kind, command.number, command.valid_from, until)
             )
             if person.staff_id in privileged:
-                ready.append((number, _later(record_licence, tx, person.staff_id, command)))
+                ready.append((number, later(record_licence, tx, person.staff_id, command)))
             else:
                 places = [PracticePlace(campus=tx.campus)]
-                ready.append((number, _later(add_licence, tx, person.staff_id, command, places)))
+                ready.append((number, later(add_licence, tx, person.staff_id, command, places)))
         except (BadRow, ValidationError, Problem) as bad:
-            refused[number] = _why(bad)
+            refused[number] = why(bad)
     return ready
 
 
-_LOADERS: dict[str, Loader] = {"staff": _staff, "units": _plan_units, "beds": _beds, "licences": _licences}
-
-
-def _units(tx: Tx) -> dict[str, Any]:
-    return {unit.code: unit for unit in tx.session.all(TREE_ON, campus=tx.campus, day=tx.today)}
-
-
-def _known(by_name: dict[str, Any], name: object, title: str) -> Any:
-    if name not in by_name:
-        raise BadRow(f"“{title}”{name} 不存在，请核对")
-    return by_name[str(name)]
-
-
-def _later(do: Callable[..., object], *arguments: object) -> Callable[[], object]:
-    return lambda: do(*arguments)
-
-
-_TITLES = {column.field: column.title for _, columns in SHEETS.values() for column in columns}
-
-
-def _why(bad: Exception) -> str:
-    if isinstance(bad, ValidationError):
-        places = [_TITLES.get(str(error["loc"][0]), "本行") if error["loc"] else "本行" for error in bad.errors()]
-        return f"{'、'.join(dict.fromkeys(places))} 不符合要求，请核对格式"
-    return bad.detail if isinstance(bad, Problem) else str(bad)
+_LOADERS: dict[str, Loader] = {
+    "staff": _staff,
+    "units": _plan_units,
+    "beds": _beds,
+    "licences": _licences,
+    "posts": plan_posts,
+}

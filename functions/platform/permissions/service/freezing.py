@@ -9,13 +9,13 @@ from functions.platform.permissions import queries, rules
 from functions.platform.permissions.models import ExtraScope, Freeze
 from functions.platform.permissions.problems import GrantNotFound, LastAdministrator, NotFrozen, WrongState
 from functions.platform.permissions.schemas import FreezeStaff
+from shared.identity.denied import KEPT
 from shared.ids import new_id
 from shared.tables import DeniedSubject
 from shared.tx import SamePerson, Tx
 
 SHUT_OUT = timedelta(days=3650)
 """A freeze has no end of its own; two people lift it."""
-TOKEN_LIFE = timedelta(minutes=10)
 
 
 def grants_here(tx: Tx, before: UUID, limit: int) -> list[ExtraScope]:
@@ -67,7 +67,7 @@ def refuse_tokens_before(tx: Tx, staff_id: UUID, reason: str) -> None:
             login_session=None,
             issued_before=tx.now,
             reason=reason,
-            expires_at=tx.now + TOKEN_LIFE,
+            expires_at=tx.now + KEPT,
         )
     )
 

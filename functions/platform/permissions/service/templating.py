@@ -11,7 +11,8 @@ from functions.platform.permissions import queries, rules
 from functions.platform.permissions.models import TemplateVersion
 from functions.platform.permissions.problems import TemplateBreaksSeparation, TemplateNotFound, WrongState
 from functions.platform.permissions.schemas import DraftTemplate
-from shared.identity.posts import EVERY_POST, POSTS, SeparationRule
+from shared.identity.posts import EVERY_POST, POSTS
+from shared.identity.separation import SeparationRule
 from shared.ids import new_id
 from shared.problems import Stale
 from shared.tx import Tx

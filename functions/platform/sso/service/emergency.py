@@ -10,6 +10,8 @@ from functions.platform.sso import directory, queries, rules
 from functions.platform.sso.models import EmergencyAccess
 from functions.platform.sso.problems import EmergencyState, RealmOutOfReach
 from functions.platform.sso.schemas import EmergencyView
+from functions.platform.sso.service.realm import asks_second_factor
+from functions.platform.sso.service.sessions import refuse_before
 from shared.command import Onward
 from shared.ids import new_id
 from shared.problems import NotFound, Stale
@@ -61,7 +63,8 @@ def open_emergency(tx: Tx, access_id: UUID, version: int) -> Onward[EmergencyVie
         password = f"{secrets.token_urlsafe(12)}-Aa1"
         try:
             door = directory.Directory()
-            door.open_emergency(row.campus_id, rules.EMERGENCY_POSTS, account_id(row.campus_id), password)
+            who, strong = account_id(row.campus_id), asks_second_factor(directory.configuration())
+            door.open_emergency(row.campus_id, rules.EMERGENCY_POSTS, who, password, strong)
         except RealmOutOfReach:
             steps.step(lambda tx: _sealed(tx, access_id))
             raise
@@ -71,10 +74,12 @@ def open_emergency(tx: Tx, access_id: UUID, version: int) -> Onward[EmergencyVie
 
 
 def seal_emergency(tx: Tx, access_id: UUID) -> Onward[EmergencyView]:
-    """Seal it again before its time. Raises EmergencyState, RealmOutOfReach."""
+    """Seal it again before its time; what was signed on with it is refused at once. Raises EmergencyState,
+    RealmOutOfReach (then it stays due, and the refusal stands)."""
     row = _own(tx, access_id)
     if row.state == "sealed":
         raise EmergencyState("该应急账号已封存。", state_now=row.state)
+    refuse_before(tx, str(account_id(row.campus_id)), "emergency account sealed")
     tx.audit("emergency.sealing", "emergency_access", access_id)
 
     def go_on(steps: Steps) -> EmergencyView:
@@ -130,6 +135,7 @@ def _sealed(tx: Tx, access_id: UUID) -> EmergencyAccess:
     row = tx.session.first(queries.SEAL_EMERGENCY, id_=access_id, now=tx.now)
     if row is None:
         raise EmergencyState("该应急账号已封存。", state_now="sealed")
+    refuse_before(tx, str(account_id(row.campus_id)), "emergency account sealed")
     tx.audit("emergency.sealed", "emergency_access", access_id)
     return row
 

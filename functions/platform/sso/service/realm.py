@@ -14,7 +14,7 @@ from functions.platform.permissions import service as permissions
 from functions.platform.sso import directory, queries
 from functions.platform.sso.models import IdentityChange
 from functions.platform.sso.problems import RealmOutOfReach
-from functions.platform.sso.rules import SESSION_TOKEN_LIFE
+from shared.identity.denied import KEPT
 from shared.identity.people import StaffAccount
 from shared.identity.posts import POSTS
 from shared.identity.realm import DeviceDeclaration, PartnerDeclaration, RealmDeclaration
@@ -73,6 +73,7 @@ def declaration(tx: Tx, configuration: Settings | None = None) -> RealmDeclarati
         partners=tuple(programs),
         second_factor=asks_second_factor(settings),
         templates=permissions.published(tx),
+        directory_secret=directory.secret(),
     )
 
 
@@ -155,6 +156,7 @@ def reconcile(steps: Steps, run_id: UUID) -> None:
         )
         door = directory.Directory()
         realm = door.provision(wanted)
+        keys = door.keep_signing_keys(steps.clock())
         # The comparison reads the accounts before it changes one, so that a line names what was found.
         accounts = door.keep_staff(everybody)
         strangers = door.shut_strangers(everybody)
@@ -164,8 +166,8 @@ def reconcile(steps: Steps, run_id: UUID) -> None:
         return
     ours = {person.staff_no: person for person in everybody}
     by_hand = [line for line in accounts.changes if _settled(line, ours, applied)]
-    drift = [*realm.drift, *by_hand, *strangers.changes]
-    everything = [*realm.changes, *accounts.changes, *strangers.changes]
+    drift = [*realm.drift, *keys.removed, *by_hand, *strangers.changes]
+    everything = [*realm.changes, *keys.changes, *accounts.changes, *strangers.changes]
     changes = [line for line in everything if line not in set(drift)]
 
     def book(tx: Tx) -> None:
@@ -290,6 +292,6 @@ def _refuse_subject(tx: Tx, subject: str, before: datetime) -> None:
             login_session=None,
             issued_before=before,
             reason="rights changed",
-            expires_at=before + SESSION_TOKEN_LIFE,
+            expires_at=before + KEPT,
         )
     )

@@ -11,6 +11,7 @@ from functions.platform.sso.problems import RealmOutOfReach
 from functions.platform.sso.schemas import EndedView, SessionView
 from functions.platform.sso.service.realm import note
 from shared.command import Onward
+from shared.identity.denied import KEPT
 from shared.ids import new_id
 from shared.steps import Steps
 from shared.tables import DeniedSubject
@@ -94,7 +95,7 @@ def deny_session(tx: Tx, sid: str, subject: str, reason: str) -> None:
             login_session=sid or None,
             issued_before=None if sid else tx.now,
             reason=reason,
-            expires_at=tx.now + rules.SESSION_TOKEN_LIFE,
+            expires_at=tx.now + KEPT,
         )
     )
 
@@ -108,7 +109,7 @@ def refuse_before(tx: Tx, subject: str, reason: str) -> None:
             login_session=None,
             issued_before=tx.now,
             reason=reason,
-            expires_at=tx.now + rules.SESSION_TOKEN_LIFE,
+            expires_at=tx.now + KEPT,
         )
     )
 
