@@ -25,10 +25,12 @@ from gevent.event import Event
 from locust import LoadTestShape, events
 from locust.env import Environment
 
+from functions.platform.sso.client import WeChatLogin
 from infra.his.settings import load
 from loadtests import users
 from loadtests.clinic_day import ClinicDay, faults, summary
 from loadtests.users import HospitalUser
+from loadtests.users.patient import MiniProgram, Patient
 
 log = logging.getLogger("clinic day")
 FAULTS = ("kill-function", "restart-database", "stop-relay")
@@ -40,7 +42,9 @@ over = Event()
 def _found() -> Iterator[type[HospitalUser]]:
     for module in pkgutil.iter_modules(users.__path__):
         for value in vars(import_module(f"loadtests.users.{module.name}")).values():
-            if isinstance(value, type) and issubclass(value, HospitalUser) and value is not HospitalUser:
+            if not isinstance(value, type) or not issubclass(value, HospitalUser) or value is HospitalUser:
+                continue
+            if not getattr(value, "left_out", str)():  # a post stays away where its outside world is missing
                 yield value
 
 
@@ -95,6 +99,8 @@ def _open(environment: Environment, **_: Any) -> None:
     )
     day.prepare()
     environment.clinic_day = day
+    if not Patient.left_out():
+        environment.mini_program = MiniProgram(day.front, WeChatLogin())
     log.info("%s patients in %.0f s, seed %s", day.patients, day.seconds, options.seed)
     gevent.spawn(_admit, day)
     wanted = options.fault or []
@@ -137,6 +143,11 @@ def _judge(environment: Environment, **_: Any) -> None:
     print(summary(day))
     total = environment.stats.total
     wrong = [*faults(day), *reckon_up(day.settings)]
+    if Patient.left_out():
+        print(f"Left out: patients with the mini-program ({Patient.left_out()}).")
+    else:
+        print(environment.mini_program.visits.summary())
+        wrong += environment.mini_program.visits.faults()
     if total.num_failures:
         causes = [str(error.error)[:120] for error in environment.stats.errors.values()]
         wrong.append(f"{total.num_failures} requests failed: {causes[:3]}")

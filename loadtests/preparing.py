@@ -130,6 +130,12 @@ def _engage(personnel: Desk, member: StaffMember, unit_id: str) -> None:
         },
         key=_key("staff", member.staff_no),
     )
+    if member.post == "outpatient_doctor":
+        number = f"1{uuid5(NAMESPACE_URL, member.staff_no).int % 10**14:014d}"
+        licence = {"kind": "physician", "number": number, "category": "clinical", "valid_from": "2015-07-01"}
+        personnel.post(
+            f"{ORGANISATION}/staff/{engaged['staff_id']}/licences", licence, key=_key("licence", member.staff_no)
+        )
     personnel.post(
         f"{ORGANISATION}/post-assignments",
         {"staff_id": engaged["staff_id"], "post": member.post, "unit_id": unit_id},

@@ -106,7 +106,8 @@ def test_case_8_break_glass_is_short_personal_shown_and_reviewed(desks: Desks, h
         "陆医生",
         "rescue",
     )
-    assert {entry["campus_id"] for entry in log} == {"hq", "mch"}
+    assert {(entry["campus_id"], entry["campus_name"]) for entry in log} == {("hq", "总院"), ("mch", "妇幼分院")}
+    assert (log[0]["action_label"], log[0]["reason_label"], log[0]["own"]) == ("紧急调阅", "抢救", False)
     event = hospital.events("break_glass_opened")[-1]
     assert (event["subject"], event["data"]["reason_code"]) == (person["patient_id"], "rescue")
 
@@ -128,15 +129,28 @@ def test_case_8_break_glass_is_short_personal_shown_and_reviewed(desks: Desks, h
 
 
 @pytest.mark.parametrize(
-    "body", [{}, REASON | {"reason": "抢救"}, REASON | {"reason": " " * 12}, REASON | {"reason_code": "curious"}]
+    ("body", "fields"),
+    [
+        ({}, {"reason_code", "reason"}),
+        (REASON | {"reason": "抢救"}, {"reason"}),
+        (REASON | {"reason": " " * 12}, {"reason"}),
+        (REASON | {"reason_code": "curious"}, {"reason_code"}),
+    ],
 )
-def test_break_glass_without_reason_is_refused(desks: Desks, body: dict[str, str]) -> None:
+def test_break_glass_without_reason_is_refused_and_the_attempt_stays(
+    desks: Desks, hospital: Hospital, body: dict[str, str], fields: set[str]
+) -> None:
     person = desks.register("无理由")
+    path = f"{BASE}/patients/{person['patient_id']}/break-glass"
     with desks.unchanged():
-        problem = refused(
-            desks.mch_doctor.post(f"{BASE}/patients/{person['patient_id']}/break-glass", body), 422, "invalid"
-        )
-    assert {error["field"] for error in problem["errors"]} <= {"reason", "reason_code"}
+        problem = refused(desks.mch_doctor.post(path, body), 422, "break_glass_reason_missing")
+    assert {error["field"] for error in problem["errors"]} == fields
+    (kept,) = hospital.rows(
+        "SELECT actor, campus_id, detail FROM kernel.audit_entries WHERE action = 'refused' AND subject_id LIKE %s",
+        [f"POST {path}%"],
+    )
+    assert (kept["actor"], kept["campus_id"]) == (desks.mch_doctor.subject, "mch")
+    assert kept["detail"]["code"] == "break_glass_reason_missing"
 
 
 def test_break_glass_asks_for_the_password_again(desks: Desks, hospital: Hospital) -> None:

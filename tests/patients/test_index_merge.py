@@ -170,6 +170,45 @@ def test_merges_point_everybody_to_the_final_survivor(desks: Desks, hospital: Ho
     }
 
 
+def test_what_only_the_retired_record_knew_of_blood_and_death_is_not_lost(desks: Desks, hospital: Hospital) -> None:
+    one, other = a_couple(desks, "血型甲", "血型乙")
+    hospital.execute(
+        "UPDATE patients.patients SET abo = 'B', rh = '-', blood_group_status = 'confirmed' WHERE patient_id = %s",
+        [other["patient_id"]],
+    )
+    stated = {"version": 1, "abo": "A"}
+    blood = f"{BASE}/patients/{one['patient_id']}/blood-group"
+    assert desks.doctor.post(blood, stated).status_code == 200
+    died = {"died_at": hospital.clock().isoformat(), "certificate_no": "D-7001"}
+    assert desks.steward.post(f"{BASE}/patients/{other['patient_id']}/death", died).status_code == 200
+    before = state(hospital, one, other)
+    merge = desks.merge(one, other).json()
+    banner = desks.doctor.get(f"{BASE}/patients/{one['patient_id']}/banner").json()
+    assert (banner["abo"], banner["rh"], banner["blood_group_status"]) == ("B", "-", "confirmed")
+    assert banner["status"] == "deceased"
+    told = [(event["subject"], event["data"]["reversed"]) for event in hospital.events("patient_deceased")][-2:]
+    assert told == [(other["patient_id"], False), (one["patient_id"], False)], "booking of the survivor stops too"
+    unmerge(desks, merge)
+    assert state(hospital, one, other) == before
+    assert hospital.events("patient_deceased")[-1]["data"] == {
+        "patient_id": one["patient_id"],
+        "died_at": None,
+        "reversed": True,
+    }
+
+
+def test_a_consent_withdrawn_is_withdrawn_for_every_record(desks: Desks, hospital: Hospital) -> None:
+    one, other = a_couple(desks, "同意甲", "同意乙")
+    body = {"kind": "sms", "text_version": "2026-1", "given_by": "patient"}
+    given = [desks.registrar.post(f"{BASE}/patients/{who['patient_id']}/consents", body).json() for who in (one, other)]
+    desks.merge(one, other)
+    withdrawn = desks.registrar.post(f"{BASE}/consents/{given[0]['consent_id']}/withdraw")
+    assert (withdrawn.status_code, withdrawn.json()["consent_id"]) == (200, given[0]["consent_id"])
+    with hospital.tx("hq") as tx:
+        assert not service.has_consent(tx, UUID(one["patient_id"]), service.ConsentKind.SMS)
+    refused(desks.registrar.post(f"{BASE}/consents/{given[1]['consent_id']}/withdraw"), 409, "conflict")
+
+
 def test_fields_taken_twice_go_back_in_any_order(desks: Desks, hospital: Hospital) -> None:
     a, b, c = (
         desks.register(

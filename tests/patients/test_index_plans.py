@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from functions.patients.index import rules, service
-from functions.patients.index.queries import care, people, search, stewardship
+from functions.patients.index.queries import care, checks, exchange, people, search, stewardship
 from functions.patients.index.schemas.people import FindPatients
 from functions.patients.index.service import facts, matching
 from loadtests.population.people import Person
@@ -163,6 +163,10 @@ def test_likely_duplicates_read_little(hospital: Hospital, county: list[Person])
         (search.BY_MOTHER, {"mother_id": "id"}),
         (search.COMPARABLES, {"ids": "ids"}),
         (people.STOPPED, {"values": ["number"]}),
+        (people.NAMES, {"ids": "ids"}),
+        (exchange.SURVIVORS, {"ids": "ids"}),
+        (exchange.NUMBERS_OF, {"ids": "ids"}),
+        (checks.NUMBER, {"patient_id": "id"}),
     ],
     ids=lambda value: "" if isinstance(value, dict) else None,
 )
@@ -201,6 +205,16 @@ def test_lists_use_their_indexes(hospital: Hospital) -> None:
         (care.ALLERGIES, {"patient_id": UUID(int=1)}, "ix_allergies_patient_id"),
         (care.ALERTS, {"patient_id": UUID(int=1), "now": "2026-01-01"}, "ix_alerts_patient_id"),
         (care.RELATIONS, {"patient_id": UUID(int=1)}, "ix_relations_patient_id"),
+        (
+            checks.LIST,
+            {"campus": "hq", "status": "waiting", "before": UUID(int=1 << 127), "limit": 50},
+            "ix_police_checks_campus_id_status_check_id",
+        ),
+        (
+            checks.TAKE_DUE,
+            {"campus": "hq", "now": "2026-01-01", "lost_at": "2026-01-01", "limit": 20},
+            "ix_police_checks_due",
+        ),
     ]
     with hospital.tx("hq") as tx:
         tx.session._connection.execute("SET LOCAL enable_seqscan = off")

@@ -166,3 +166,39 @@ def test_death_and_its_reversal(desks: Desks, hospital: Hospital) -> None:
     assert desks.steward.post(path(person, "death", "reverse"), reverse).json()["status"] == "active"
     refused(desks.steward.post(path(person, "death", "reverse"), reverse), 409, "not_deceased")
     assert [event["data"]["reversed"] for event in hospital.events("patient_deceased")] == [False, True]
+
+
+def test_a_death_lies_between_birth_and_now(desks: Desks, hospital: Hospital) -> None:
+    person = desks.register("未亡者", resident_id("19900307"))
+    now = hospital.clock()
+    with desks.unchanged():
+        for died in (now + timedelta(minutes=1), now.replace(year=1989)):
+            body = {"died_at": died.isoformat(), "certificate_no": "D2026002"}
+            refused(desks.steward.post(path(person, "death"), body), 422, "death_moment")
+
+
+def test_a_blood_group_by_hearsay_never_outranks_a_confirmed_one(desks: Desks, hospital: Hospital) -> None:
+    person = desks.register("血型者")
+    said = desks.doctor.post(path(person, "blood-group"), {"version": 1, "abo": "AB", "rh": "-"})
+    assert (said.status_code, said.json()["version"]) == (200, 2)
+    seen = desks.doctor.get(path(person, "banner")).json()
+    assert (seen["abo"], seen["rh"], seen["blood_group_status"]) == ("AB", "-", "stated")
+    assert hospital.events("patient_updated")[-1]["data"]["fields"] == ["abo", "blood_group_status", "rh"]
+    hospital.execute(
+        "UPDATE patients.patients SET blood_group_status = 'confirmed' WHERE patient_id = %s", [person["patient_id"]]
+    )
+    with desks.unchanged():
+        refused(
+            desks.doctor.post(path(person, "blood-group"), {"version": 2, "abo": "O"}), 409, "blood_group_confirmed"
+        )
+        refused(desks.doctor.post(path(person, "blood-group"), {"version": 1, "abo": "O"}), 409, "version_conflict")
+        refused(desks.doctor.post(path(person, "blood-group"), {"version": 2, "abo": "C"}), 422, "invalid")
+        refused(desks.registrar.post(path(person, "blood-group"), {"version": 2, "abo": "O"}), 403, "permission_denied")
+
+
+def test_alerts_fit_the_person(desks: Desks, hospital: Hospital) -> None:
+    man = desks.register("男患者", resident_id(sex="1"))
+    with desks.unchanged():
+        refused(desks.doctor.post(path(man, "alerts"), {"kind": "pregnancy"}), 422, "alert_mismatch")
+        over = {"kind": "fall", "valid_to": hospital.clock().isoformat()}
+        refused(desks.doctor.post(path(man, "alerts"), over), 422, "alert_mismatch")

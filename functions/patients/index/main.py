@@ -10,7 +10,7 @@ from events.maternal_child import (
 )
 from events.reporting import DeathCertificateRevoked
 from functions.patients.index import api
-from functions.patients.index.service import legacy, told
+from functions.patients.index.service import minute, told
 from shared.function import FunctionApp, Scaling
 
 app = FunctionApp(
@@ -27,6 +27,6 @@ app = FunctionApp(
         BloodGroupConfirmed: told.blood_group_confirmed,
         DeathCertificateRevoked: told.death_certificate_revoked,
     },
-    minute=legacy.each_slice,
+    minute=minute.each_minute,
     scaling=Scaling(warm=1, peak=20, concurrency=5),
 )

@@ -132,6 +132,15 @@ class OpeningReasonRequired(Problem):
     title = "受限档案须注明调阅原因"
 
 
+class BreakGlassReasonMissing(Problem):
+    """An emergency opening says why in ten characters or more; who tried without stays on record."""
+
+    status = 422
+    code = "break_glass_reason_missing"
+    title = "紧急调阅须写明原因"
+    traced = True
+
+
 class FactEnded(Problem):
     status = 409
     code = "fact_already_ended"
@@ -248,6 +257,26 @@ class RelatedToSelf(Problem):
     title = "亲属不能是本人"
 
 
+class DeathMoment(Problem):
+    status = 422
+    code = "death_moment"
+    title = "死亡时间不符"
+
+
+class BloodGroupConfirmed(Problem):
+    """What laboratory or transfusion has confirmed, nobody overwrites by hearsay."""
+
+    status = 409
+    code = "blood_group_confirmed"
+    title = "血型已由检验确认"
+
+
+class AlertMismatch(Problem):
+    status = 422
+    code = "alert_mismatch"
+    title = "警示与患者不符"
+
+
 class AlreadyDeceased(Problem):
     status = 409
     code = "already_deceased"
@@ -272,3 +301,64 @@ class NoVisitCard(Problem):
     status = 409
     code = "no_visit_card"
     title = "没有在用的就诊卡"
+
+
+class ExchangeQuery(Problem):
+    """A question of another system that nobody can answer as it stands (parameter, form of a value)."""
+
+    status = 400
+    code = "exchange_query"
+    title = "查询参数不符"
+
+
+class UnknownDomain(Problem):
+    """The system that is said to have given a number is none the index knows (ITI-83: code-invalid)."""
+
+    status = 400
+    code = "identifier_system_unknown"
+    title = "未知的编号体系"
+
+
+class UnknownTargetDomain(Problem):
+    """Numbers are asked for of a system the index does not know (ITI-83: 403, code-invalid)."""
+
+    status = 403
+    code = "target_system_unknown"
+    title = "未知的目标编号体系"
+
+
+class NumberUnknown(Problem):
+    """The system is known, the number is nobody's (ITI-83: not-found)."""
+
+    status = 404
+    code = "number_unknown"
+    title = "没有持有该编号的人"
+
+
+class FeedConflict(Problem):
+    """What another system reports contradicts the person's documents: people decide, not messages."""
+
+    status = 409
+    code = "feed_conflict"
+    title = "上报内容与主索引不一致"
+    traced = True
+
+
+class IdentityCheckOff(Problem):
+    status = 503
+    code = "identity_check_off"
+    title = "公安核验尚未接通"
+
+
+class IdentityCheckNeedless(Problem):
+    status = 409
+    code = "identity_check_needless"
+    title = "无需公安核验"
+
+
+class IdentityCheckWaiting(Problem):
+    status = 409
+    code = "identity_check_waiting"
+    title = "公安核验正在进行"
+    constraint = "uq_police_checks_waiting"
+    constraint_detail = "该患者的公安核验已提交，结果返回前无需重复提交。"

@@ -85,19 +85,12 @@ def read_access_log(tx: Tx, patient_id: UUID, limit: Limit = 50, cursor: Cursor 
     before, before_id = read_moment_cursor(cursor) if cursor else (tx.now + timedelta(days=1), LAST)
     found = service.access_log(tx, patient_id, before, before_id, limit)
     tx.audit("access_log.read", "patient", patient_id, patient_id=patient_id)
-    return _log(found, limit)
+    return log_page(tx, found, limit)
 
 
-@router.get("/self/{patient_id}/access-log")
-@query("patients.index.self")
-def read_own_access_log(tx: Tx, patient_id: UUID, limit: Limit = 50, cursor: Cursor = None) -> Page[AccessLogEntry]:
-    """Who looked at my record (谁查看过我的档案), for the patient and bound family."""
-    before, before_id = read_moment_cursor(cursor) if cursor else (tx.now + timedelta(days=1), LAST)
-    return _log(service.own_access_log(tx, patient_id, before, before_id, limit), limit)
-
-
-def _log(found: list[LogEntry], limit: int) -> Page[AccessLogEntry]:
+def log_page(tx: Tx, found: list[LogEntry], limit: int) -> Page[AccessLogEntry]:
+    """A window of the register, in words."""
     return Page[AccessLogEntry](
-        items=[AccessLogEntry.model_validate(entry) for entry in found],
+        items=service.log_views(tx, found),
         next=moment_cursor(found[-1].at, found[-1].entry_id) if len(found) == limit else None,
     )

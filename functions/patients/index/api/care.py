@@ -14,8 +14,9 @@ from functions.patients.index.schemas.care import (
     RecordAlert,
     RecordAllergy,
     RelateInput,
+    StateBloodGroup,
 )
-from functions.patients.index.schemas.people import RelationView
+from functions.patients.index.schemas.people import PatientView, RelationView
 from shared.command import command, query
 from shared.tx import Tx
 
@@ -46,6 +47,13 @@ def refute_allergy(tx: Tx, allergy_id: UUID, body: EndFact) -> AllergyView:
 def record_alert(tx: Tx, patient_id: UUID, body: RecordAlert) -> AlertView:
     """Warn everybody who treats the person (警示)."""
     return service.record_alert(tx, patient_id, body)
+
+
+@router.post("/patients/{patient_id}/blood-group")
+@command("patients.index.record_safety")
+def state_blood_group(tx: Tx, patient_id: UUID, body: StateBloodGroup) -> PatientView:
+    """Record a blood group by hearsay (自述血型); only laboratory and transfusion confirm one."""
+    return service.state_blood_group(tx, patient_id, body)
 
 
 @router.post("/alerts/{alert_id}/end")

@@ -6,6 +6,7 @@ from shared.lazy import loaded_on_use
 
 if TYPE_CHECKING:
     from functions.patients.index.models.access import BreakGlassOpening
+    from functions.patients.index.models.checks import PoliceCheck
     from functions.patients.index.models.legacy import LegacyImport, LegacyRow
     from functions.patients.index.models.matching import Dispute, MatchCandidate, MatchPoints, Merge
     from functions.patients.index.models.people import (
@@ -33,6 +34,7 @@ __all__ = [
     "MatchPoints",
     "Merge",
     "Patient",
+    "PoliceCheck",
     "Relation",
 ]
 

@@ -246,7 +246,8 @@ class IdentityChange(Model):
     old_value: Mapped[Any] = mapped_column(document(), nullable=True)
     new_value: Mapped[Any] = mapped_column(document(), nullable=True)
     cause: Mapped[str] = mapped_column(Text)
-    """correction, merge, unmerge, verification, confidentiality, dispute, death, birth_certificate, transfusion."""
+    """correction, merge, unmerge, verification, confidentiality, dispute, death, birth_certificate, transfusion,
+    statement."""
     evidence: Mapped[str | None] = mapped_column(Text, default=None)
     evidence_file_id: Mapped[UUID | None] = mapped_column(Uuid, default=None)
     acting_campus_id: Mapped[str] = mapped_column(Text)

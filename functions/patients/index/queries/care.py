@@ -120,13 +120,15 @@ HAS_CONSENT = Query(
         )
     ),
 )
-WITHDRAW_CONSENT = Query(
+CONSENT = Query(Consent, select(Consent).where(Consent.consent_id == bindparam("consent_id", type_=Uuid)))
+WITHDRAW_CONSENTS = Query(
     Consent,
     update(Consent)
-    .where(Consent.consent_id == bindparam("id_"), Consent.withdrawn_at.is_(null()))
+    .where(Consent.patient_id.in_(_group), Consent.kind == bindparam("of_kind"), Consent.withdrawn_at.is_(null()))
     .values(withdrawn_at=bindparam("at"), withdrawn_recorded_by=bindparam("by"))
     .returning(Consent),
 )
+"""Every consent of the kind that any record of the person still carries: after a merge there may be two."""
 
 # ---------------------------------------------------------------- record access
 

@@ -76,6 +76,13 @@ class WrittenName(NamedTuple):
     former_names: list[str]
 
 
+class Named(NamedTuple):
+    """A person and their name today."""
+
+    patient_id: UUID
+    name: str
+
+
 class StoppedNumber(NamedTuple):
     """A number that must not be used any more."""
 
@@ -133,6 +140,8 @@ ACCESS = Query(
 SURVIVOR = Query(
     Patient, select(Patient).where(Patient.patient_id == _survivor_of(bindparam("patient_id", type_=Uuid)))
 )
+
+NAMES = Query(Named, select(Patient.patient_id, Patient.name).where(among(Patient.patient_id, "ids")))
 
 RECORD = Query(Patient, select(Patient).where(Patient.patient_id == bindparam("patient_id", type_=Uuid)))
 """One record as it stands, merged or not."""

@@ -31,6 +31,7 @@ from functions.patients.index.rules.identifiers import (
     parse_resident_id,
     upgrade_15_digit,
 )
+from functions.patients.index.rules.labels import act_label, reason_label
 from functions.patients.index.rules.masking import mask_address, mask_identity_number, mask_name, mask_phone
 from functions.patients.index.rules.matching import (
     Comparison,
@@ -74,6 +75,7 @@ __all__ = [
     "ResidentIdKind",
     "Sex",
     "Suspicion",
+    "act_label",
     "add_months",
     "add_years",
     "age_text",
@@ -104,6 +106,7 @@ __all__ = [
     "one_character_keys",
     "parse_resident_id",
     "printed_name",
+    "reason_label",
     "split_name",
     "unknown_person_name",
     "upgrade_15_digit",

@@ -8,7 +8,6 @@ from uuid import UUID
 from pydantic import Field, StringConstraints, model_validator
 
 from functions.patients.index.schemas.values import (
-    BreakGlassReason,
     Day,
     IdentifierType,
     Number,
@@ -17,7 +16,9 @@ from functions.patients.index.schemas.values import (
     RelationKind,
     Version,
 )
-from shared.schemas import Code, Input, LongText, Moment, Text, View
+from shared.schemas import Code, Input, Moment, Text, View
+
+Reasoning = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000, pattern=r"^[^\x00]*$")]
 
 
 class Statement(StrEnum):
@@ -92,6 +93,14 @@ class RecordAllergy(Input):
         if self.statement is not Statement.ALLERGY and any((*given, self.substance_code, self.reaction)):
             raise ValueError("无过敏史或不详的声明不能同时填写过敏原")
         return self
+
+
+class StateBloodGroup(Input):
+    """A blood group as the person or an older paper says it; only laboratory and transfusion confirm one."""
+
+    version: Version
+    abo: Annotated[str, Field(pattern="^(A|B|AB|O)$")]
+    rh: Annotated[str | None, Field(pattern="^[+-]$")] = None
 
 
 class EndFact(Input):
@@ -194,6 +203,13 @@ class GiveConsent(Input):
     given_by: Annotated[str, Field(pattern="^(patient|guardian)$")]
 
 
+class GiveOwnConsent(Input):
+    """What a person agrees to in the mini-program, after the text of this version was shown."""
+
+    kind: ConsentKind
+    text_version: Code
+
+
 class ConsentView(View):
     consent_id: UUID
     kind: str
@@ -214,8 +230,10 @@ class SetConfidentiality(Input):
 class BreakGlass(Input):
     """Open a person's records of other campuses in an emergency (紧急调阅)."""
 
-    reason_code: BreakGlassReason
-    reason: Annotated[LongText, StringConstraints(min_length=10)]
+    reason_code: Annotated[str | None, Field(max_length=40)] = None
+    """rescue 抢救, emergency 急诊, consultation 急会诊, other."""
+    reason: Reasoning | None = None
+    """Ten characters or more. Judged by the use case, because an attempt without it must stay on record."""
 
 
 class GrantView(View):
@@ -262,11 +280,16 @@ class ReviewOpening(Input):
 
 
 class AccessLogEntry(View):
-    """Somebody looked at or changed the record."""
+    """Somebody looked at or changed the record, with the words the patient reads."""
 
     entry_id: UUID
     at: Moment
     campus_id: str
+    campus_name: str
     actor_name: str
+    own: bool
+    """Done by the account that asks."""
     action: str
+    action_label: str
     reason: str | None
+    reason_label: str | None

@@ -26,6 +26,7 @@ MERGEABLE = (
     "employer",
     "payer_kind",
     "photo_file_id",
+    "blood_group",
 )
 """Fields a survivor may take over from the retired record, one by one."""
 

@@ -33,15 +33,22 @@ if TYPE_CHECKING:
         extend_record_access,
         grant_record_access,
         grants,
+        log_views,
         may_read_record,
         openings,
-        own_access_log,
         review_opening,
         set_confidentiality,
     )
+    from functions.patients.index.service.checking import check_identity, checks
     from functions.patients.index.service.correct import confirm_correction, correct_patient, reject_correction
     from functions.patients.index.service.dispute import open_dispute, settle_dispute
     from functions.patients.index.service.duplicates import mark_not_same, pair_details, pairs, propose_pair
+    from functions.patients.index.service.exchange import (
+        cross_reference,
+        demographics_of,
+        query_demographics,
+        take_feed,
+    )
     from functions.patients.index.service.finding import find, resolve_many
     from functions.patients.index.service.identifiers import (
         bind_identifier,
@@ -50,6 +57,13 @@ if TYPE_CHECKING:
         revoke_identifier,
     )
     from functions.patients.index.service.merge import confirm_merge, merge_patients, reject_merge
+    from functions.patients.index.service.own import (
+        give_own_consent,
+        own_access_log,
+        own_consents,
+        own_view,
+        withdraw_own_consent,
+    )
     from functions.patients.index.service.prints import blank_wristbands, wristband
     from functions.patients.index.service.read import (
         access_patient,
@@ -79,7 +93,13 @@ if TYPE_CHECKING:
         relations,
         withdraw_consent,
     )
-    from functions.patients.index.service.safety import end_alert, record_alert, record_allergy, refute_allergy
+    from functions.patients.index.service.safety import (
+        end_alert,
+        record_alert,
+        record_allergy,
+        refute_allergy,
+        state_blood_group,
+    )
     from functions.patients.index.service.unmerge import merges_of, records_since, unmerge_patients
     from functions.patients.index.service.verify import record_death, reverse_death, verify_identity
     from functions.patients.index.service.views import age_text
@@ -110,11 +130,15 @@ __all__ = [
     "bind_identifier",
     "blank_wristbands",
     "break_glass",
+    "check_identity",
+    "checks",
     "confirm_correction",
     "confirm_merge",
     "consents",
     "correct_patient",
     "create_newborn",
+    "cross_reference",
+    "demographics_of",
     "details",
     "end_alert",
     "end_record_access",
@@ -122,6 +146,7 @@ __all__ = [
     "extend_record_access",
     "find",
     "give_consent",
+    "give_own_consent",
     "grant_record_access",
     "grants",
     "group_ids",
@@ -129,6 +154,7 @@ __all__ = [
     "has_consent",
     "history",
     "identity_disputed",
+    "log_views",
     "mark_not_same",
     "may_read_record",
     "merge_patients",
@@ -136,10 +162,13 @@ __all__ = [
     "open_dispute",
     "openings",
     "own_access_log",
+    "own_consents",
+    "own_view",
     "pair_details",
     "pairs",
     "printed_name",
     "propose_pair",
+    "query_demographics",
     "record_alert",
     "record_allergy",
     "record_death",
@@ -162,10 +191,13 @@ __all__ = [
     "revoke_identifier",
     "set_confidentiality",
     "settle_dispute",
+    "state_blood_group",
+    "take_feed",
     "unmerge_patients",
     "verify_identity",
     "view",
     "withdraw_consent",
+    "withdraw_own_consent",
     "wristband",
 ]
 

@@ -5,13 +5,21 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from events.patients import BreakGlassOpened, BreakGlassReviewed, RecordAccessEnded, RecordAccessGranted
-from functions.patients.index import problems
+from functions.organisation.structure import service as organisation
+from functions.patients.index import problems, rules
 from functions.patients.index.models import BreakGlassOpening
 from functions.patients.index.queries import care, people
 from functions.patients.index.queries.care import LogEntry
 from functions.patients.index.queries.people import PatientInfo
-from functions.patients.index.schemas.care import BreakGlass, OpeningView, ReviewOpening, SetConfidentiality
+from functions.patients.index.schemas.care import (
+    AccessLogEntry,
+    BreakGlass,
+    OpeningView,
+    ReviewOpening,
+    SetConfidentiality,
+)
 from functions.patients.index.schemas.people import PatientView
+from functions.patients.index.schemas.values import BreakGlassReason
 from functions.patients.index.service.read import group_ids, resolve, survivor
 from functions.patients.index.service.verify import change_patient
 from functions.patients.index.service.views import patient_view
@@ -23,6 +31,7 @@ from shared.tables import AccessGrant
 from shared.tx import Tx
 
 REVIEW_WORKING_DAYS = 3
+SHORTEST_REASON = 10
 
 
 def grant_record_access(
@@ -93,10 +102,11 @@ def grants(tx: Tx, patient_id: UUID) -> list[AccessGrant]:
 def break_glass(tx: Tx, patient_id: UUID, command: BreakGlass) -> OpeningView:
     """Open a person's records in an emergency (紧急调阅): 4 hours, this clinician only, shown to the patient, reviewed.
 
-    The clinician signs on anew first. Raises FreshSignOnRequired.
+    The clinician signs on anew first. Raises FreshSignOnRequired, BreakGlassReasonMissing.
     """
     tx.actor.require_fresh_sign_on(tx.now)
     patient = survivor(tx, patient_id)
+    code, reason = _stated(command)
     opening_id = new_id()
     grant = grant_access(
         tx,
@@ -104,7 +114,7 @@ def break_glass(tx: Tx, patient_id: UUID, command: BreakGlass) -> OpeningView:
         "break_glass",
         opening_id,
         tx.now + BREAK_GLASS,
-        command.reason_code.value,
+        code,
         personal=True,
     )
     opening = BreakGlassOpening(
@@ -114,8 +124,8 @@ def break_glass(tx: Tx, patient_id: UUID, command: BreakGlass) -> OpeningView:
         reader_campus_id=tx.campus,
         reader_subject=tx.actor.subject,
         reader_name=tx.actor.name,
-        reason_code=command.reason_code.value,
-        reason=command.reason,
+        reason_code=code,
+        reason=reason,
         opened_at=tx.now,
         valid_to=grant.valid_to,
         review_due_at=_working_days_after(tx.now, REVIEW_WORKING_DAYS),
@@ -126,18 +136,33 @@ def break_glass(tx: Tx, patient_id: UUID, command: BreakGlass) -> OpeningView:
         "break_glass",
         opening_id,
         patient_id=patient.patient_id,
-        reason_code=command.reason_code.value,
+        reason_code=code,
     )
     tx.emit(
         BreakGlassOpened(
             patient_id=patient.patient_id,
             opening_id=opening_id,
             reader_campus_id=tx.campus,
-            reason_code=command.reason_code.value,
+            reason_code=code,
             valid_to=grant.valid_to,
         )
     )
     return OpeningView.model_validate(opening)
+
+
+def _stated(command: BreakGlass) -> tuple[str, str]:
+    """Reason code and text of an opening. Raises BreakGlassReasonMissing."""
+    reason = command.reason or ""
+    errors = []
+    if command.reason_code not in {one.value for one in BreakGlassReason}:
+        errors.append({"field": "reason_code", "message": "请选择抢救、急诊、急会诊或其他"})
+    if len(reason) < SHORTEST_REASON:
+        errors.append({"field": "reason", "message": f"至少写 {SHORTEST_REASON} 个字"})
+    if command.reason_code is None or errors:
+        raise problems.BreakGlassReasonMissing(
+            f"请选择紧急调阅的原因，并写明不少于 {SHORTEST_REASON} 个字的说明；本次尝试已留痕。", errors=errors
+        )
+    return command.reason_code, reason
 
 
 def _working_days_after(moment: datetime, days: int) -> datetime:
@@ -189,9 +214,21 @@ def access_log(tx: Tx, patient_id: UUID, before: datetime, before_id: UUID, limi
     return tx.session.all(care.ACCESS_LOG, ids=ids, before=before, before_id=before_id, limit=limit)
 
 
-def own_access_log(tx: Tx, patient_id: UUID, before: datetime, before_id: UUID, limit: int) -> list[LogEntry]:
-    """The same, asked by the patient or family; NotFound for a person the account is not bound to."""
-    ids = group_ids(tx, patient_id)
-    if tx.actor.patient_ids.isdisjoint(ids):
-        raise NotFound("没有这位患者，请核对账号绑定。")
-    return tx.session.all(care.ACCESS_LOG, ids=ids, before=before, before_id=before_id, limit=limit)
+def log_views(tx: Tx, found: Sequence[LogEntry]) -> list[AccessLogEntry]:
+    """The register in words, campus names among them."""
+    names = {code: organisation.campus(tx, code).short_name for code in sorted({entry.campus_id for entry in found})}
+    return [
+        AccessLogEntry(
+            entry_id=entry.entry_id,
+            at=entry.at,
+            campus_id=entry.campus_id,
+            campus_name=names[entry.campus_id],
+            actor_name=entry.actor_name,
+            own=entry.actor == tx.actor.subject,
+            action=entry.action,
+            action_label=rules.act_label(entry.action),
+            reason=entry.reason,
+            reason_label=None if entry.reason is None else rules.reason_label(entry.reason),
+        )
+        for entry in found
+    ]

@@ -66,13 +66,7 @@ def find(tx: Tx, wanted: FindPatients) -> FoundPatients:
     Raises SearchEmpty, NameTooShort, and IdentifierStopped for a card that is lost, replaced or revoked. Every search
     is logged with its kind and number of hits; what was typed is not.
     """
-    text = " ".join(unicodedata.normalize("NFKC", wanted.text or "").split())
-    sent = _send(tx, text, wanted)
-    kinds = [way for way, _ in sent]
-    stopped = tx.session.send(people.STOPPED, values=_numbers(text)) if Way.IDENTIFIER in kinds else None
-    hits = _ranked(sent, wanted)
-    if stopped is not None and not hits:
-        _refuse_stopped(stopped.first())
+    hits, kinds = hits_of(tx, wanted)
     by_name_alone = set(kinds) <= {Way.NAME, Way.PINYIN} and wanted.birth_date is None
     tx.audit(
         "patients.searched_by_name" if by_name_alone else "patients.searched",
@@ -85,6 +79,18 @@ def find(tx: Tx, wanted: FindPatients) -> FoundPatients:
         items=[_found(tx, hit, match) for hit, match in hits[: wanted.limit]],
         more=len(hits) > wanted.limit,
     )
+
+
+def hits_of(tx: Tx, wanted: FindPatients) -> tuple[list[tuple[Hit, str]], list[Way]]:
+    """Whom a text finds, closest first, with how they match; and in which ways it was looked for."""
+    text = " ".join(unicodedata.normalize("NFKC", wanted.text or "").split())
+    sent = _send(tx, text, wanted)
+    kinds = [way for way, _ in sent]
+    stopped = tx.session.send(people.STOPPED, values=_numbers(text)) if Way.IDENTIFIER in kinds else None
+    hits = _ranked(sent, wanted)
+    if stopped is not None and not hits:
+        _refuse_stopped(stopped.first())
+    return hits, kinds
 
 
 def _send(tx: Tx, text: str, wanted: FindPatients) -> list[tuple[Way, Pending[Hit]]]:

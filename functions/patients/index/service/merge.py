@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from events.patients import PatientsMerged
+from events.patients import PatientDeceased, PatientsMerged
 from functions.patients.index import problems, rules
 from functions.patients.index.gates import PatientsToMerge, before_merge
 from functions.patients.index.models import Identifier, Merge, Patient
@@ -208,18 +208,34 @@ def _complete(tx: Tx, merge: Merge, pair: _Pair, confirmed_by: str | None) -> Me
             merge_id=merge.merge_id,
         )
     )
+    if "death" in units:
+        tx.emit(PatientDeceased(patient_id=survivor.patient_id, died_at=retired.deceased_at, reversed=False))
     return done
+
+
+_TOGETHER = {
+    "birth_date": ("birth_date", "birth_datetime", "birth_precision"),
+    "blood_group": ("abo", "rh", "blood_group_status"),
+    "death": ("status", "deceased_at", "death_certificate_no"),
+}
+"""Columns that only change together."""
+_BLOOD_PROOF = {None: 0, "stated": 1, "confirmed": 2}
 
 
 def taken_over(survivor: Patient, retired: Patient, chosen: list[str]) -> dict[str, dict[str, Any]]:
     """What the retired record gives the survivor, in units that only change together: unit -> column -> value.
 
-    Besides the chosen fields the better proof and the stricter secrecy of the two.
+    Besides the chosen fields the better proof, the stricter secrecy, the better proven blood group and a death: what
+    one record knows of them must not be lost because the other one speaks.
     """
+    fields = list(chosen)
+    if _BLOOD_PROOF[retired.blood_group_status] > _BLOOD_PROOF[survivor.blood_group_status]:
+        fields.append("blood_group")
+    if retired.status == "deceased" and survivor.status == "active":
+        fields.append("death")
     units: dict[str, dict[str, Any]] = {}
-    for field in chosen:
-        columns = ("birth_date", "birth_datetime", "birth_precision") if field == "birth_date" else (field,)
-        units[field] = {column: getattr(retired, column) for column in columns}
+    for field in fields:
+        units[field] = {column: getattr(retired, column) for column in _TOGETHER.get(field, (field,))}
     if "name" in units:
         former = [one for one in survivor.former_names if one != retired.name]
         units["name"]["former_names"] = former if retired.name == survivor.name else [*former, survivor.name]

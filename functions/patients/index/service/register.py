@@ -23,11 +23,13 @@ from functions.patients.index.schemas.people import (
 from functions.patients.index.schemas.values import (
     LEVEL_OF,
     REGISTERED_BY,
+    IdentifierType,
     IdentityLevel,
     ReadBy,
     RelationKind,
 )
 from functions.patients.index.service import facts, matching
+from functions.patients.index.service.checking import queue_check
 from functions.patients.index.service.facts import CheckedNumber, Described
 from functions.patients.index.service.identifiers import announce, bind, claim
 from functions.patients.index.service.read import survivor
@@ -191,6 +193,8 @@ def _new(
     insurance = next((one.value for one in (claimed, *added) if one.type == "insurance_person_no"), None)
     likely.propose(tx, patient, guardian_document, insurance)
     _tell(tx, patient, "document")
+    if claimed.type == IdentifierType.RESIDENT_ID.value and command.document.read_by is not ReadBy.CHIP:
+        queue_check(tx, patient)
     return patient_view(patient, [claimed, *added], tx.now, disputed=False)
 
 

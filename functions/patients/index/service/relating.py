@@ -10,7 +10,7 @@ from functions.patients.index.schemas.care import ConsentKind, ConsentView, EndF
 from functions.patients.index.schemas.people import RelationView
 from functions.patients.index.schemas.values import OpeningReason
 from functions.patients.index.service.facts import checked_number, checked_phone
-from functions.patients.index.service.read import opened, survivor
+from functions.patients.index.service.read import opened, resolve_numbers, survivor
 from functions.patients.index.service.views import relation_view
 from shared.ids import new_id
 from shared.problems import Conflict, Invalid, NotFound
@@ -70,11 +70,29 @@ def relations(tx: Tx, patient_id: UUID, reason: OpeningReason | None = None) -> 
 
 
 def guardians(tx: Tx, patient_id: UUID) -> list[RelationView]:
-    """Who may act for a person today; nobody from the 18th birthday on."""
+    """Who may act for a person today; nobody from the 18th birthday on.
+
+    A guardian whose document was read at the counter but whose record nobody chose is known by the number: whether
+    the guardian has been registered before or since makes no difference to the mini-program.
+    """
     rows = tx.session.send(care.RELATIONS, patient_id=patient_id)
     patient = survivor(tx, patient_id)
-    views = [relation_view(row, patient, tx.today) for row in rows.all()]
-    return [one for one in views if one.is_guardian and one.in_force]
+    views = [(row, relation_view(row, patient, tx.today)) for row in rows.all()]
+    standing = [(row, one) for row, one in views if one.is_guardian and one.in_force]
+    unlinked = {
+        (row.document_type, row.document_no)
+        for row, _ in standing
+        if row.related_patient_id is None and row.document_type and row.document_no
+    }
+    holders = {(one.type, one.value): one.patient_id for one in resolve_numbers(tx, sorted(unlinked))}
+    names = {one.patient_id: one.name for one in tx.session.all(people.NAMES, ids=sorted(set(holders.values())))}
+    found = []
+    for row, one in standing:
+        holder = holders.get((row.document_type or "", row.document_no or ""))
+        if row.related_patient_id is None and holder is not None and names[holder] == row.name:
+            one = one.model_copy(update={"related_patient_id": holder})
+        found.append(one)
+    return found
 
 
 def give_consent(tx: Tx, patient_id: UUID, command: GiveConsent) -> ConsentView:
@@ -102,12 +120,21 @@ def give_consent(tx: Tx, patient_id: UUID, command: GiveConsent) -> ConsentView:
 
 
 def withdraw_consent(tx: Tx, consent_id: UUID) -> ConsentView:
-    """A consent is withdrawn from this moment on. Raises Conflict when it was before."""
-    row = tx.session.first(care.WITHDRAW_CONSENT, id_=consent_id, at=tx.now, by=tx.actor.subject)
-    if row is None:
+    """The person takes a consent back from this moment on, with those of the same kind merged records brought along.
+
+    Raises Conflict when it was taken back before.
+    """
+    asked = tx.session.first(care.CONSENT, consent_id=consent_id)
+    if asked is None or asked.withdrawn_at is not None:
         raise Conflict("该同意不存在或已撤回，请刷新后核对。")
-    _tell(tx, row, survivor(tx, row.patient_id).patient_id, given=False)
-    return ConsentView.model_validate(row)
+    owner = survivor(tx, asked.patient_id).patient_id
+    rows = tx.session.all(care.WITHDRAW_CONSENTS, patient_id=owner, of_kind=asked.kind, at=tx.now, by=tx.actor.subject)
+    for row in rows:
+        _tell(tx, row, owner, given=False)
+    withdrawn = next((row for row in rows if row.consent_id == consent_id), None)
+    if withdrawn is None:
+        raise Conflict("该同意不存在或已撤回，请刷新后核对。")
+    return ConsentView.model_validate(withdrawn)
 
 
 def consents(tx: Tx, patient_id: UUID) -> list[ConsentView]:

@@ -2,15 +2,30 @@
 
 from uuid import UUID
 
-from events.patients import AlertChanged, AllergyRecorded, AllergyRefuted
+from events.patients import AlertChanged, AllergyRecorded, AllergyRefuted, PatientUpdated
 from functions.patients.index import problems
 from functions.patients.index.models import Alert, Allergy
-from functions.patients.index.queries import care
-from functions.patients.index.schemas.care import AlertView, AllergyView, EndFact, RecordAlert, RecordAllergy, Statement
+from functions.patients.index.queries import care, people
+from functions.patients.index.rules import Sex
+from functions.patients.index.schemas.care import (
+    AlertKind,
+    AlertView,
+    AllergyView,
+    EndFact,
+    RecordAlert,
+    RecordAllergy,
+    StateBloodGroup,
+    Statement,
+)
+from functions.patients.index.schemas.people import PatientView
 from functions.patients.index.service.read import survivor
+from functions.patients.index.service.verify import change_patient
+from functions.patients.index.service.views import patient_view
 from shared.ids import new_id
 from shared.problems import NotFound
 from shared.tx import Tx
+
+_OF_WOMEN = frozenset({AlertKind.PREGNANCY, AlertKind.LACTATION})
 
 
 def record_allergy(tx: Tx, patient_id: UUID, command: RecordAllergy) -> AllergyView:
@@ -75,8 +90,12 @@ def refute_allergy(tx: Tx, allergy_id: UUID, command: EndFact) -> AllergyView:
 
 
 def record_alert(tx: Tx, patient_id: UUID, command: RecordAlert) -> AlertView:
-    """Record a warning for everybody who treats the person."""
+    """Record a warning for everybody who treats the person. Raises AlertMismatch."""
     patient = survivor(tx, patient_id)
+    if command.kind in _OF_WOMEN and patient.sex == Sex.MALE:
+        raise problems.AlertMismatch("患者性别为男，不能登记妊娠或哺乳警示；性别有误的请先更正。")
+    if command.valid_to is not None and command.valid_to <= tx.now:
+        raise problems.AlertMismatch("警示的截止时间已过，请核对后重新录入。")
     row = Alert(
         alert_id=new_id(),
         patient_id=patient.patient_id,
@@ -91,6 +110,23 @@ def record_alert(tx: Tx, patient_id: UUID, command: RecordAlert) -> AlertView:
     tx.session.add(row)
     tell_alert(tx, row, patient.patient_id, active=True)
     return AlertView.model_validate(row)
+
+
+def state_blood_group(tx: Tx, patient_id: UUID, command: StateBloodGroup) -> PatientView:
+    """Record a blood group by hearsay (自述血型); a confirmed one stands. Raises BloodGroupConfirmed, Stale."""
+    identifiers = tx.session.send(people.IDENTIFIERS, patient_id=patient_id)
+    disputed = tx.session.send(people.DISPUTED, patient_id=patient_id)
+    patient = survivor(tx, patient_id)
+    tx.check_version(patient.version, command.version)
+    if patient.blood_group_status == "confirmed":
+        raise problems.BloodGroupConfirmed("血型已由检验科或输血科确认，不能用自述内容覆盖；有疑问请复查血型。")
+    group = {"abo": command.abo, "rh": command.rh, "blood_group_status": "stated"}
+    if any(getattr(patient, field) != value for field, value in group.items()):
+        patient = change_patient(tx, patient, group, "statement")
+        fields = sorted(group)
+        tx.audit("patient.updated", "patient", patient.patient_id, patient_id=patient.patient_id, fields=fields)
+        tx.emit(PatientUpdated(patient_id=patient.patient_id, fields=fields))
+    return patient_view(patient, identifiers.all(), tx.now, disputed=disputed.one())
 
 
 def end_alert(tx: Tx, alert_id: UUID, command: EndFact) -> AlertView:

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from events.patients import PatientsUnmerged
+from events.patients import PatientDeceased, PatientsUnmerged
 from functions.patients.index import problems
 from functions.patients.index.models import Merge, Patient
 from functions.patients.index.queries import people, stewardship
@@ -153,6 +153,8 @@ def _restore_fields(tx: Tx, merge: Merge, survivor: Patient) -> list[str]:
     if "name" in changes:
         changes |= facts.name_fields(changes["name"])
     change_patient(tx, survivor, changes, "unmerge", evidence=str(merge.merge_id))
+    if changes.get("status") == "active":
+        tx.emit(PatientDeceased(patient_id=survivor.patient_id, died_at=None, reversed=True))
     return kept
 
 
@@ -163,7 +165,7 @@ def _typed(field: str, value: Any) -> Any:
     match field:
         case "birth_date":
             return date.fromisoformat(value)
-        case "birth_datetime":
+        case "birth_datetime" | "deceased_at":
             return datetime.fromisoformat(value)
         case "photo_file_id":
             return UUID(value)

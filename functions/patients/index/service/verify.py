@@ -15,6 +15,7 @@ from functions.patients.index.service.read import survivor
 from functions.patients.index.service.views import patient_view
 from shared.ids import new_id
 from shared.problems import Stale
+from shared.schemas import SHANGHAI
 from shared.tx import Tx
 
 DERIVED = frozenset({"name_pinyin", "name_initials", "name_keys", "former_names"})
@@ -96,6 +97,10 @@ def verify_identity(tx: Tx, patient_id: UUID, command: VerifyIdentity) -> Patien
         raise problems.IdentityLevelNotHigher("身份核实等级只能提高；需要降低的请提交身份争议。")
     if command.evidence is Evidence.STATEMENT:
         raise problems.EvidenceRequired("核实身份须读卡或上传证件扫描件。")
+    if command.level is IdentityLevel.CHIP_READ and command.evidence is not Evidence.CARD_READ:
+        raise problems.EvidenceRequired("“读卡”等级须由读卡器读取证件；只有扫描件的请选“看过证件”。")
+    if command.level is IdentityLevel.POLICE_VERIFIED and command.evidence_file_id is None:
+        raise problems.EvidenceRequired("“公安核验”等级由联网核验给出；手工登记须上传公安机关的核验证明。")
     row = raise_level(tx, patient, command.level, command.evidence.value, command.evidence_file_id)
     return patient_view(row, identifiers.all(), tx.now, disputed=disputed.one())
 
@@ -106,6 +111,8 @@ def record_death(tx: Tx, patient_id: UUID, command: RecordDeath) -> PatientView:
     patient = survivor(tx, patient_id)
     if patient.status == "deceased":
         raise problems.AlreadyDeceased("该患者已登记死亡，请核对证明编号。")
+    if not patient.birth_date <= command.died_at.astimezone(SHANGHAI).date() or command.died_at > tx.now:
+        raise problems.DeathMoment("死亡时间须在出生之后、此刻之前，请对照死亡医学证明重新录入。")
     changes = {"status": "deceased", "deceased_at": command.died_at, "death_certificate_no": command.certificate_no}
     row = change_patient(tx, patient, changes, "death")
     tx.audit("patient.deceased", "patient", patient.patient_id, patient_id=patient.patient_id)
