@@ -21,7 +21,8 @@ class SchedulePublished(Event, type="outpatient.schedule.schedule_published", su
 
 
 class AffectedNumber(BaseModel):
-    """A number somebody had when its session changed: whose it was, `visit` or `booking`."""
+    """A number somebody had when its session changed: whose it was, `visit` or `booking`; `patient` for an extra number
+    (加号) that still waited for the person it was made for."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -34,8 +35,9 @@ class AffectedNumber(BaseModel):
 class SessionStopped(Event, type="outpatient.schedule.session_stopped", subject="session_id"):
     """A session is stopped (停诊): registration cancels and refunds its visits, patients are told.
 
-    With `slot_ids` only those numbers are stopped (部分停诊); empty, the whole session is. `affected` lists the numbers
-    somebody had; `moved_to` is the session they come first in when the stop is a move by more than 30 minutes.
+    `partial`: only the numbers `slot_ids` are stopped (部分停诊) and the session goes on; otherwise all of it is.
+    `affected` lists the numbers somebody had; `moved_to` is the session they come first in when the stop is a move by
+    more than 30 minutes.
     """
 
     session_id: UUID
@@ -43,6 +45,7 @@ class SessionStopped(Event, type="outpatient.schedule.session_stopped", subject=
     reason: str
     withdrawn_slots: int
     slot_ids: list[UUID] = Field(default_factory=list)
+    partial: bool = False
     affected: list[AffectedNumber] = Field(default_factory=list)
     moved_to: UUID | None = None
 

@@ -1,7 +1,7 @@
 """Booked and held numbers become visits; sessions that move or change doctor take their visits along."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,7 +14,8 @@ from functions.outpatient.schedule import service as schedule
 from functions.payments.billing import service as billing
 from functions.payments.billing.service import ChargeLine, ChargeOrder
 from integrity.runner import run
-from tests.outpatient.registering import VISITS, at_once, charges_of, refused, see, visit_row
+from tests.outpatient.registering import VISITS, at_once, charges_of, engage, refused, see, visit_row
+from tests.outpatient.test_schedule_scene import new_room
 from tests.support.clinic import (
     FEE,
     FEE_CODE,
@@ -181,39 +182,30 @@ def test_a_number_a_doctor_added(hospital: Hospital, desks: dict[str, Desk], ses
 
 
 def test_a_visit_follows_its_session(hospital: Hospital, desks: dict[str, Desk], session: dict) -> None:
+    """Half an hour and another room; who registers before the news is through has the new time once, not twice."""
     desk = desks["hq"]
-    visit, seen = [
-        register_visit(desk.registrar, register_person(desk.registrar, resident_id(n, born="19770101")), session)
-        for n in range(2)
-    ]
+    made = put_on_sale(hospital, desk, numbers=4, desk_no=14)
+    office = hospital.caller("schedule_approver")
+    people = [register_person(desk.registrar, resident_id(n, born="19770101")) for n in range(3)]
+    visit, seen = [register_visit(desk.registrar, person, made) for person in people[:2]]
     see(hospital, seen, uuid4())
-    room, doctor = uuid4(), uuid4()
     before, after_seen = visit_row(hospital, visit), visit_row(hospital, seen)
-    facts = {"session_id": session["session_id"], "clinic_id": session["clinic_id"], "affected": []}
-    moved = SessionMoved(
-        shifted_minutes=20,
-        starts_at=before["band_start"],
-        ends_at=before["band_end"],
-        room_id=room,
-        rebook=False,
-        moved_to=None,
-        **facts,
+    room, doctor = new_room(hospital, desk), engage(hospital, "D9001", "覃医生")
+    path = f"/api/outpatient/schedule/sessions/{made['session_id']}"
+    starts_at = (datetime.fromisoformat(made["starts_at"]) + timedelta(minutes=20)).isoformat()
+    moved = ok(
+        office.post(f"{path}/move", {"version": 4, "starts_at": starts_at, "room_id": str(room), "reason": "诊室检修"})
     )
-    replaced = DoctorReplaced(
-        from_doctor_id=None,
-        to_doctor_id=doctor,
-        old_fee_item_code=FEE_CODE,
-        new_fee_item_code=FEE_CODE,
-        old_price=FEE["hq"],
-        new_price=FEE["hq"],
-        refund_each=Decimal(0),
-        **facts,
-    )
+    between = register_visit(desk.registrar, people[2], made)
+    ok(office.post(f"{path}/replace", {"version": moved["version"], "doctor_id": str(doctor), "reason": "替诊"}))
+    hospital.drain()
     with hospital.tx("hq") as tx:
-        service.follow_moved_session(tx, moved)
-        service.follow_moved_session(tx, moved.model_copy(update={"rebook": True}))
-        service.follow_replaced_doctor(tx, replaced)
-    after = visit_row(hospital, visit)
+        for event in hospital.events("session_moved"):
+            service.follow_moved_session(tx, SessionMoved.model_validate(event["data"]))
+        for event in hospital.events("doctor_replaced"):
+            service.follow_replaced_doctor(tx, DoctorReplaced.model_validate(event["data"]))
+    after, late = visit_row(hospital, visit), visit_row(hospital, between)
     assert after["band_start"] - before["band_start"] == timedelta(minutes=20)
     assert (after["room_id"], after["doctor_id"]) == (room, doctor)
+    assert (late["band_start"], late["room_id"], late["doctor_id"]) == (after["band_start"], room, doctor)
     assert visit_row(hospital, seen) == after_seen, "who was seen stays where it was"

@@ -21,7 +21,7 @@ SELECT gen_random_uuid(), CASE n % 3 WHEN 0 THEN 'mch' ELSE 'hq' END, 'X' || n, 
     CASE WHEN n > 11900 THEN 'registered' ELSE 'finished' END, now() - n * interval '4 minutes', 'x', now(), 0, 1
 FROM generate_series(1, 12000) n
 """
-MODULES = ["visits", "changes", "records", "clinics"]
+MODULES = ["visits", "changes", "records", "clinics", "corrections"]
 
 
 def queries() -> Iterator[Any]:

@@ -10,7 +10,7 @@ import pytest
 
 from functions.organisation.structure import service as organisation
 from functions.organisation.structure.schemas.people import ApproveSecondment
-from functions.organisation.structure.service import ProposeSecondment
+from functions.organisation.structure.service import ProposeSecondment, RecordLicence
 from shared.identity.actor import Actor
 from tests.outpatient.test_schedule_scene import (
     MONDAY,
@@ -310,6 +310,8 @@ def second_to_branch(hospital: Hospital, desks: dict[str, Desk], doctor: UUID, w
         )
 
     with hospital.tx("hq", person("hq")) as tx:
+        physician = {"kind": "physician", "number": f"{doctor.int % 10**15:015d}", "category": "clinical"}
+        organisation.record_licence(tx, doctor, RecordLicence(**physician, valid_from=MONDAY - timedelta(days=9)))
         row, _ = organisation.propose_secondment(
             tx,
             ProposeSecondment(

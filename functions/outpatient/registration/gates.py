@@ -6,6 +6,7 @@ from datetime import date
 from uuid import UUID
 
 from functions.organisation.structure.gates import UnitToClose
+from functions.outpatient.registration import rules
 from functions.outpatient.registration.queries import visits as queries
 from shared.gates import Gate, Objection
 from shared.tx import Tx
@@ -29,6 +30,13 @@ consortium/referral informs of a referral (no second fee)."""
 
 
 def answer_before_close_unit(tx: Tx, question: UnitToClose) -> Iterable[Objection]:
-    """A unit whose patients still wait stays open."""
-    if tx.session.first(queries.OPEN_VISIT_OF_UNIT, unit_id=question.unit_id) is not None:
-        yield Objection("block", "unit_has_visits", "该科室还有未就诊的挂号", "请先完成就诊或退号")
+    """A unit stays open while a visit may still be seen there on the first day without it, or later."""
+    since = rules.midnight(question.closes_on)
+    number = tx.session.first(queries.OPEN_VISIT_OF_UNIT, unit_id=question.unit_id, since=since)
+    if number is not None:
+        yield Objection(
+            "block",
+            "unit_has_visits",
+            f"该科室在 {question.closes_on:%Y-%m-%d} 仍有未完成的就诊（如 {number}）",
+            "请先完成就诊、退号或换号，或推迟关闭日期",
+        )

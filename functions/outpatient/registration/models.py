@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.model import CampusOwned, Model
+from shared.database.model import MONEY, CampusOwned, Model
 
 OUTPATIENT = "outpatient"
 _VISIT = "outpatient.visits.encounter_id"
@@ -56,7 +56,12 @@ class Visit(CampusOwned, Model):
         Index(None, "patient_id", "registered_at"),
         Index(None, "campus_id", "registered_at", "encounter_id"),
         Index(None, "session_id"),
-        Index("ix_visits_unfinished", "unit_id", postgresql_where=text("status IN ('registered', 'waiting')")),
+        Index(
+            "ix_visits_unfinished",
+            "unit_id",
+            "valid_until",
+            postgresql_where=text("status IN ('registered', 'waiting', 'in_consultation')"),
+        ),
         Index(
             "ix_visits_ending",
             "campus_id",
@@ -201,6 +206,45 @@ class Release(CampusOwned, Model):
     approved_by_name: Mapped[str | None] = mapped_column(Text, default=None)
 
 
+class FeeCorrection(CampusOwned, Model):
+    """The fee of a visit that the system has still to withdraw, give back or lower (诊查费更正).
+
+    Written with what caused it (a stopped session, a doctor of lower grade, a patient who did not come) and carried out
+    for each visit by itself, so that one bill somebody is just paying keeps nobody else waiting.
+    """
+
+    __tablename__ = "fee_corrections"
+    __table_args__ = (
+        Index("uq_fee_corrections_open", "encounter_id", "kind", unique=True, postgresql_where=text("done_at IS NULL")),
+        Index(None, "encounter_id"),
+        Index("ix_fee_corrections_open", "campus_id", "correction_id", postgresql_where=text("done_at IS NULL")),
+        CheckConstraint("kind IN ('give_back', 'lower', 'withdraw')", name="kind"),
+        CheckConstraint("(kind = 'lower') = (price IS NOT NULL)", name="price"),
+        CheckConstraint("price >= 0", name="amount"),
+        {"schema": OUTPATIENT},
+    )
+
+    correction_id: Mapped[UUID] = mapped_column(primary_key=True)
+    encounter_id: Mapped[UUID] = mapped_column(ForeignKey(_VISIT))
+    patient_id: Mapped[UUID]
+    kind: Mapped[str] = mapped_column(Text)
+    """give_back: unpaid withdrawn, paid refunded; lower: to `price`; withdraw: only what is unpaid."""
+    reason_code: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text)
+    asked_at: Mapped[datetime]
+    price: Mapped[Decimal | None] = mapped_column(MONEY, default=None)
+    """Yuan the visit costs from now on."""
+    item_code: Mapped[str | None] = mapped_column(Text, default=None)
+    doctor_id: Mapped[UUID | None] = mapped_column(default=None)
+    tries: Mapped[int] = mapped_column(SmallInteger, default=0)
+    tried_at: Mapped[datetime | None] = mapped_column(default=None)
+    refusal: Mapped[str | None] = mapped_column(Text, default=None)
+    """Why it could not be done yet, in words for the cashier."""
+    done_at: Mapped[datetime | None] = mapped_column(default=None)
+    outcome: Mapped[str | None] = mapped_column(Text, default=None)
+    """done, or seen: the consultation had begun before the fee could be lowered."""
+
+
 class Transfer(CampusOwned, Model):
     """A change of doctor or department (换号、转科) before the consultation, and what it did to the fee."""
 
@@ -232,7 +276,7 @@ class BraceletBatch(CampusOwned, Model):
 
     __tablename__ = "bracelet_batches"
     __table_args__ = (
-        Index(None, "campus_id", "prepared_at"),
+        Index(None, "campus_id", "batch_id"),
         CheckConstraint("kind IN ('accident', 'outbreak', 'disaster')", name="kind"),
         {"schema": OUTPATIENT},
     )

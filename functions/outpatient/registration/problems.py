@@ -61,6 +61,12 @@ class VisitNotCancellable(Problem):
     title = "当前状态不能退号"
 
 
+class NoFeeToReturn(Problem):
+    status = 409
+    code = "no_fee_to_return"
+    title = "没有可退的诊查费"
+
+
 class ReleaseNeeded(Problem):
     status = 409
     code = "release_needed"
@@ -161,3 +167,15 @@ class DepartmentFull(Problem):
     status = 409
     code = "department_full"
     title = "科室今日无余号"
+
+
+class SlipNotRecorded(Problem):
+    status = 409
+    code = "slip_not_recorded"
+    title = "尚未登记打印"
+
+
+class OnlyAtMachine(Problem):
+    status = 403
+    code = "only_at_machine"
+    title = "仅限自助机办理"

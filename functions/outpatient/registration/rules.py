@@ -57,6 +57,8 @@ CANCELLABLE = ("registered", "waiting")
 BEGUN = ("in_consultation", "finished")
 """Cancelled only with the doctor's release and the lead's approval."""
 OPEN = (*CANCELLABLE, "in_consultation")
+SLIP = (*CANCELLABLE, *BEGUN)
+"""A slip is printed of these; of a cancelled or missed visit it would only mislead."""
 
 
 def kind_of(grade: str) -> str:

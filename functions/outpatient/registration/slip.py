@@ -1,19 +1,24 @@
 """The registration slip (挂号凭条): what stands on the 80 mm strip the patient walks away with."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from functions.organisation.structure import service as organisation
-from functions.organisation.structure.service import PlaceInfo
 from functions.outpatient.registration.models import Visit
+from functions.outpatient.registration.problems import SlipNotRecorded
 from functions.outpatient.registration.rules import KIND_NAMES
+from functions.outpatient.registration.service.articles import require_slip
+from functions.outpatient.registration.service.fees import fee_lines
 from functions.patients.index import service as patients
-from functions.payments.billing import service as billing
 from shared.command import Document
 from shared.money import ZERO
-from shared.printing import render
-from shared.printing.published import layout_in_force
 from shared.schemas import SHANGHAI
 from shared.tx import Tx
+
+if TYPE_CHECKING:
+    from functions.organisation.structure.service import PlaceInfo
+    from functions.payments.billing.service import ChargeInfo
 
 PAYER_NAMES = {"self_pay": "自费", "resident": "城乡居民医保", "employee": "职工医保", "contract": "合同单位"}
 SEX_NAMES = {"1": "男", "2": "女"}
@@ -26,13 +31,19 @@ NOTES = {
 
 
 def document(tx: Tx, visit: Visit) -> Document:
-    """The slip of a visit, drawn after the transaction."""
+    """The slip of a visit, drawn after the transaction. Refuses one nobody recorded, and what no longer stands."""
+    from shared.printing import render
+    from shared.printing.published import layout_in_force
+
+    require_slip(visit)
+    if not visit.slips_printed:
+        raise SlipNotRecorded("请先登记本次打印，再取凭条文件；补打次数由系统记录。")
     layout = layout_in_force(tx, "registration_slip")
     patient = patients.access_patient(tx, visit.patient_id)
     campus = organisation.campus(tx, visit.campus_id)
     room = _room(tx, visit)
     doctor = organisation.staff_member(tx, visit.doctor_id) if visit.doctor_id else None
-    has_fee = visit.fee_module is not None and visit.fee_source is not None
+    lines = fee_lines(tx, visit)
     data = {
         "hospital": campus.name,
         "campus": campus.short_name,
@@ -47,9 +58,9 @@ def document(tx: Tx, visit: Visit) -> Document:
         "building": room.building if room else None,
         "floor": (room.floor or ASK) if room else ASK,
         "room": room.name if room else ASK,
-        "fee": billing.source_amount(tx, visit.fee_module or "", visit.fee_source or "") if has_fee else ZERO,
+        "fee": sum((line.worth for line in lines), ZERO),
         "payer_kind": PAYER_NAMES[visit.payer_kind],
-        "tender": None,
+        "tender": _paid(visit, lines),
         "patient_name": patient.name,
         "sex": SEX_NAMES.get(patient.sex, "未说明"),
         "age": patients.age_text(patient, visit.registered_at),
@@ -60,11 +71,20 @@ def document(tx: Tx, visit: Visit) -> Document:
     }
     copies = visit.slips_printed
     return Document(
-        lambda: render(layout, data, reprint=max(0, copies - 1)), "application/pdf", f"挂号凭条-{visit.visit_no}.pdf"
+        lambda: render(layout, data, reprint=copies - 1), "application/pdf", f"挂号凭条-{visit.visit_no}.pdf"
     )
 
 
-def _room(tx: Tx, visit: Visit) -> PlaceInfo | None:
+def _paid(visit: Visit, lines: "Sequence[ChargeInfo]") -> str | None:
+    """Whether the fee is paid, so that nobody queues in vain; an emergency is never sent back for it."""
+    if not lines:
+        return None
+    if all(line.status in ("paid", "refunding") for line in lines):
+        return "已缴"
+    return "后付" if visit.kind == "emergency" or any(line.status == "owed" for line in lines) else "未缴"
+
+
+def _room(tx: Tx, visit: Visit) -> "PlaceInfo | None":
     """The room of a visit; none where it was closed meanwhile, so that nobody is sent to a shut door."""
     if visit.room_id is None:
         return None

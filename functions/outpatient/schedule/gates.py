@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from functions.organisation.structure import service as organisation
 from functions.organisation.structure.gates import UnitToClose
 from functions.outpatient.schedule.queries import plans
 from shared.gates import Gate, Objection
@@ -26,6 +27,27 @@ before_publish: Gate[SessionToPublish] = Gate("outpatient/schedule: before_publi
 
 
 def answer_before_close_unit(tx: Tx, question: UnitToClose) -> Iterable[Objection]:
-    """A unit with sessions on sale stays open."""
-    if tx.session.first(plans.OPEN_SESSIONS_OF_UNIT, unit_id=question.unit_id, now=tx.now) is not None:
-        yield Objection("block", "unit_has_sessions", "该科室还有已发布的出诊班次", "请先停诊或待班次结束")
+    """A unit with sessions on sale on its first day away, or later, stays open; what is only planned is told."""
+    first = organisation.midnight(question.closes_on)
+    found = tx.session.all(
+        plans.SESSIONS_OF_UNIT_FROM,
+        campus=question.campus_id,
+        unit_id=question.unit_id,
+        since=max(first, tx.now),
+        day_from=question.closes_on,
+    )
+    selling = [one for one in found if one.status in ("published", "open")]
+    if selling:
+        yield Objection(
+            "block",
+            "unit_has_sessions",
+            f"该科室自 {question.closes_on:%Y-%m-%d} 起还有已发布的出诊班次（最早 {selling[0].day:%Y-%m-%d}）",
+            "请先停诊或待班次结束，或推迟关闭日期",
+        )
+    elif found:
+        yield Objection(
+            "warn",
+            "unit_has_drafts",
+            f"该科室自 {question.closes_on:%Y-%m-%d} 起还有未发布的排班",
+            "关闭后这些排班不能再发布，请作废草稿并停用排班模板",
+        )

@@ -5,9 +5,10 @@ from datetime import date
 from uuid import UUID
 
 from functions.outpatient.registration import service
-from functions.outpatient.registration.api.routing import FIRST, Limit, channel_of, registered_fields, router
+from functions.outpatient.registration.api.routing import FIRST, LAST, Limit, channel_of, registered_fields, router
 from functions.outpatient.registration.models import Bracelet, BraceletBatch, GreenChannel
 from functions.outpatient.registration.schemas import (
+    BatchRow,
     BatchView,
     BraceletView,
     ChangeVersion,
@@ -17,7 +18,8 @@ from functions.outpatient.registration.schemas import (
     PrepareBracelets,
     RegisterEmergency,
 )
-from shared.command import command, query
+from functions.patients.index import service as patients
+from shared.command import Document, command, query
 from shared.schemas import Page
 from shared.tx import Tx
 
@@ -58,6 +60,32 @@ def list_green_channels(
 def prepare_bracelets(tx: Tx, body: PrepareBracelets) -> BatchView:
     """Make bracelets with visit numbers ready for many casualties (批量登记)."""
     return _batch(*service.prepare_bracelets(tx, body))
+
+
+@router.get("/bracelet-batches")
+@query("outpatient.registration.read")
+def list_batches(tx: Tx, limit: Limit = 50, cursor: UUID | None = None) -> Page[BatchRow]:
+    """Batches of bracelets at the acting campus, the latest first (腕带批次)."""
+    found = service.batches(tx, cursor or LAST, limit)
+    return Page[BatchRow](
+        items=[BatchRow.model_validate(one) for one in found],
+        next=str(found[-1].batch_id) if len(found) == limit else None,
+    )
+
+
+@router.get("/bracelet-batches/{batch_id}/bracelets.pdf")
+@query("outpatient.registration.write")
+def bracelets_pdf(tx: Tx, batch_id: UUID) -> Document:
+    """The bracelets of a batch nobody wears yet as PDF, 80 mm (批量腕带)."""
+    return patients.blank_wristbands(tx, service.bracelets_to_print(tx, batch_id))
+
+
+@router.get("/visits/{encounter_id}/wristband.pdf")
+@query("outpatient.registration.write")
+def wristband_pdf(tx: Tx, encounter_id: UUID) -> Document:
+    """The wristband of a patient with the visit number (腕带): name, age, the warning of an unverified identity."""
+    visit = service.read_visit(tx, encounter_id)
+    return patients.wristband(tx, visit.patient_id, visit.visit_no)
 
 
 @router.get("/bracelet-batches/{batch_id}")

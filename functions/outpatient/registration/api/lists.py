@@ -8,12 +8,14 @@ from uuid import UUID
 from fastapi import Query as Parameter
 
 from functions.outpatient.registration import service
-from functions.outpatient.registration.api.routing import FIRST, LAST, Limit, router, visit_view
+from functions.outpatient.registration.api.routing import FIRST, LAST, Limit, fields_of, router, visit_view
 from functions.outpatient.registration.models import Visit
 from functions.outpatient.registration.schemas import (
     ClinicRestView,
+    FeeCorrectionView,
     LoadView,
     ReleaseView,
+    SessionVisitView,
     UnitLoadView,
     VisitView,
 )
@@ -49,6 +51,19 @@ def list_visits(
     return _page(service.visits_of_day(tx, wanted, cursor or LAST, limit), limit)
 
 
+@router.get("/sessions/{session_id}/visits")
+@query("outpatient.registration.read")
+def list_visits_of_session(
+    tx: Tx, session_id: UUID, status: Status | None = None, limit: Limit = 100, cursor: UUID | None = None
+) -> Page[SessionVisitView]:
+    """Visits of a session of the acting campus (班次挂号名单), those a stop cancelled too (停诊名单)."""
+    found = service.visits_of_session(tx, session_id, status, cursor or FIRST, limit)
+    return Page[SessionVisitView](
+        items=[SessionVisitView(**fields_of(visit), cancel_reason=visit.cancel_reason) for visit in found],
+        next=str(found[-1].encounter_id) if len(found) == limit else None,
+    )
+
+
 @router.get("/releases")
 @query("outpatient.registration.approve_release")
 def list_releases(tx: Tx, limit: Limit = 50, cursor: UUID | None = None) -> Page[ReleaseView]:
@@ -57,6 +72,17 @@ def list_releases(tx: Tx, limit: Limit = 50, cursor: UUID | None = None) -> Page
     return Page[ReleaseView](
         items=[ReleaseView.model_validate(one) for one in found],
         next=str(found[-1].encounter_id) if len(found) == limit else None,
+    )
+
+
+@router.get("/fee-corrections")
+@query("outpatient.registration.read")
+def list_fee_corrections(tx: Tx, limit: Limit = 50, cursor: UUID | None = None) -> Page[FeeCorrectionView]:
+    """Fees the system has still to give back or lower, and why it could not yet (待办诊查费更正), oldest first."""
+    found = service.waiting_corrections(tx, cursor or FIRST, limit)
+    return Page[FeeCorrectionView](
+        items=[FeeCorrectionView.model_validate(one) for one in found],
+        next=str(found[-1].correction_id) if len(found) == limit else None,
     )
 
 

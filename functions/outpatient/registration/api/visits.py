@@ -18,6 +18,7 @@ from functions.outpatient.registration.schemas import (
     ChangePayer,
     ChangeVersion,
     CollectNumber,
+    MissedView,
     RegisteredView,
     RegisterVisit,
     ReleaseView,
@@ -60,6 +61,14 @@ def cancel_visit(tx: Tx, encounter_id: UUID, body: CancelVisit) -> CancelledView
     return CancelledView(
         **fields_of(cancelled.visit), slot_returned=cancelled.slot_returned, refunded=cancelled.refunded
     )
+
+
+@router.post("/visits/{encounter_id}/refund-missed")
+@command("outpatient.registration.write")
+def refund_missed(tx: Tx, encounter_id: UUID, body: ChangeVersion) -> MissedView:
+    """Give the fee of a visit nobody came to back (未到诊退费)."""
+    visit, refunded = service.refund_missed(tx, encounter_id, body)
+    return MissedView(**fields_of(visit), refunded=refunded)
 
 
 @router.post("/visits/{encounter_id}/release")

@@ -2,10 +2,23 @@
 
 from typing import Any
 
-from sqlalchemy import DateTime, Interval, SmallInteger, Text, Uuid, bindparam, case, func, literal, select, update
+from sqlalchemy import (
+    DateTime,
+    SmallInteger,
+    Text,
+    Uuid,
+    bindparam,
+    case,
+    column,
+    func,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from functions.outpatient.registration.models import Visit
-from functions.outpatient.registration.rules import BEGUN, CANCELLABLE, OPEN
+from functions.outpatient.registration.rules import BEGUN, CANCELLABLE, OPEN, SLIP
 from shared.database.query import Query, among, constant, one_of
 
 _MOMENT = DateTime(timezone=True)
@@ -52,28 +65,61 @@ LOCK_OPEN_OF_SESSION = Query(
     .with_for_update(),
 )
 
-SHIFT_OPEN = Query(
+_places = (
+    func.unnest(
+        bindparam("ids", type_=ARRAY(Uuid())),
+        bindparam("starts", type_=ARRAY(_MOMENT)),
+        bindparam("ends", type_=ARRAY(_MOMENT)),
+        bindparam("rooms", type_=ARRAY(Uuid())),
+        bindparam("until", type_=ARRAY(_MOMENT)),
+    )
+    .table_valued(
+        column("encounter_id", Uuid()),
+        column("band_start", _MOMENT),
+        column("band_end", _MOMENT),
+        column("room_id", Uuid()),
+        column("valid_until", _MOMENT),
+        name="places",
+    )
+    .render_derived()
+)
+FOLLOW_SLOTS = Query(
     object,
     update(Visit)
-    .where(Visit.session_id == bindparam("session"), one_of(Visit.status, *CANCELLABLE))
+    .where(Visit.encounter_id == _places.c.encounter_id, one_of(Visit.status, *CANCELLABLE))
     .values(
-        band_start=Visit.band_start + bindparam("by", type_=Interval()),
-        band_end=Visit.band_end + bindparam("by", type_=Interval()),
-        room_id=bindparam("room"),
+        band_start=_places.c.band_start,
+        band_end=_places.c.band_end,
+        room_id=_places.c.room_id,
+        valid_until=_places.c.valid_until,
         version=Visit.version + 1,
     ),
 )
-"""A session moved a little, or to another room: its patients keep their numbers."""
+"""Visits where their numbers are now."""
 REPLACE_DOCTOR = Query(
     object,
     update(Visit)
     .where(
-        Visit.session_id == bindparam("session"),
+        among(Visit.encounter_id, "visits"),
         one_of(Visit.status, *CANCELLABLE),
         Visit.doctor_id.is_distinct_from(bindparam("doctor", type_=Uuid())),
     )
     .values(doctor_id=bindparam("doctor"), version=Visit.version + 1),
 )
+CANCEL_ALL = Query(
+    Visit,
+    update(Visit)
+    .where(among(Visit.encounter_id, "visits"), one_of(Visit.status, *CANCELLABLE))
+    .values(
+        status="cancelled",
+        cancelled_at=bindparam("at"),
+        cancelled_by=bindparam("who"),
+        cancel_reason=bindparam("why"),
+        version=Visit.version + 1,
+    )
+    .returning(Visit),
+)
+"""Visits of a stopped session, locked before."""
 
 SET_FEE = _step(
     one_of(Visit.status, *CANCELLABLE),
@@ -162,6 +208,7 @@ MOVE = _step(
     checked_in_at=literal(None, _MOMENT),
     kind=bindparam("to_kind"),
     follow_up_of=bindparam("right"),
+    first_visit=bindparam("first"),
     unit_id=bindparam("unit"),
     clinic_id=bindparam("clinic"),
     clinic_name=bindparam("clinic_label"),
@@ -181,4 +228,4 @@ MOVE = _step(
 )
 """Another session for the version seen: the visit starts anew there, its number stays."""
 
-COUNT_SLIP = _step(slips_printed=Visit.slips_printed + 1)
+COUNT_SLIP = _step(one_of(Visit.status, *SLIP), slips_printed=Visit.slips_printed + 1)

@@ -134,6 +134,13 @@ PAYS_LATER = Query(
 )
 
 BATCH = Query(BraceletBatch, select(BraceletBatch).where(BraceletBatch.batch_id == bindparam("batch_id")))
+BATCHES = Query(
+    BraceletBatch,
+    select(BraceletBatch)
+    .where(BraceletBatch.campus_id == bindparam("campus"), BraceletBatch.batch_id < bindparam("before"))
+    .order_by(BraceletBatch.batch_id.desc())
+    .limit(bindparam("limit")),
+)
 CLOSE_BATCH = Query(
     BraceletBatch,
     update(BraceletBatch)

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Integer, and_, bindparam, exists, func, li
 from sqlalchemy.orm import aliased
 
 from functions.outpatient.registration.models import ExpectedReport, Visit
-from functions.outpatient.registration.rules import BEGUN, CANCELLABLE
+from functions.outpatient.registration.rules import BEGUN, OPEN, SLIP
 from shared.database.query import Query, among, constant, one_of
 
 VISIT = Query(Visit, select(Visit).where(Visit.encounter_id == bindparam("encounter_id")))
@@ -56,6 +56,34 @@ VISITS_OF_PATIENT = Query(
     .limit(bindparam("limit")),
 )
 
+CURRENT = Query(
+    Visit,
+    select(Visit)
+    .where(
+        among(Visit.patient_id, "patients"),
+        Visit.campus_id == bindparam("campus"),
+        one_of(Visit.status, *SLIP),
+        Visit.valid_until > bindparam("now"),
+    )
+    .order_by(Visit.encounter_id.desc())
+    .limit(20),
+)
+"""Visits of a person that still count at a campus, newest first."""
+
+OF_SESSION = Query(
+    Visit,
+    select(Visit)
+    .where(
+        Visit.session_id == bindparam("session_id"),
+        Visit.campus_id == bindparam("campus"),
+        _asked(Visit.status, "status"),
+        Visit.encounter_id > bindparam("after"),
+    )
+    .order_by(Visit.encounter_id)
+    .limit(bindparam("limit")),
+)
+"""Visits of a session in the order of their registration, cancelled ones too."""
+
 
 class UnitLoad(NamedTuple):
     """How many visits of a unit are in a state."""
@@ -74,11 +102,29 @@ LOAD = Query(
 )
 
 OPEN_VISIT_OF_UNIT = Query(
-    UUID,
-    select(Visit.encounter_id)
-    .where(Visit.unit_id == bindparam("unit_id"), one_of(Visit.status, *CANCELLABLE))
+    str,
+    select(Visit.visit_no)
+    .where(
+        Visit.unit_id == bindparam("unit_id"),
+        one_of(Visit.status, *OPEN),
+        Visit.valid_until > bindparam("since"),
+    )
+    .order_by(Visit.valid_until.desc())
     .limit(1),
 )
+"""A visit of a unit that may still be seen, or is being seen, at a moment or later."""
+
+STOPPED_VISIT = Query(
+    UUID,
+    select(Visit.encounter_id)
+    .where(
+        among(Visit.patient_id, "patients"),
+        Visit.session_id == bindparam("session_id"),
+        Visit.cancel_reason == constant("session_stopped"),
+    )
+    .limit(1),
+)
+"""A visit of a person that ended because its session was stopped."""
 
 # -- what a registration asks about earlier visits
 

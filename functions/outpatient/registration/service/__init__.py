@@ -6,16 +6,24 @@ from shared.lazy import loaded_on_use
 
 if TYPE_CHECKING:
     from functions.outpatient.registration.service.articles import issue_article, record_slip
-    from functions.outpatient.registration.service.bracelets import close_batch, prepare_bracelets, read_batch
+    from functions.outpatient.registration.service.bracelets import (
+        batches,
+        bracelets_to_print,
+        close_batch,
+        prepare_bracelets,
+        read_batch,
+    )
     from functions.outpatient.registration.service.cancel import (
         Cancelled,
         approve_release,
         cancel_visit,
+        refund_missed,
         refund_stopped_session,
         release_visit,
         waiting_releases,
     )
     from functions.outpatient.registration.service.collect import collect_number
+    from functions.outpatient.registration.service.corrections import waiting_corrections
     from functions.outpatient.registration.service.emergency import (
         change_level,
         green_channels,
@@ -29,11 +37,13 @@ if TYPE_CHECKING:
     from functions.outpatient.registration.service.reading import (
         DayFilter,
         Load,
+        current_visits,
         department_load,
         find_visit,
         read_visit,
         visits_of_day,
         visits_of_patient,
+        visits_of_session,
     )
     from functions.outpatient.registration.service.register import register_visit
     from functions.outpatient.registration.service.reports import drop_report, expect_report, report_ready
@@ -57,12 +67,15 @@ __all__ = [
     "Registered",
     "Transferred",
     "approve_release",
+    "batches",
+    "bracelets_to_print",
     "cancel_visit",
     "change_level",
     "change_payer",
     "check_in",
     "close_batch",
     "collect_number",
+    "current_visits",
     "department_load",
     "drop_report",
     "each_minute",
@@ -81,6 +94,7 @@ __all__ = [
     "read_visit",
     "record_insurance_visit",
     "record_slip",
+    "refund_missed",
     "refund_stopped_session",
     "register_emergency",
     "register_visit",
@@ -91,6 +105,8 @@ __all__ = [
     "transfer_visit",
     "visits_of_day",
     "visits_of_patient",
+    "visits_of_session",
+    "waiting_corrections",
     "waiting_releases",
 ]
 

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from functions.outpatient.registration import rules
 from functions.outpatient.registration.models import Article, Visit
 from functions.outpatient.registration.queries import changes
 from functions.outpatient.registration.schemas import IssueArticle
@@ -55,10 +56,16 @@ def issue_article(tx: Tx, command: IssueArticle) -> tuple[Article, list[ChargeIn
     return article, charges
 
 
+def require_slip(visit: Visit) -> None:
+    """Refuse a slip that would send somebody to a door where nobody waits: cancelled, or missed."""
+    rules.require_status(visit.status, rules.SLIP, "打印凭条")
+
+
 def record_slip(tx: Tx, encounter_id: UUID) -> Visit:
-    """Count a print of the slip (挂号凭条); from the second on it is marked 补打."""
+    """Count a print of the slip (挂号凭条); from the second on it is marked 补打. None for what no longer stands."""
     visit = tx.session.first(changes.COUNT_SLIP, id_=encounter_id, campus=tx.campus)
     if visit is None:
+        require_slip(own_visit(tx, encounter_id))
         raise no_visit()
     tx.audit("visit.slip_printed", "visit", encounter_id, patient_id=visit.patient_id, copy=visit.slips_printed)
     return visit

@@ -51,6 +51,26 @@ def prepare_bracelets(tx: Tx, command: PrepareBracelets) -> tuple[BraceletBatch,
     return batch, bracelets
 
 
+def batches(tx: Tx, before: UUID, limit: int) -> list[BraceletBatch]:
+    """Batches of the acting campus, the latest first."""
+    return tx.session.all(records.BATCHES, campus=tx.campus, before=before, limit=limit)
+
+
+def bracelets_to_print(tx: Tx, batch_id: UUID) -> list[str]:
+    """The numbers of a batch nobody wears yet, to be printed; the print is traced. Raises BatchClosed, BraceletNotFree.
+
+    A bracelet somebody wears is printed anew with the patient's name, from the visit.
+    """
+    batch, bracelets = read_batch(tx, batch_id)
+    if batch.closed_at is not None:
+        raise BatchClosed("该批次已结束，腕带号已作废，不能打印。")
+    free = [bracelet.visit_no for bracelet in bracelets if bracelet.status == "free"]
+    if not free:
+        raise BraceletNotFree("该批次的腕带均已佩戴；需要重打的请从就诊记录打印腕带。")
+    tx.audit("bracelets.printed", "bracelet_batch", batch_id, count=len(free))
+    return free
+
+
 def read_batch(tx: Tx, batch_id: UUID) -> tuple[BraceletBatch, list[Bracelet]]:
     """A batch and who wears which bracelet."""
     sent = tx.session.send(records.BRACELETS, batch_id=batch_id)

@@ -6,13 +6,21 @@ from uuid import UUID
 from events.outpatient import SessionStopped, VisitCancelled
 from functions.outpatient.registration import rules
 from functions.outpatient.registration.models import Release, Visit
-from functions.outpatient.registration.problems import NotReleasable, OtherDoctor, ReleaseNeeded, VisitNotCancellable
+from functions.outpatient.registration.problems import (
+    NoFeeToReturn,
+    NotReleasable,
+    OtherDoctor,
+    ReleaseNeeded,
+    VisitNotCancellable,
+)
 from functions.outpatient.registration.queries import changes, records
 from functions.outpatient.registration.schemas import CancelReason, CancelVisit, ChangeVersion, ReleaseVisit
-from functions.outpatient.registration.service.fees import fee_not_rendered, give_back
+from functions.outpatient.registration.service.corrections import ask_corrections, settle
+from functions.outpatient.registration.service.fees import PAID, fee_lines, fee_not_rendered, give_back
 from functions.outpatient.registration.service.reading import own_visit
 from functions.outpatient.schedule import service as schedule
 from functions.patients.index import service as patients
+from shared.function import Onwards
 from shared.money import Money
 from shared.tx import Tx
 
@@ -90,17 +98,42 @@ def waiting_releases(tx: Tx, after: UUID, limit: int) -> list[Release]:
     return tx.session.all(records.RELEASES_WAITING, campus=tx.campus, after=after, limit=limit)
 
 
-def refund_stopped_session(tx: Tx, event: SessionStopped) -> None:
-    """A session, or some numbers of it, were stopped (停诊): cancel their visits.
+def refund_stopped_session(tx: Tx, event: SessionStopped) -> Onwards | None:
+    """A session, or some numbers of it, were stopped (停诊): cancel their visits, then see to each one's money.
 
-    Unpaid fees are voided, paid ones get a refund that needs nobody's approval. A redelivery finds nothing to cancel.
+    Unpaid fees are voided, paid ones get a refund that needs nobody's approval; a bill that is just being paid is seen
+    to when that is over, and keeps nobody else waiting. A redelivery finds nothing to cancel.
     """
-    for visit in _of_stopped(tx, event):
-        _cancel(tx, visit, CancelReason.SESSION_STOPPED.value)
+    visits = _of_stopped(tx, event)
+    if not visits:
+        return None
+    reason = CancelReason.SESSION_STOPPED.value
+    ids = [visit.encounter_id for visit in visits]
+    cancelled = tx.session.all(changes.CANCEL_ALL, visits=ids, at=tx.now, who=tx.actor.subject, why=reason)
+    asked = ask_corrections(tx, cancelled, "give_back", reason, "停诊退费")
+    for visit in cancelled:
+        _tell(tx, visit, reason)
+    return lambda steps: settle(steps, asked)
+
+
+def refund_missed(tx: Tx, encounter_id: UUID, command: ChangeVersion) -> tuple[Visit, Money]:
+    """Give the fee of a visit nobody came to back (未到诊退费): no service was given. That it was missed stays.
+
+    At the window on the patient's wish, by outpatient/booking of itself the day after. Raises VisitStateWrong,
+    NoFeeToReturn, and what a refund that needs approval says.
+    """
+    visit = own_visit(tx, encounter_id)
+    tx.check_version(visit.version, command.version)
+    rules.require_status(visit.status, ("no_show",), "办理未到诊退费")
+    if not any(line.status in PAID for line in fee_lines(tx, visit)):
+        raise NoFeeToReturn("该号没有已缴的诊查费可退：可能未缴、已退或本来免费，请核对缴费记录。")
+    refunded = give_back(tx, visit, "no_show", "未到诊退费")
+    tx.audit("visit.missed_refunded", "visit", encounter_id, patient_id=visit.patient_id, refunded=str(refunded))
+    return visit, refunded
 
 
 def _of_stopped(tx: Tx, event: SessionStopped) -> list[Visit]:
-    if event.slot_ids:
+    if event.partial or event.slot_ids:
         return tx.session.all(changes.LOCK_OPEN_OF_SLOTS, slots=event.slot_ids)
     return tx.session.all(changes.LOCK_OPEN_OF_SESSION, session_id=event.session_id)
 
@@ -127,8 +160,14 @@ def _cancel(tx: Tx, visit: Visit, reason: str) -> Cancelled:
     )
     if cancelled is None:
         raise VisitNotCancellable("该号刚被他人办理，请刷新后核对。")
-    returned = _return_slot(tx, visit, reason)
+    began = visit.status in rules.BEGUN
+    returned = visit.slot_id is not None and schedule.return_slot(tx, visit.slot_id, visit.encounter_id, used=began)
     refunded = give_back(tx, visit, reason, "退号")
+    _tell(tx, visit, reason)
+    return Cancelled(cancelled, returned, refunded)
+
+
+def _tell(tx: Tx, visit: Visit, reason: str) -> None:
     patients.end_record_access(tx, "registration", visit.encounter_id, tx.now)
     tx.emit(
         VisitCancelled(
@@ -142,11 +181,3 @@ def _cancel(tx: Tx, visit: Visit, reason: str) -> Cancelled:
         )
     )
     tx.audit("visit.cancelled", "visit", visit.encounter_id, patient_id=visit.patient_id, reason=reason)
-    return Cancelled(cancelled, returned, refunded)
-
-
-def _return_slot(tx: Tx, visit: Visit, reason: str) -> bool:
-    """Put the number back on sale; a stopped session has withdrawn it already."""
-    if visit.slot_id is None or reason == CancelReason.SESSION_STOPPED.value:
-        return False
-    return schedule.return_slot(tx, visit.slot_id, visit.encounter_id)

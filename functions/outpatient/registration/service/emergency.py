@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from uuid import UUID
 
 from events.outpatient import GreenChannelOpened
+from functions.organisation.structure import service as organisation
 from functions.outpatient.registration import rules
 from functions.outpatient.registration.gates import VisitToRegister, before_register
 from functions.outpatient.registration.models import GreenChannel, Visit
@@ -34,10 +35,12 @@ def register_emergency(
 
     Nothing of an emergency waits for money (基本医疗卫生与健康促进法): `pays_later` tells the executing modules so. The
     patient may be somebody nobody can name (无名氏), and may wear a bracelet whose number was made beforehand.
-    Refuses a clinic that is none of emergency, and a second visit while one is open in the department.
+    Refuses a clinic that is none of emergency or whose department is closed, and a second visit while one is open in
+    the department.
     """
     encounter_id = new_id()
     clinic = emergency_clinic(tx, command.clinic_id)
+    organisation.unit(tx, clinic.unit_id)
     patient_id = command.patient_id
     if patient_id is None and command.unidentified is not None:
         patient_id = patients.register_unidentified(tx, command.unidentified).patient_id

@@ -42,6 +42,12 @@ def fee_not_rendered(tx: Tx, visit: Visit) -> None:
         billing.record_return(tx, visit.fee_module, visit.fee_source, parts)
 
 
+def withdraw(tx: Tx, visit: Visit, reason_code: str) -> None:
+    """Withdraw what is unpaid of a visit's fee. Refuses while somebody is paying it (ChargeHeld)."""
+    if visit.fee_module is not None and visit.fee_source is not None:
+        billing.void_source(tx, visit.fee_module, visit.fee_source, reason_code)
+
+
 def give_back(tx: Tx, visit: Visit, reason_code: str, reason: str) -> Money:
     """Withdraw the fee of a visit where it is unpaid, refund it where it is paid; the money on its way back now.
 
@@ -50,7 +56,7 @@ def give_back(tx: Tx, visit: Visit, reason_code: str, reason: str) -> Money:
     """
     if visit.fee_module is None or visit.fee_source is None:
         return ZERO
-    billing.void_source(tx, visit.fee_module, visit.fee_source, reason_code)
+    withdraw(tx, visit, reason_code)
     state = billing.source_state(tx, visit.fee_module, visit.fee_source)
     if state not in {"paid", "owed", "refunding"}:
         return ZERO

@@ -88,6 +88,24 @@ def visits_of_patient(tx: Tx, patient_id: UUID, before: UUID, limit: int) -> lis
     return found
 
 
+def current_visits(tx: Tx, patient_id: UUID) -> list[Visit]:
+    """A person's visits that still count at the acting campus, newest first; twenty at most."""
+    ids = patients.group_ids(tx, patient_id)
+    found = tx.session.all(queries.CURRENT, patients=ids, campus=tx.campus, now=tx.now)
+    tx.audit("visits.listed", "patient", patient_id, patient_id=patient_id)
+    return found
+
+
+def visits_of_session(tx: Tx, session_id: UUID, status: str | None, after: UUID, limit: int) -> list[Visit]:
+    """Visits of a session of the acting campus in the order of their registration, cancelled ones too: the list of the
+    clinic, and of those a stop concerned."""
+    found = tx.session.all(
+        queries.OF_SESSION, session_id=session_id, campus=tx.campus, status=status, after=after, limit=limit
+    )
+    tx.audit("visits.listed", "session", session_id, count=len(found))
+    return found
+
+
 def visits_of_day(tx: Tx, wanted: DayFilter, before: UUID, limit: int) -> list[Visit]:
     """Visits registered on a day at the acting campus, newest first."""
     since = rules.midnight(wanted.day)

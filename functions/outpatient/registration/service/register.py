@@ -24,7 +24,7 @@ from functions.outpatient.registration.service.entering import (
 )
 from functions.outpatient.registration.service.reading import sessions_of_day
 from functions.outpatient.schedule import service as schedule
-from functions.outpatient.schedule.service import SlotTaken
+from functions.outpatient.schedule.service import SessionFull, SlotTaken
 from functions.patients.index import service as patients
 from functions.patients.index.service import PatientInfo
 from shared.database.session import Pending
@@ -47,7 +47,7 @@ def register_visit(tx: Tx, command: RegisterVisit, channel: str = "window") -> R
     patient = patients.access_patient(tx, command.patient_id)
     session_id = command.session_id or _general_session(tx, command.unit_id, channel)
     extra_for = patient.patient_id if command.extra_number else None
-    slot = schedule.take_slot(tx, session_id, channel, encounter_id, patient_id=extra_for)
+    slot = _take(tx, session_id, channel, encounter_id, patient, extra_for)
     kind = rules.kind_of(slot.grade)
     payer = settled_payer(patient, command.payer(), emergency=kind == "emergency")
     require_admission(tx, patient, slot, command.age_consent_by)
@@ -78,6 +78,24 @@ def register_visit(tx: Tx, command: RegisterVisit, channel: str = "window") -> R
         ),
     )
     return Registered(visit, charges, notices)
+
+
+def _take(
+    tx: Tx, session_id: UUID, channel: str, encounter_id: UUID, patient: PatientInfo, extra_for: UUID | None
+) -> SlotTaken:
+    """A number of a session; a patient of the one it took the place of (改时) gets those that are kept for them."""
+    try:
+        return schedule.take_slot(tx, session_id, channel, encounter_id, patient_id=extra_for)
+    except SessionFull:
+        before = schedule.moved_from(tx, session_id)
+        if before is None or not _was_stopped(tx, patient, before):
+            raise
+    return schedule.take_slot(tx, session_id, channel, encounter_id, promised=True)
+
+
+def _was_stopped(tx: Tx, patient: PatientInfo, session_id: UUID) -> bool:
+    ids = patients.group_ids(tx, patient.patient_id)
+    return tx.session.first(queries.STOPPED_VISIT, patients=ids, session_id=session_id) is not None
 
 
 def require_admission(tx: Tx, patient: PatientInfo, slot: SlotTaken, age_consent_by: UUID | None = None) -> None:
@@ -175,10 +193,10 @@ def _general_session(tx: Tx, unit_id: UUID | None, channel: str) -> UUID:
         for one in sessions_of_day(tx, tx.today, [tx.campus], unit_id)
         if one.grade == "general" and one.status != "stopped" and one.ends_at > tx.now
     ]
-    free = [one for one in ours if sum(one.remaining.values()) > 0]
+    free = [one for one in ours if schedule.sellable(one, channel) > 0]
     if not free:
         _refuse_department(tx, {one.standard_code for one in ours})
-    return min(free, key=lambda one: (one.remaining.get(channel, 0) == 0, one.starts_at, one.session_id)).session_id
+    return min(free, key=lambda one: (one.starts_at, one.session_id)).session_id
 
 
 def _refuse_department(tx: Tx, standard_codes: set[str]) -> NoReturn:

@@ -11,15 +11,18 @@ from functions.outpatient.registration import rules
 from functions.outpatient.registration.models import Visit
 from functions.outpatient.registration.problems import OtherDoctor
 from functions.outpatient.registration.queries import changes
+from functions.outpatient.registration.service.corrections import ask_corrections, due_corrections, settle
 from functions.outpatient.registration.service.fees import fee_rendered
 from functions.outpatient.registration.service.reading import own_visit
 from functions.outpatient.schedule import service as schedule
 from shared.database.query import Query
+from shared.function import Onwards
 from shared.problems import Stale
 from shared.tx import Tx
 
 SWEPT_AT_ONCE = 200
 SWEEP = "sweep"
+MISSED = "no_show"
 
 
 def check_in(tx: Tx, encounter_id: UUID) -> Visit:
@@ -48,7 +51,7 @@ def start_consultation(tx: Tx, encounter_id: UUID, doctor_id: UUID, room_id: UUI
     rules.require_valid(visit.valid_until, tx.now)
     started = _step(tx, visit, changes.START, "visit.consultation_started", at=tx.now, doctor=doctor_id, room=room_id)
     if visit.slot_id is not None:
-        schedule.use_slot(tx, visit.slot_id, encounter_id)
+        schedule.use_slot(tx, visit.slot_id, encounter_id, doctor_id)
     fee_rendered(tx, visit)
     return started
 
@@ -86,20 +89,25 @@ def mark_no_show(tx: Tx, encounter_id: UUID) -> Visit:
     rules.require_status(visit.status, ("registered",), "登记未到诊")
     missed = _step(tx, visit, changes.MISS, "visit.no_show", who=tx.actor.subject)
     _tell_missed(tx, missed)
+    _drop_unpaid(tx, [missed])
     return missed
 
 
-def each_minute(tx: Tx) -> None:
+def each_minute(tx: Tx) -> Onwards | None:
     """What is still open when its validity ends was seen (finished) or was not (no_show): the sweep of 24:00.
 
     Emergency visits end 24 hours after their registration. A patient who had checked in and was not seen is no
-    爽约: the event says so.
+    爽约: the event says so. What a missed visit has not paid is withdrawn; what it has, a window gives back on demand.
+    Then fees that could not be set right before are tried again.
     """
     ended = tx.session.all(changes.END_DUE, campus=tx.campus, now=tx.now, limit=SWEPT_AT_ONCE, who=SWEEP)
     for visit in ended:
         tx.audit(f"visit.{visit.status}", "visit", visit.encounter_id, patient_id=visit.patient_id, by=SWEEP)
         if visit.status == "no_show":
             _tell_missed(tx, visit)
+    _drop_unpaid(tx, [visit for visit in ended if visit.status == "no_show"])
+    due = due_corrections(tx)
+    return (lambda steps: settle(steps, due)) if due else None
 
 
 def record_insurance_visit(tx: Tx, encounter_id: UUID, mdtrt_id: str) -> Visit:
@@ -121,6 +129,12 @@ def _step(tx: Tx, visit: Visit, change: Query[Visit], act: str, **values: object
         raise Stale("该号刚被他人办理，请刷新后再操作。")
     tx.audit(act, "visit", visit.encounter_id, patient_id=visit.patient_id)
     return changed
+
+
+def _drop_unpaid(tx: Tx, missed: list[Visit]) -> None:
+    """Nobody came: an unpaid fee is not asked for at the next visit. An emergency pays later, so its fee stays."""
+    planned = [visit for visit in missed if visit.kind != "emergency"]
+    ask_corrections(tx, planned, "withdraw", MISSED, "未到诊")
 
 
 def _tell_missed(tx: Tx, visit: Visit) -> None:

@@ -14,10 +14,11 @@ from functions.outpatient.registration.schemas import TransferVisit
 from functions.outpatient.registration.service.entering import SOURCE
 from functions.outpatient.registration.service.fees import fee_lines, give_back
 from functions.outpatient.registration.service.reading import own_visit
-from functions.outpatient.registration.service.register import question, require_admission
+from functions.outpatient.registration.service.register import earlier_visits, question, require_admission
 from functions.outpatient.schedule import service as schedule
 from functions.outpatient.schedule.service import SlotTaken
 from functions.patients.index import service as patients
+from functions.patients.index.service import PatientInfo
 from functions.payments.billing import service as billing
 from functions.payments.billing.service import ChargeInfo, ChargeLine, ChargeOrder
 from shared.gates import Objection
@@ -69,12 +70,19 @@ def transfer_visit(tx: Tx, encounter_id: UUID, command: TransferVisit, channel: 
     notices = before_register.ask(tx, question(patient, slot, visit.payer_kind), command.confirmed)
     keeps_right = visit.follow_up_of is not None and slot.unit_id == visit.unit_id and slot.grade == "general"
     fee = Fee(None, (None, None), ZERO, ZERO, ZERO, []) if keeps_right else _move_fee(tx, visit, slot)
-    moved = _move(tx, visit, slot, fee, keeps_right=keeps_right)
+    moved = _move(tx, visit, slot, fee, keeps_right=keeps_right, first=_first_visit(tx, visit, patient, slot))
     returned = visit.slot_id is not None and schedule.return_slot(tx, visit.slot_id, encounter_id)
     if moved.valid_until > visit.valid_until:
         patients.extend_record_access(tx, "registration", encounter_id, moved.valid_until + AFTER_VISIT)
     _tell(tx, visit, moved, slot, fee, command.reason)
     return Transferred(moved, fee, returned, notices)
+
+
+def _first_visit(tx: Tx, visit: Visit, patient: PatientInfo, slot: SlotTaken) -> bool:
+    """初诊 or 复诊 is a matter of the department: in another one it is asked anew."""
+    if slot.unit_id == visit.unit_id:
+        return visit.first_visit
+    return not earlier_visits(tx, patient, slot.unit_id, slot.day).one().seen
 
 
 def _move_fee(tx: Tx, visit: Visit, slot: SlotTaken) -> Fee:
@@ -103,7 +111,7 @@ def _move_fee(tx: Tx, visit: Visit, slot: SlotTaken) -> Fee:
     return Fee(slot.fee_item_code, (SOURCE, str(visit.encounter_id)), before, after, refunded, charges)
 
 
-def _move(tx: Tx, visit: Visit, slot: SlotTaken, fee: Fee, *, keeps_right: bool) -> Visit:
+def _move(tx: Tx, visit: Visit, slot: SlotTaken, fee: Fee, *, keeps_right: bool, first: bool) -> Visit:
     kind = "follow_up" if keeps_right else rules.kind_of(slot.grade)
     was_emergency = visit.med_type == "13" and kind != "emergency"
     moved = tx.session.first(
@@ -113,6 +121,7 @@ def _move(tx: Tx, visit: Visit, slot: SlotTaken, fee: Fee, *, keeps_right: bool)
         seen=visit.version,
         to_kind=kind,
         right=visit.follow_up_of if keeps_right else None,
+        first=first,
         unit=slot.unit_id,
         clinic=slot.clinic_id,
         clinic_label=slot.clinic_name,

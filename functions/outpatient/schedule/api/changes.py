@@ -12,6 +12,7 @@ from functions.outpatient.schedule.queries import changes as queries
 from functions.outpatient.schedule.queries.availability import Offer
 from functions.outpatient.schedule.schemas.changes import (
     BlockBands,
+    ChangedNumberView,
     ChangeView,
     ExtendSession,
     MoveSession,
@@ -110,6 +111,22 @@ def list_changes(
     )
     return Page[ChangeView](
         items=[_change(one) for one in found], next=str(found[-1].change_id) if len(found) == limit else None
+    )
+
+
+@router.get("/changes/{change_id}/numbers")
+@query("outpatient.schedule.read")
+def list_changed_numbers(
+    tx: Tx,
+    change_id: UUID,
+    limit: Limit = 100,
+    cursor: Annotated[int | None, Parameter(ge=0, le=32767)] = None,
+) -> Page[ChangedNumberView]:
+    """Whose numbers a change concerned (受影响名单), in the order of the numbers."""
+    found = service.changed_numbers(tx, change_id, cursor or 0, limit)
+    return Page[ChangedNumberView](
+        items=[ChangedNumberView.model_validate(one) for one in found],
+        next=str(found[-1].number) if len(found) == limit else None,
     )
 
 

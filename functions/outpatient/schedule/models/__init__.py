@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING
 from shared.lazy import loaded_on_use
 
 if TYPE_CHECKING:
-    from functions.outpatient.schedule.models.changes import Attendance, DoctorBar, SessionChange, SessionTask
+    from functions.outpatient.schedule.models.changes import (
+        Attendance,
+        ChangedNumber,
+        DoctorBar,
+        SessionChange,
+        SessionTask,
+    )
     from functions.outpatient.schedule.models.clinics import Clinic, ClinicPrice, Template
     from functions.outpatient.schedule.models.people import DoctorProfile, Leave, Swap
     from functions.outpatient.schedule.models.pool import PoolFreeze, ReleaseWave, ReturnRule, Slot
@@ -14,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ON_SALE",
     "Attendance",
+    "ChangedNumber",
     "Clinic",
     "ClinicPrice",
     "DoctorBar",

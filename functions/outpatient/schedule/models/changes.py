@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, Text, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint, SmallInteger, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from functions.outpatient.schedule.models.clinics import SCHEMA
@@ -41,6 +41,22 @@ class SessionChange(CampusOwned, Model):
     medical_by: Mapped[str | None] = mapped_column(Text, default=None)
     decided_at: Mapped[datetime | None] = mapped_column(default=None)
     version: Mapped[int] = mapped_column(default=1)
+
+
+class ChangedNumber(CampusOwned, Model):
+    """A number somebody had when its session changed (受影响的号): whose it was stays known after the number is gone.
+
+    Owner kinds: visit, booking, or patient for an extra number (加号) that still waited for the one it was made for.
+    """
+
+    __tablename__ = "session_change_numbers"
+    __table_args__ = (PrimaryKeyConstraint("change_id", "number"), SCHEMA)
+
+    change_id: Mapped[UUID] = mapped_column(ForeignKey("outpatient.session_changes.change_id"))
+    number: Mapped[int] = mapped_column(SmallInteger)
+    slot_id: Mapped[UUID]
+    owner_kind: Mapped[str] = mapped_column(Text)
+    owner_id: Mapped[UUID]
 
 
 class SessionTask(CampusOwned, Model):

@@ -12,6 +12,7 @@ from functions.outpatient.schedule.models.clinics import PLAN, SCHEMA
 from shared.database.model import CampusOwned, Model
 
 ON_SALE = "status IN ('published', 'open')"
+PROMISING = "promised_until IS NOT NULL"
 
 
 class Session(CampusOwned, Model):
@@ -26,6 +27,9 @@ class Session(CampusOwned, Model):
         Index(None, "campus_id", "day", "session_id"),
         Index(None, "clinic_id", "day"),
         Index("ix_sessions_doctor_day", "doctor_id", "day", postgresql_where=text("doctor_id IS NOT NULL")),
+        Index(
+            "ix_sessions_promised", "campus_id", "promised_until", postgresql_where=text("promised_until IS NOT NULL")
+        ),
         Index("ix_sessions_running", "campus_id", "ends_at", postgresql_where=text(ON_SALE)),
         Index(
             "uq_sessions_template_day",
@@ -40,6 +44,7 @@ class Session(CampusOwned, Model):
             name="status",
         ),
         CheckConstraint("waiting >= 0", name="waiting"),
+        CheckConstraint("promised >= 0", name="promised"),
         ExcludeConstraint(
             ("doctor_id", "="),
             (func.tstzrange(text("starts_at"), text("ends_at")), "&&"),
@@ -89,6 +94,11 @@ class Session(CampusOwned, Model):
     template_id: Mapped[UUID | None] = mapped_column(default=None)
     waiting: Mapped[int] = mapped_column(SmallInteger, default=0)
     """People on the waiting list (候补), kept by booking: numbers that come back are theirs first."""
+    moved_from: Mapped[UUID | None] = mapped_column(default=None)
+    """The session this one took the place of (改时超过 30 分钟); its patients come first here."""
+    promised: Mapped[int] = mapped_column(SmallInteger, default=0)
+    """Patients of `moved_from` who have not chosen yet; they are counted in `waiting` until `promised_until`."""
+    promised_until: Mapped[datetime | None] = mapped_column(default=None)
     told_remaining: Mapped[int | None] = mapped_column(SmallInteger, default=None)
     """Remaining numbers as last told by availability_changed."""
     partly_stopped_at: Mapped[datetime | None] = mapped_column(default=None)

@@ -251,6 +251,7 @@ class SaleState(NamedTuple):
     ends_at: datetime
     doctor_id: UUID | None
     standard_code: str
+    moved_from: UUID | None
     frozen: bool
 
 
@@ -263,6 +264,7 @@ SALE_STATE = Query(
         Session.ends_at,
         Session.doctor_id,
         Clinic.standard_code,
+        Session.moved_from,
         frozen(Session),
     )
     .join(Clinic, Clinic.clinic_id == Session.clinic_id)

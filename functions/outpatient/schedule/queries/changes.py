@@ -7,6 +7,7 @@ from sqlalchemy import Text, Uuid, and_, bindparam, exists, func, null, or_, sel
 from sqlalchemy.dialects.postgresql import insert
 
 from functions.outpatient.schedule.models import (
+    ChangedNumber,
     DoctorBar,
     Leave,
     Session,
@@ -47,6 +48,13 @@ DECIDE_CHANGE = Query(
         version=SessionChange.version + 1,
     )
     .returning(SessionChange),
+)
+CHANGED_NUMBERS = Query(
+    ChangedNumber,
+    select(ChangedNumber)
+    .where(ChangedNumber.change_id == bindparam("change_id"), ChangedNumber.number > bindparam("after"))
+    .order_by(ChangedNumber.number)
+    .limit(bindparam("limit")),
 )
 
 _task = insert(SessionTask).values(

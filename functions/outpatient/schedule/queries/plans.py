@@ -366,13 +366,24 @@ TELL_WAVES = Query(
 )
 
 
-OPEN_SESSIONS_OF_UNIT = Query(
-    UUID,
-    select(Session.session_id)
+class OfUnit(NamedTuple):
+    """A session of a unit and how far it is."""
+
+    status: str
+    day: date
+
+
+SESSIONS_OF_UNIT_FROM = Query(
+    OfUnit,
+    select(Session.status, Session.day)
     .where(
+        Session.campus_id == bindparam("campus"),
+        Session.day >= bindparam("day_from"),
         Session.unit_id == bindparam("unit_id"),
-        one_of(Session.status, "published", "open"),
-        Session.ends_at > bindparam("now"),
+        one_of(Session.status, *LIVE),
+        Session.ends_at > bindparam("since"),
     )
-    .limit(1),
+    .order_by(Session.starts_at)
+    .limit(200),
 )
+"""Sessions of a unit from a day on that are on sale or on their way there."""

@@ -8,6 +8,7 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     Interval,
+    SmallInteger,
     Text,
     and_,
     bindparam,
@@ -152,6 +153,9 @@ TAKE_FREE = _first(_TAKEN, skip_locked=True, waiting=False)
 """The earliest free number nobody else is taking at this moment."""
 TAKE_CONTESTED = _first(_TAKEN, skip_locked=False, waiting=False)
 """The same, but waits for those being taken: one of them may be given back by a roll-back."""
+TAKE_PROMISED = _first(_TAKEN, skip_locked=True, waiting=True)
+"""For a patient of the session this one took the place of: also the numbers kept for those who come first."""
+TAKE_PROMISED_CONTESTED = _first(_TAKEN, skip_locked=False, waiting=True)
 HOLD_FREE = _first(_HELD, skip_locked=True, waiting=False)
 HOLD_CONTESTED = _first(_HELD, skip_locked=False, waiting=False)
 HOLD_WAITING = _first(_HELD, skip_locked=True, waiting=True)
@@ -222,7 +226,7 @@ RETURN_SLOT = Query(
     .where(
         Slot.slot_id == bindparam("id_"),
         Slot.owner_id == bindparam("owner"),
-        one_of(Slot.status, "taken"),
+        among(Slot.status, "states"),
         Session.session_id == Slot.session_id,
     )
     .values(**_BACK)
@@ -249,12 +253,27 @@ HAND_OVER = Query(
     .returning(Slot.slot_id),
 )
 """A booking's number becomes its visit's."""
+
+
+class Used(NamedTuple):
+    """A number that is used now, and how far its session is."""
+
+    session_id: UUID
+    session_status: str
+    doctor_id: UUID | None
+
+
 USE_SLOT = Query(
-    UUID,
+    Used,
     update(Slot)
-    .where(Slot.slot_id == bindparam("id_"), Slot.owner_id == bindparam("owner"), one_of(Slot.status, "taken"))
+    .where(
+        Slot.slot_id == bindparam("id_"),
+        Slot.owner_id == bindparam("owner"),
+        one_of(Slot.status, "taken"),
+        Session.session_id == Slot.session_id,
+    )
     .values(status="used")
-    .returning(Slot.slot_id),
+    .returning(Slot.session_id, Session.status, Session.doctor_id),
 )
 TAKE_FROZEN = Query(
     SlotTaken,
@@ -270,12 +289,27 @@ TAKE_FROZEN = Query(
     .returning(*_ANSWER),
 )
 """A number sold by the campus's own windows while it was cut off."""
+_CHANGE = bindparam("change", type_=SmallInteger())
 EXPECT_WAITING = Query(
     UUID,
     update(Session)
     .where(Session.session_id == bindparam("id_"), one_of(Session.status, "published", "open"))
-    .values(waiting=func.greatest(0, Session.waiting + bindparam("change", type_=Session.waiting.type)))
+    .values(
+        waiting=func.greatest(0, Session.waiting + _CHANGE),
+        promised=func.greatest(0, Session.promised + func.least(0, _CHANGE)),
+    )
     .returning(Session.session_id),
+)
+"""More or fewer people wait; whoever is served or goes counts against those who were promised a place."""
+PROMISE = Query(
+    object,
+    update(Session)
+    .where(Session.session_id == bindparam("id_"))
+    .values(
+        waiting=Session.waiting + bindparam("people", type_=Session.waiting.type),
+        promised=Session.promised + bindparam("people", type_=Session.waiting.type),
+        promised_until=bindparam("until", type_=DateTime(timezone=True)),
+    ),
 )
 
 # -- numbers of one session, locked for a change
@@ -366,6 +400,24 @@ TAKEN_BY = Query(
     .where(
         Slot.slot_id == bindparam("slot_id"), Slot.owner_id == bindparam("owner"), one_of(Slot.status, "taken", "used")
     ),
+)
+
+
+class SlotPlace(NamedTuple):
+    """When and where a number is seen, and by whom, as its session stands now."""
+
+    slot_id: UUID
+    band_start: datetime
+    band_end: datetime
+    room_id: UUID
+    doctor_id: UUID | None
+
+
+SLOT_PLACES = Query(
+    SlotPlace,
+    select(Slot.slot_id, Slot.band_start, Slot.band_end, Session.room_id, Session.doctor_id)
+    .join(Session, Session.session_id == Slot.session_id)
+    .where(among(Slot.slot_id, "slots")),
 )
 SESSION_OF = Query(UUID, select(Slot.session_id).where(Slot.slot_id == bindparam("slot_id")))
 GIVE_PRIORITY = Query(

@@ -69,6 +69,27 @@ LAPSE = Query(
 )
 
 
+_promised = (
+    select(Session.session_id)
+    .where(Session.campus_id == bindparam("campus"), Session.promised_until <= bindparam("now"))
+    .order_by(Session.session_id)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+)
+END_PROMISES = Query(
+    UUID,
+    update(Session)
+    .where(Session.session_id.in_(_promised))
+    .values(
+        waiting=func.greatest(0, Session.waiting - Session.promised),
+        promised=literal(0),
+        promised_until=literal(None, DateTime(timezone=True)),
+    )
+    .returning(Session.session_id),
+)
+"""Who did not choose in time waits no longer: what was kept is everybody's again."""
+
+
 class Unsold(NamedTuple):
     """A number nobody bought, of a channel that gives its unsold ones away."""
 

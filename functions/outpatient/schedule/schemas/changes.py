@@ -42,6 +42,15 @@ class ChangeView(View):
     version: int
 
 
+class ChangedNumberView(View):
+    """A number a change concerned: whose it was (visit, booking, or the patient of an extra number)."""
+
+    number: int
+    slot_id: UUID
+    owner_kind: str
+    owner_id: UUID
+
+
 class OfferView(View):
     """Another session patients can be offered."""
 

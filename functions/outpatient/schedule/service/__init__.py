@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 from shared.lazy import loaded_on_use
 
 if TYPE_CHECKING:
+    from functions.outpatient.schedule.problems import SessionFull
     from functions.outpatient.schedule.queries.availability import Available, Offer
-    from functions.outpatient.schedule.queries.pool import SlotTaken
+    from functions.outpatient.schedule.queries.pool import SlotPlace, SlotTaken
     from functions.outpatient.schedule.service.attendance import close_session, open_session
     from functions.outpatient.schedule.service.bars import (
         bar_doctor,
@@ -53,12 +54,14 @@ if TYPE_CHECKING:
         expect_waiting,
         hand_over_slot,
         hold_slot,
+        moved_from,
         offers,
         return_slot,
+        slot_places,
         take_slot,
         use_slot,
     )
-    from functions.outpatient.schedule.service.reading import availability, bands_left, compare_campuses
+    from functions.outpatient.schedule.service.reading import availability, bands_left, compare_campuses, sellable
     from functions.outpatient.schedule.service.steps import (
         approve_session,
         discard_session,
@@ -71,6 +74,7 @@ if TYPE_CHECKING:
         submit_session,
     )
     from functions.outpatient.schedule.service.stops import (
+        changed_numbers,
         consent_to_stop,
         preview_stop,
         refuse_stop,
@@ -88,6 +92,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Available",
     "Offer",
+    "SessionFull",
+    "SlotPlace",
     "SlotTaken",
     "activate_template",
     "add_extra",
@@ -100,6 +106,7 @@ __all__ = [
     "block_bands",
     "calendar_changed",
     "change_clinic",
+    "changed_numbers",
     "check_days",
     "close_session",
     "compare_campuses",
@@ -128,6 +135,7 @@ __all__ = [
     "lift_freeze",
     "move_quota",
     "move_session",
+    "moved_from",
     "offers",
     "open_emergency",
     "open_session",
@@ -144,9 +152,11 @@ __all__ = [
     "return_slot",
     "secondment_ended",
     "secondment_started",
+    "sellable",
     "send_back_session",
     "set_extra_cap",
     "set_return_rule",
+    "slot_places",
     "split_session",
     "staff_left",
     "step_sessions",

@@ -40,6 +40,8 @@ from shared.tx import Tx
 
 LONG_WAIT = 60
 """Minutes of waiting from which a further session may be opened at once."""
+CHOICE = timedelta(hours=24)
+"""So long the patients of a session that was moved come first in the one that took its place (spec 44)."""
 
 
 def replace_doctor(tx: Tx, session_id: UUID, command: ReplaceDoctor) -> tuple[Session, int]:
@@ -94,7 +96,7 @@ def replace_doctor(tx: Tx, session_id: UUID, command: ReplaceDoctor) -> tuple[Se
         "old_price": str(old_price),
         "new_price": str(new_price),
     }
-    record_change(tx, session, "replace", command.reason, detail, len(affected), office_by=tx.actor.subject)
+    record_change(tx, session, "replace", command.reason, detail, affected, office_by=tx.actor.subject)
     tx.audit("session.doctor_replaced", "session", session_id)
     return changed, count_numbers(tx, changed)
 
@@ -151,7 +153,7 @@ def move_session(tx: Tx, session_id: UUID, command: MoveSession) -> tuple[Sessio
         "move" if shift else "room",
         command.reason,
         {"minutes": minutes, "room": str(room_id), "desk": desk},
-        len(affected),
+        affected,
         office_by=tx.actor.subject,
     )
     tx.audit("session.moved", "session", session_id)
@@ -229,20 +231,20 @@ def open_emergency(tx: Tx, command: OpenEmergency) -> tuple[Session, int]:
 
 
 def _reopen(tx: Tx, session: Session, shift: timedelta, room_id: UUID, desk: int, reason: str) -> tuple[Session, int]:
-    slots = [
-        slot
-        for slot in tx.session.all(pool.LOCK_SLOTS, session_id=session.session_id)
-        if slot.extra_no is None and slot.status != "withdrawn"
-    ]
+    every = tx.session.all(pool.LOCK_SLOTS, session_id=session.session_id)
+    slots = [slot for slot in every if slot.extra_no is None and slot.status != "withdrawn"]
+    if not slots:
+        raise rules.PlanInvalid("该班次已没有可改时的号，请直接停诊。")
     moved = _like(tx, session, slots, shift, room_id, desk)
-    affected = affected_of(slots)
+    affected = affected_of(every)
     execute_stop(tx, session, reason, office_by=tx.actor.subject, moved_to=moved.session_id)
     planned = rules.plan_slots(moved.day, rules.bands_of(moved.bands or []), moved.quotas or {})
     made = [NewSlot(moved.session_id, slot.number, slot.band_start, slot.band_end, slot.channel) for slot in planned]
     _open_at_once(tx, moved, made)
     if affected:
         tx.session.execute(pool.GIVE_PRIORITY, id_=moved.session_id, now=tx.now)
-        tx.session.execute(pool.EXPECT_WAITING, id_=moved.session_id, change=len(affected))
+        until = min(tx.now + CHOICE, moved.starts_at)
+        tx.session.execute(pool.PROMISE, id_=moved.session_id, people=len(affected), until=until)
     tx.emit(
         SessionMoved(
             session_id=session.session_id,
@@ -283,6 +285,7 @@ def _like(tx: Tx, session: Session, slots: Sequence[Slot], shift: timedelta, roo
         grade=session.grade,
         fee_item_code=session.fee_item_code,
         status="published",
+        moved_from=session.session_id,
         made_by=session.made_by,
         approved_by=tx.actor.subject,
         published_at=tx.now,

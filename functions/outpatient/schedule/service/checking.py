@@ -1,5 +1,6 @@
 """The check of a schedule: everything the rules ask about sessions, read in a few exchanges."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from uuid import UUID
@@ -57,7 +58,7 @@ def check_sessions(tx: Tx, sessions: Sequence[Session], *, against: Sequence[str
         for one in staff.values()
         if one.status != "active"
     ]
-    return rules.check(
+    return _closed_units(tx, sessions) + rules.check(
         [_plan(session, grades) for session in sessions],
         [_plan(session, grades) for session in others],
         absences,
@@ -65,6 +66,22 @@ def check_sessions(tx: Tx, sessions: Sequence[Session], *, against: Sequence[str
         _practises(tx, sessions, staff),
         {tx.campus} if organisation.campus(tx).is_head else set(),
     )
+
+
+def _closed_units(tx: Tx, sessions: Sequence[Session]) -> list[rules.Finding]:
+    """Sessions of a department that is closed, or not yet open, on their day."""
+    wanted: dict[date, list[Session]] = defaultdict(list)
+    for session in sessions:
+        wanted[session.day].append(session)
+    found = []
+    for day, planned in sorted(wanted.items()):
+        there = {unit.unit_id for unit in organisation.unit_tree(tx, at=day)}
+        found += [
+            rules.Finding("error", "unit_closed", f"{day:%Y-%m-%d}：该科室当日未启用或已关闭。", session.session_id)
+            for session in planned
+            if session.unit_id not in there
+        ]
+    return found
 
 
 def check_days(tx: Tx, since: date, until: date) -> list[rules.Finding]:

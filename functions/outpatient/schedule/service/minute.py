@@ -30,6 +30,7 @@ def each_minute(tx: Tx) -> None:
     """One minute at one campus."""
     _tell_waves(tx)
     told_released(tx, tx.session.all(upkeep.CLEAR_HOLDS, campus=tx.campus, now=tx.now, limit=MANY), "returned")
+    tx.session.all(upkeep.END_PROMISES, campus=tx.campus, now=tx.now, limit=FEW)
     _give_away(tx)
     tx.session.all(upkeep.LAPSE, campus=tx.campus, now=tx.now, limit=MANY)
     stop_barred(tx)

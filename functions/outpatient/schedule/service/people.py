@@ -3,7 +3,7 @@
 from typing import cast
 from uuid import UUID
 
-from events.outpatient import DoctorReplaced
+from events.outpatient import AffectedNumber, DoctorReplaced
 from functions.catalogue.prices import service as prices
 from functions.organisation.structure import service as organisation
 from functions.outpatient.schedule import rules
@@ -239,12 +239,13 @@ def _change_places(tx: Tx, swap: Swap) -> None:
     if found:
         raise PlanHasErrors(found[0].message, findings=[one.document() for one in found])
     for session in changed:
-        record_change(tx, session, "swap", swap.reason, {"swap": str(swap.swap_id)}, head_by=tx.actor.subject)
+        affected = affected_of(tx.session.all(pool.SLOTS, session_id=session.session_id))
+        record_change(tx, session, "swap", swap.reason, {"swap": str(swap.swap_id)}, affected, head_by=tx.actor.subject)
         if session.status in ("published", "open"):
-            _tell(tx, session, wanted[session.session_id][0])
+            _tell(tx, session, wanted[session.session_id][0], affected)
 
 
-def _tell(tx: Tx, session: Session, before: UUID) -> None:
+def _tell(tx: Tx, session: Session, before: UUID, affected: list[AffectedNumber]) -> None:
     clinic = tx.session.one(plans.CLINIC, clinic_id=session.clinic_id)
     item = session.fee_item_code or clinic.fee_item_code
     price = round_money(prices.price_at(tx, item).unit_price)
@@ -259,6 +260,6 @@ def _tell(tx: Tx, session: Session, before: UUID) -> None:
             old_price=price,
             new_price=price,
             refund_each=ZERO,
-            affected=affected_of(tx.session.all(pool.SLOTS, session_id=session.session_id)),
+            affected=affected,
         )
     )

@@ -14,7 +14,7 @@ from functions.outpatient.schedule.problems import HoldLost, PoolFrozen
 from functions.outpatient.schedule.queries import availability as reading
 from functions.outpatient.schedule.queries import pool as queries
 from functions.outpatient.schedule.queries.availability import Offer
-from functions.outpatient.schedule.queries.pool import Returned, SlotTaken
+from functions.outpatient.schedule.queries.pool import Returned, SlotPlace, SlotTaken
 from shared.problems import NotFound
 from shared.tx import Tx
 
@@ -32,11 +32,14 @@ def take_slot(
     owner_kind: str = "visit",
     band_start: datetime | None = None,
     patient_id: UUID | None = None,
+    promised: bool = False,
 ) -> SlotTaken:
     """Take the earliest free number a channel may sell; it belongs to `owner_id` when the transaction commits.
 
-    `band_start` asks for one band; with `patient_id` an extra number (加号) made for that patient goes first. Raises
-    SessionFull, with the sessions of the same clinic that still have numbers anywhere, SessionNotOnSale or PoolFrozen.
+    `band_start` asks for one band; with `patient_id` an extra number (加号) made for that patient goes first.
+    `promised`: a patient of the session this one took the place of (`moved_from`) gets the numbers kept for them.
+    Raises SessionFull, with the sessions of the same clinic that still have numbers anywhere, SessionNotOnSale or
+    PoolFrozen.
     """
     if patient_id is not None:
         extra = tx.session.first(
@@ -50,10 +53,25 @@ def take_slot(
         if extra is not None:
             return extra
     wanted = {**_wanted(tx, session_id, channel, band_start), "kind": owner_kind, "owner": owner_id}
-    slot = tx.session.first(queries.TAKE_FREE, **wanted) or tx.session.first(queries.TAKE_CONTESTED, **wanted)
+    free, contested = (
+        (queries.TAKE_PROMISED, queries.TAKE_PROMISED_CONTESTED)
+        if promised
+        else (queries.TAKE_FREE, queries.TAKE_CONTESTED)
+    )
+    if promised:
+        del wanted["last_call"]
+    slot = tx.session.first(free, **wanted) or tx.session.first(contested, **wanted)
     if slot is None:
         _refuse_sale(tx, session_id)
+    if promised:
+        expect_waiting(tx, session_id, -1)
     return slot
+
+
+def moved_from(tx: Tx, session_id: UUID) -> UUID | None:
+    """The session this one took the place of, if any."""
+    state = tx.session.first(reading.SALE_STATE, session_id=session_id)
+    return None if state is None else state.moved_from
 
 
 def hold_slot(
@@ -115,13 +133,14 @@ def drop_hold(tx: Tx, slot_id: UUID, holder: str) -> bool:
     return _back(tx, tx.session.first(queries.DROP_HOLD, id_=slot_id, by_=holder, now=tx.now))
 
 
-def return_slot(tx: Tx, slot_id: UUID, owner_id: UUID) -> bool:
+def return_slot(tx: Tx, slot_id: UUID, owner_id: UUID, *, used: bool = False) -> bool:
     """Give a number back; True when it is on sale again.
 
     False when nobody else may have it: its band is over (it lapses), it was an extra number (withdrawn), or it was
-    withdrawn meanwhile.
+    withdrawn meanwhile. `used`: also a used number, for a visit that began and was released and cancelled after all.
     """
-    return _back(tx, tx.session.first(queries.RETURN_SLOT, id_=slot_id, owner=owner_id, now=tx.now))
+    states = ["taken", "used"] if used else ["taken"]
+    return _back(tx, tx.session.first(queries.RETURN_SLOT, id_=slot_id, owner=owner_id, states=states, now=tx.now))
 
 
 def hand_over_slot(tx: Tx, slot_id: UUID, from_owner: UUID, owner_id: UUID, *, owner_kind: str = "visit") -> bool:
@@ -130,9 +149,24 @@ def hand_over_slot(tx: Tx, slot_id: UUID, from_owner: UUID, owner_id: UUID, *, o
     return found is not None
 
 
-def use_slot(tx: Tx, slot_id: UUID, owner_id: UUID) -> bool:
-    """The consultation has begun: the number is used. False when this owner does not have it."""
-    return tx.session.first(queries.USE_SLOT, id_=slot_id, owner=owner_id) is not None
+def use_slot(tx: Tx, slot_id: UUID, owner_id: UUID, doctor_id: UUID | None = None) -> bool:
+    """The consultation has begun: the number is used. False when this owner does not have it.
+
+    With its own doctor's first patient a session nobody signed on for has begun too (开诊), so that nobody who sees
+    patients counts as absent.
+    """
+    used = tx.session.first(queries.USE_SLOT, id_=slot_id, owner=owner_id)
+    begins = used is not None and used.session_status == "published" and doctor_id is not None
+    if used is not None and begins and used.doctor_id in (None, doctor_id):
+        from functions.outpatient.schedule.service.attendance import begin_session
+
+        begin_session(tx, used.session_id)
+    return used is not None
+
+
+def slot_places(tx: Tx, slot_ids: list[UUID]) -> list[SlotPlace]:
+    """When and where numbers are seen, and by whom, as their sessions stand now."""
+    return tx.session.all(queries.SLOT_PLACES, slots=slot_ids)
 
 
 def expect_waiting(tx: Tx, session_id: UUID, change: int) -> bool:

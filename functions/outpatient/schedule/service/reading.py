@@ -7,6 +7,7 @@ from uuid import UUID
 
 from functions.catalogue.prices import service as prices
 from functions.organisation.structure import service as organisation
+from functions.outpatient.schedule import rules
 from functions.outpatient.schedule.queries import availability as queries
 from functions.outpatient.schedule.queries.availability import Available, BandLeft, ClinicLeft
 from functions.outpatient.schedule.service.pool import LAST_CALL
@@ -49,6 +50,11 @@ def availability(
         now=tx.now,
         last_call=tx.now + LAST_CALL,
     )
+
+
+def sellable(one: Available, channel: str) -> int:
+    """How many of a session's numbers a channel may sell: a window also those for elderly people and follow-ups."""
+    return sum(one.remaining.get(name, 0) for name in rules.CHANNELS_OF.get(channel, (channel,)))
 
 
 def bands_left(tx: Tx, session_id: UUID) -> list[BandLeft]:

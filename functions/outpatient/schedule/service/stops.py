@@ -8,7 +8,7 @@ from uuid import UUID
 
 from events.outpatient import AffectedNumber, SessionStopped
 from functions.outpatient.schedule import rules
-from functions.outpatient.schedule.models import Session, SessionChange, Slot
+from functions.outpatient.schedule.models import ChangedNumber, Session, SessionChange, Slot
 from functions.outpatient.schedule.problems import RequestStateWrong
 from functions.outpatient.schedule.queries import changes, plans, pool
 from functions.outpatient.schedule.queries.availability import Offer
@@ -84,7 +84,7 @@ def request_stop(tx: Tx, session_id: UUID, command: StopSession) -> SessionChang
         reason=command.reason,
         urgent=rules.is_urgent(session.starts_at, tx.now),
         detail={"bands": [band.isoformat() for band in command.bands]} if command.bands else {},
-        affected=sum(slot.status == "taken" for slot in chosen),
+        affected=len(affected_of(chosen)),
         requested_by=tx.actor.subject,
         requested_at=tx.now,
     )
@@ -112,6 +112,13 @@ def consent_to_stop(tx: Tx, change_id: UUID, side: Side) -> SessionChange:
     missing = rules.missing_consents(
         urgent=urgent, head=given["head"], office=given["office"], medical=given["medical"]
     )
+    if session.status != "stopped":
+        rules.require_state("stop", session.status)
+    affected: list[AffectedNumber] | None = None
+    if not missing and session.status != "stopped":
+        bands = [datetime.fromisoformat(band) for band in change.detail.get("bands", [])]
+        _, affected = _carry_out(tx, session, change.reason, bands or None)
+        keep_numbers(tx, change_id, affected)
     decided = tx.session.first(
         changes.DECIDE_CHANGE,
         id_=change_id,
@@ -121,14 +128,11 @@ def consent_to_stop(tx: Tx, change_id: UUID, side: Side) -> SessionChange:
         head=tx.actor.subject if side == "head" else None,
         office=tx.actor.subject if side == "office" else None,
         medical=tx.actor.subject if side == "medical" else None,
-        affected_=change.affected,
+        affected_=change.affected if affected is None else len(affected),
         at=None if missing else tx.now,
     )
     if decided is None:
         raise Stale("该申请刚被他人处理，请刷新后再操作。")
-    if not missing and session.status in rules.TRANSITIONS["stop"]:
-        bands = [datetime.fromisoformat(band) for band in change.detail.get("bands", [])]
-        _carry_out(tx, session, change.reason, bands or None)
     tx.audit("session.stop_consented", "session_change", change_id, side=side)
     return decided
 
@@ -163,8 +167,13 @@ def execute_stop(
     office_by: str | None = None,
     moved_to: UUID | None = None,
 ) -> Session:
-    """Stop a locked session now and write the change down; inside 24 hours 医务科 is asked to countersign."""
+    """Stop a locked session now and write the change down; inside 24 hours 医务科 is asked to countersign.
+
+    Bands of which nothing is left to stop are stopped already: nothing changes and nobody is told.
+    """
     stopped, affected = _carry_out(tx, session, reason, bands, moved_to)
+    if stopped.version == session.version:
+        return stopped
     urgent = rules.is_urgent(session.starts_at, tx.now)
     record_change(
         tx,
@@ -172,7 +181,7 @@ def execute_stop(
         "part_stop" if bands else "stop",
         reason,
         {"moved_to": str(moved_to)} if moved_to else {},
-        len(affected),
+        affected,
         office_by=office_by,
     )
     if urgent and office_by is not None:
@@ -186,6 +195,8 @@ def _carry_out(
 ) -> tuple[Session, list[AffectedNumber]]:
     slots = tx.session.all(pool.LOCK_SLOTS, session_id=session.session_id)
     chosen = _chosen(slots, bands)
+    if bands is not None and not chosen:
+        return session, []
     affected = affected_of(chosen)
     open_left = {slot.slot_id for slot in slots if slot.status in _OPEN} - {slot.slot_id for slot in chosen}
     whole = bands is None or not open_left
@@ -203,6 +214,7 @@ def _carry_out(
             reason=reason,
             withdrawn_slots=len(withdrawn),
             slot_ids=[] if whole else withdrawn,
+            partial=not whole,
             affected=affected,
             moved_to=moved_to,
         )
@@ -222,11 +234,16 @@ def _chosen(slots: Sequence[Slot], bands: Sequence[datetime] | None) -> list[Slo
 
 
 def affected_of(slots: Sequence[Slot]) -> list[AffectedNumber]:
-    """Numbers somebody has, with whose they are."""
+    """Numbers somebody has, with whose they are: visits, bookings, and patients an extra number still waits for."""
+    found = []
+    for slot in sorted(slots, key=lambda slot: slot.number):
+        if slot.status == "taken" and slot.owner_kind is not None and slot.owner_id is not None:
+            found.append((slot, slot.owner_kind, slot.owner_id))
+        elif slot.status == "held" and slot.for_patient is not None:
+            found.append((slot, "patient", slot.for_patient))
     return [
-        AffectedNumber(slot_id=slot.slot_id, number=slot.number, owner_kind=slot.owner_kind, owner_id=slot.owner_id)
-        for slot in sorted(slots, key=lambda slot: slot.number)
-        if slot.status == "taken" and slot.owner_kind is not None and slot.owner_id is not None
+        AffectedNumber(slot_id=slot.slot_id, number=slot.number, owner_kind=kind, owner_id=owner)
+        for slot, kind, owner in found
     ]
 
 
@@ -236,12 +253,12 @@ def record_change(
     kind: str,
     reason: str,
     detail: dict[str, Any],
-    affected: int = 0,
+    affected: Sequence[AffectedNumber] = (),
     *,
     office_by: str | None = None,
     head_by: str | None = None,
 ) -> SessionChange:
-    """Write down a change that was done."""
+    """Write down a change that was done, and whose numbers it concerned."""
     change = SessionChange(
         change_id=new_id(),
         campus_id=tx.campus,
@@ -251,7 +268,7 @@ def record_change(
         reason=reason,
         urgent=rules.is_urgent(session.starts_at, tx.now),
         detail=detail,
-        affected=affected,
+        affected=len(affected),
         requested_by=tx.actor.subject,
         requested_at=tx.now,
         office_by=office_by,
@@ -259,7 +276,31 @@ def record_change(
         decided_at=tx.now,
     )
     tx.session.add(change)
+    keep_numbers(tx, change.change_id, affected)
     return change
+
+
+def keep_numbers(tx: Tx, change_id: UUID, affected: Sequence[AffectedNumber]) -> None:
+    """Keep whose numbers a change concerned: once withdrawn, the pool no longer knows."""
+    tx.session.add_many(
+        [
+            ChangedNumber(
+                campus_id=tx.campus,
+                change_id=change_id,
+                number=one.number,
+                slot_id=one.slot_id,
+                owner_kind=one.owner_kind,
+                owner_id=one.owner_id,
+            )
+            for one in affected
+        ]
+    )
+
+
+def changed_numbers(tx: Tx, change_id: UUID, after: int, limit: int) -> list[ChangedNumber]:
+    """Whose numbers a change of the acting campus concerned (受影响名单), in the order of the numbers."""
+    own_change(tx, change_id)
+    return tx.session.all(changes.CHANGED_NUMBERS, change_id=change_id, after=after, limit=limit)
 
 
 def own_change(tx: Tx, change_id: UUID) -> SessionChange:

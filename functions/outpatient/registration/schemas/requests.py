@@ -1,7 +1,5 @@
-"""Requests and answers of outpatient registration."""
+"""Requests of outpatient registration."""
 
-from datetime import date
-from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
@@ -10,8 +8,7 @@ from pydantic import Field, model_validator
 
 from functions.outpatient.registration.rules import Payer
 from functions.patients.index.service import RegisterUnidentified
-from shared.money import Money
-from shared.schemas import Code, Input, Moment, Text, View
+from shared.schemas import Code, Input, Text
 
 Version = Annotated[int, Field(ge=1, description="所见版本")]
 Confirmed = Annotated[tuple[Text, ...], Field(max_length=20, description="已确认的提醒代码")]
@@ -216,180 +213,36 @@ class IssueArticle(Input):
         return self
 
 
-class ChargeView(View):
-    """One fee of the visit."""
+class PrivatePayer(StrEnum):
+    """Who pays where nobody of the staff is by: what needs an agreement or a judgement is for the window."""
 
-    charge_id: UUID
-    item_code: str
-    name: str
-    quantity: Decimal
-    unit_price: Decimal
-    amount: Money
-    status: str
+    SELF_PAY = "self_pay"
+    RESIDENT = "resident"
+    EMPLOYEE = "employee"
 
 
-class VisitView(View):
-    """A visit as the window shows it."""
+class RegisterSelf(Input):
+    """A patient registers at a machine (自助挂号): a session, or the first free number of a department's general
+    clinic."""
 
-    encounter_id: UUID
-    campus_id: str
-    visit_no: str
     patient_id: UUID
-    kind: str
-    status: str
-    unit_id: UUID
-    clinic_id: UUID | None
-    clinic_name: str
-    session_id: UUID | None
-    slot_number: int | None
-    slot_label: str | None
-    doctor_id: UUID | None
-    room_id: UUID | None
-    band_start: Moment | None
-    band_end: Moment | None
-    payer_kind: PayerKind
-    insutype: str | None
-    med_type: str | None
-    special_disease: str | None
-    work_injury: bool
-    trauma: bool
-    third_party: bool
-    first_visit: bool
-    follow_up_of: UUID | None
-    triage_level: int | None
-    registered_at: Moment
-    checked_in_at: Moment | None
-    started_at: Moment | None
-    finished_at: Moment | None
-    valid_until: Moment
-    version: int
+    session_id: UUID | None = None
+    unit_id: UUID | None = None
+    payer_kind: PrivatePayer = PrivatePayer.SELF_PAY
+    confirmed: Confirmed = ()
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "RegisterSelf":
+        if (self.session_id is None) == (self.unit_id is None):
+            raise ValueError("班次与科室填写其一")
+        return self
 
 
-class RegisteredView(VisitView):
-    """A visit just registered: with its fees and what the answering modules wanted the registrar to know."""
+class CollectSelf(Input):
+    """A patient collects a booked number at a machine (自助取号)."""
 
-    charges: list[ChargeView]
-    fee: Money
-    notices: list[dict[str, str]]
-
-
-class EmergencyView(RegisteredView):
-    """An emergency just registered; `green_channel` is its reason, `batch_id` the batch of its bracelet."""
-
-    green_channel: GreenReason | None
-    batch_id: UUID | None
-
-
-class CancelledView(VisitView):
-    """A visit just cancelled and the money that goes back."""
-
-    slot_returned: bool
-    refunded: Money
-
-
-class TransferredView(VisitView):
-    """A visit moved to another session. `difference` is the new fee less the old; negative goes back to the patient."""
-
-    charges: list[ChargeView]
-    fee_before: Money
-    fee_after: Money
-    difference: Money
-    refunded: Money
-    slot_returned: bool
-    notices: list[dict[str, str]]
-
-
-class ReleaseView(View):
-    """The release of a visit that began."""
-
-    encounter_id: UUID
-    reason: str
-    released_by_name: str
-    released_at: Moment
-    approved_by_name: str | None
-    approved_at: Moment | None
-
-
-class GreenChannelView(View):
-    """An open green channel."""
-
-    encounter_id: UUID
     patient_id: UUID
-    reason_code: GreenReason
-    reason: str
-    approved_by: UUID
-    opened_at: Moment
-
-
-class BatchView(View):
-    """A batch of bracelets and the numbers on them."""
-
-    batch_id: UUID
-    campus_id: str
-    kind: str
-    title: str
-    unit_id: UUID
-    clinic_id: UUID
-    size: int
-    prepared_at: Moment
-    closed_at: Moment | None
-    bracelets: list["BraceletView"]
-    version: int
-
-
-class BraceletView(View):
-    """One bracelet."""
-
-    visit_no: str
-    status: str
-    encounter_id: UUID | None
-
-
-class SlipView(View):
-    """A print of the slip was recorded; `copy` above 1 prints 补打."""
-
-    encounter_id: UUID
-    copy_number: int
-    version: int
-
-
-class ArticleView(View):
-    """A card or booklet handed out, with its charge where it costs something."""
-
-    article_id: UUID
-    patient_id: UUID
-    encounter_id: UUID | None
-    kind: str
-    card_no: str | None
-    issued_at: Moment
-    charges: list[ChargeView]
-
-
-class UnitLoadView(View):
-    """Visits of a department on a day, by state."""
-
-    unit_id: UUID
-    registered: int
-    waiting: int
-    in_consultation: int
-    finished: int
-    cancelled: int
-    no_show: int
-
-
-class ClinicRestView(View):
-    """What is left of a clinic today, by campus code; `hint` says where there is still something."""
-
-    standard_code: str
-    clinic_name: str
-    unit_id: UUID | None
-    rest: dict[str, int]
-    hint: str
-
-
-class LoadView(View):
-    """The department strip of a window: load here, rest numbers at all campuses."""
-
-    day: date
-    units: list[UnitLoadView]
-    clinics: list[ClinicRestView]
+    slot_id: UUID
+    booking_id: UUID
+    payer_kind: PrivatePayer = PrivatePayer.SELF_PAY
+    confirmed: Confirmed = ()
