@@ -1,10 +1,11 @@
-"""`python -m infra.cluster deploy | test | measure | disturb | peak | terraform | charts | settings | down`."""
+"""`python -m infra.cluster deploy | test | measure | disturb | peak | terraform | data | charts | settings | down`."""
 
 from __future__ import annotations
 
 import argparse
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from infra.cluster import data, deploy
@@ -28,6 +29,9 @@ def main() -> int:
     peak = commands.add_parser("peak", help="a rush of callers with and without the pre-warmer")
     peak.add_argument("--factor", type=float, default=40, help="so many times the patients of the demonstration")
     commands.add_parser("terraform", help="stand a data centre up and down with Terraform; a third campus")
+    bank = commands.add_parser("data", help="production's data services in the cluster: up, down, failover")
+    bank.add_argument("action", choices=("up", "down", "failover"))
+    bank.add_argument("--patients", type=int, default=150, help="of the morning during each failover")
     charts = commands.add_parser("charts", help="charts of release files, for Terraform")
     charts.add_argument("out", type=Path)
     charts.add_argument("sources", nargs="+", metavar="NAME=FILE", help="or NAME=FOLDER of a kustomization")
@@ -62,6 +66,8 @@ def main() -> int:
                 from infra.cluster.datacentre import stand_up_and_down
 
                 return stand_up_and_down(say)
+            case "data":
+                return _data(given.action, given.patients, say)
             case "charts":
                 from infra.cluster.charts import make
 
@@ -75,6 +81,21 @@ def main() -> int:
     except (ClusterError, StackError, PackageError, PushError) as error:
         say(str(error))
         return 1
+    return 0
+
+
+def _data(action: str, patients: int, say: Callable[[str], None]) -> int:
+    from infra.cluster import databank, failover
+
+    match action:
+        case "up":
+            databank.up(say)
+            deploy.deploy("lab", say)
+        case "down":
+            databank.down(say)
+            deploy.deploy("lab", say)
+        case _:
+            return failover.failover(say, patients)
     return 0
 
 

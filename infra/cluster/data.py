@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from infra.cluster import where
 from infra.local import process
 from infra.local.environment import environment
 from infra.local.keycloak import Keycloak
@@ -70,8 +71,14 @@ def down(node: str, report: Callable[[Line], None], state: Path = STATE) -> bool
 
 def settings(node: str, gateway: str, state: Path = STATE) -> dict[str, str]:
     """Settings of the hospital for a program on this machine: an operator's job, the demonstration, a check."""
-    return {name: value for name, value in environment(state).items() if name not in _NOT_HERE} | {
-        "HIS_KEYCLOAK_URL": f"http://{node}:{OUTSIDE['keycloak']}",
+    known = {name: value for name, value in environment(state).items() if name not in _NOT_HERE}
+    if "postgres" in where.in_cluster(state):
+        known |= {name: where.from_here(url) for name, url in where.addresses(state).items() if name in known}
+    if "storage" in where.in_cluster(state):
+        known["HIS_S3_ENDPOINT"] = where.endpoint("storage")
+    inside = "keycloak" in where.in_cluster(state)
+    return known | {
+        "HIS_KEYCLOAK_URL": "http://" + (where.endpoint("keycloak") if inside else f"{node}:{OUTSIDE['keycloak']}"),
         "HIS_HOST_URL": gateway,
         "HIS_START_PAGE": "false",
     }
@@ -79,6 +86,8 @@ def settings(node: str, gateway: str, state: Path = STATE) -> dict[str, str]:
 
 def database(role: str, state: Path = STATE) -> str:
     """Address of the database as pods reach it."""
+    if "postgres" in where.in_cluster(state):
+        return where.addresses(state)[f"HIS_{role}DATABASE_URL"]
     known = environment(state)[f"HIS_{role}DATABASE_URL"]
     return known.replace(f"127.0.0.1:{PORTS['postgres']}", "postgres.his-data.svc.cluster.local:5432")
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from infra.cluster import data
+from infra.cluster import data, where
 from infra.cluster.kubernetes import ClusterError, apply, get, kubectl, node_address, until
 from infra.his.manifests.names import DATA, IMAGE, NAMESPACE, SETTINGS
 from infra.image.build import NAME, Builder
@@ -123,7 +123,7 @@ def write(overlay: str, node: str, digest: str, state: Path = data.STATE) -> Pat
 def migrate(folder: Path, say: Say) -> None:
     """Namespaces, settings and the migration; nothing else may start before."""
     rendered = kubectl("create", "--dry-run=client", "-o", "json", "-k", str(folder))
-    first = [one for one in _documents(rendered) if _first(one)]
+    first = [one for one in documents(rendered) if _first(one)]
     kubectl("-n", NAMESPACE, "delete", "job", "migrate", "--ignore-not-found", "--wait")
     for kinds in (("Namespace",), None):
         chosen = [one for one in first if kinds is None or one["kind"] in kinds]
@@ -164,7 +164,7 @@ def _first(document: dict[str, Any]) -> bool:
     )
 
 
-def _documents(rendered: str) -> list[dict[str, Any]]:
+def documents(rendered: str) -> list[dict[str, Any]]:
     """kubectl prints one document after another."""
     decoder, at = json.JSONDecoder(), 0
     found: list[dict[str, Any]] = []
@@ -184,7 +184,7 @@ def _finished(name: str) -> bool:
 
 def _remove_others(folder: Path, say: Say) -> None:
     """Take away services and triggers of another overlay or of functions that are gone."""
-    rendered = _documents(kubectl("create", "--dry-run=client", "-o", "json", "-k", str(folder)))
+    rendered = documents(kubectl("create", "--dry-run=client", "-o", "json", "-k", str(folder)))
     wanted = {(one["kind"], one["metadata"]["name"]) for one in rendered}
     for kind, plural in (("Trigger", "trigger"), ("PodDisruptionBudget", "pdb"), ("Service", "ksvc")):
         for one in get(plural)["items"]:
@@ -228,6 +228,7 @@ def _endpoints(node: str) -> list[dict[str, Any]]:
             "endpoints": [{"addresses": [node], "conditions": {"ready": True}}],
         }
         for name, port in data.OUTSIDE.items()
+        if name not in where.in_cluster(data.STATE)
     ]
     policy = {
         "apiVersion": "networking.k8s.io/v1",

@@ -3,7 +3,7 @@
 from tests.infra.conftest import Manifest
 from tests.infra.objects import Pod, environment, knative, of_kind, pods
 
-FROM_TERRAFORM = {"his-functions", "his-worker", "his-operator", "his-prewarm", "gateway-tls"}
+FROM_TERRAFORM = {"his-functions", "his-worker", "his-operator", "his-prewarm", "his-directory", "gateway-tls"}
 
 
 def references(pod: Pod) -> set[tuple[str, str]]:

@@ -94,6 +94,22 @@ def test_secrets_come_by_reference(pod: Pod) -> None:
             assert not re.search(r"://[^/]*@", value), name
 
 
+def test_what_keeps_the_realm_is_read_by_sign_on_and_its_job_only() -> None:
+    """The realm's own account: neither the other functions nor the other jobs get its secret, and none the operator's."""
+    readers = {
+        name
+        for name, pod in PODS
+        for container in pod.containers
+        for one in container.get("envFrom", [])
+        if one.get("secretRef", {}).get("name") == "his-directory"
+    }
+    assert readers == {
+        "base/functions/platform-sso.yaml:Service/platform-sso",
+        "base/groups/platform.yaml:Service/platform",
+        "base/jobs.yaml:CronJob/identity",
+    }
+
+
 @EACH_POD
 def test_a_role_reads_only_its_own_secret(pod: Pod) -> None:
     allowed = {
@@ -110,7 +126,7 @@ def test_a_role_reads_only_its_own_secret(pod: Pod) -> None:
     own = allowed[pod.labels["app.kubernetes.io/component"]]
     for container in pod.containers:
         read = {one["secretRef"]["name"] for one in container.get("envFrom", []) if "secretRef" in one}
-        assert read == ({own} if own else set())
+        assert read - {"his-directory"} == ({own} if own else set())
 
 
 def test_no_secret_lies_in_the_repository() -> None:

@@ -1,0 +1,211 @@
+"""The primary hands over, and dies, while the hospital writes: how long nobody could, and whether anything is lost.
+
+Two kinds of writers at once. Probes commit one row after another through the pooler and note what was acknowledged; a
+clinic morning runs through the gateway as always, sends again what got no answer, and is reckoned up at its end.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+from infra.cluster import data, databank, where
+from infra.cluster.deploy import gateway
+from infra.cluster.kubernetes import ClusterError, get, kubectl, node_address, until
+from infra.his.manifests.names import DATA
+
+Say = Callable[[str], None]
+
+WRITERS = 4
+QUIET_BEFORE, QUIET_AFTER = 5.0, 5.0
+_TABLE = """
+CREATE SCHEMA IF NOT EXISTS probe AUTHORIZATION his_owner;
+DROP TABLE IF EXISTS probe.commits;
+CREATE TABLE probe.commits (id uuid PRIMARY KEY, writer int NOT NULL);
+GRANT USAGE ON SCHEMA probe TO his_app;
+GRANT SELECT, INSERT ON probe.commits TO his_app;
+"""
+
+
+@dataclass(slots=True)
+class Acknowledged:
+    """What one writer was told: row and moment, in order; and what it heard instead."""
+
+    rows: list[tuple[UUID, float]] = field(default_factory=list)
+    refusals: dict[str, int] = field(default_factory=dict)
+
+
+class Writers:
+    """Rows through the pooler from as many threads, each committed before the next."""
+
+    def __init__(self, url: str, count: int = WRITERS) -> None:
+        self._url = url
+        self.heard = [Acknowledged() for _ in range(count)]
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._write, args=(number,)) for number in range(count)]
+
+    def __enter__(self) -> Writers:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(timeout=60)
+
+    def _write(self, number: int) -> None:
+        import psycopg
+
+        own = self.heard[number]
+        connection: psycopg.Connection[Any] | None = None
+        while not self._stop.is_set():
+            row = uuid4()
+            try:
+                if connection is None or connection.closed:
+                    connection = psycopg.connect(self._url, connect_timeout=3)
+                # As a function's transaction goes: settings for this transaction, rows, commit, in one pipeline.
+                with connection.pipeline():
+                    connection.execute("SELECT set_config('statement_timeout', '5000', true)")
+                    connection.execute("INSERT INTO probe.commits (id, writer) VALUES (%s, %s)", [row, number])
+                    connection.commit()
+                own.rows.append((row, time.monotonic()))
+            except psycopg.Error as error:
+                cause = (str(error).strip().splitlines() or [type(error).__name__])[0][:110]
+                own.refusals[cause] = own.refusals.get(cause, 0) + 1
+                if connection is not None:
+                    connection.close()
+                self._stop.wait(0.05)
+        if connection is not None:
+            connection.close()
+
+    @property
+    def last(self) -> float:
+        """When a commit was last acknowledged to anybody."""
+        return max((own.rows[-1][1] for own in self.heard if own.rows), default=0.0)
+
+    def longest_silence(self) -> float:
+        """Seconds between two acknowledgements to anybody, the longest of them."""
+        moments = sorted(at for own in self.heard for _, at in own.rows)
+        return max((after - before for before, after in itertools.pairwise(moments)), default=0.0)
+
+    def lost(self, admin: str) -> int:
+        """Acknowledged rows that are not there."""
+        import psycopg
+
+        with psycopg.connect(admin) as connection:
+            there = {row[0] for row in connection.execute("SELECT id FROM probe.commits")}
+        return sum(row not in there for own in self.heard for row, _ in own.rows)
+
+
+def failover(say: Say, patients: int = 150) -> int:
+    """Switch over, kill the primary, kill a pooler; 0 when nothing acknowledged is lost and every morning adds up."""
+    state = data.STATE
+    if "postgres" not in where.in_cluster(state):
+        raise ClusterError("PostgreSQL is not in the cluster; `make cluster-data` puts it there.")
+    faults: list[str] = []
+    for what, action in (("switchover", switch_over), ("primary killed", kill_primary), ("pooler killed", kill_pooler)):
+        faults += [f"{what}: {fault}" for fault in _once(what, action, say, patients)]
+    for fault in faults:
+        say(f"wrong: {fault}")
+    return 1 if faults else 0
+
+
+def switch_over() -> None:
+    """Ask the operator for the other instance, as `kubectl cnpg promote` does."""
+    now = databank.primary()
+    other = next(name for name in databank.instances() if name != now)
+    change = {"status": {"targetPrimary": other, "phase": "Switchover in progress", "phaseReason": "asked for"}}
+    order = (
+        "patch",
+        "cluster.postgresql.cnpg.io/his",
+        "--subresource=status",
+        "--type=merge",
+        "-p",
+        json.dumps(change),
+    )
+    kubectl("-n", DATA, *order)
+
+
+def kill_primary() -> None:
+    """Remove the primary's pod without a word: PostgreSQL gets SIGKILL."""
+    kubectl("-n", DATA, "delete", "pod", databank.primary(), "--force", "--grace-period=0", "--wait=false")
+
+
+def kill_pooler() -> None:
+    """Remove one of the poolers without a word."""
+    names = [one["metadata"]["name"] for one in get("pods", "-l", "cnpg.io/poolerName=pooler", namespace=DATA)["items"]]
+    kubectl("-n", DATA, "delete", "pod", names[0], "--force", "--grace-period=0", "--wait=false")
+
+
+def _once(what: str, action: Callable[[], None], say: Say, patients: int) -> list[str]:
+    import psycopg
+
+    os.environ.update(data.settings(node_address(), gateway()))
+    until(lambda: databank.cluster_ready(2) and databank.in_step(), "a primary and a standby in step", 420)
+    urls = {name: where.from_here(url) for name, url in where.addresses(data.STATE).items()}
+    admin = urls["HIS_ADMIN_DATABASE_URL"].rpartition("/")[0] + "/his"
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(_TABLE)
+    before = databank.primary()
+    morning = Morning(patients)
+    with Writers(urls["HIS_DATABASE_URL"]) as writers, morning:
+        until(lambda: writers.last > 0 and morning.begun, "the first commits", 60)
+        time.sleep(QUIET_BEFORE)
+        struck = time.monotonic()
+        action()
+        if what != "pooler killed":
+            until(lambda: databank.primary() != before, "another primary", 300, pause=0.2)
+        changed = time.monotonic() - struck
+        until(lambda: writers.last > struck + changed, "commits again", 180, pause=0.1)
+        time.sleep(QUIET_AFTER)
+    lost = writers.lost(admin)
+    rows = sum(len(own.rows) for own in writers.heard)
+    causes: dict[str, int] = {}
+    for own in writers.heard:
+        for cause, count in own.refusals.items():
+            causes[cause] = causes.get(cause, 0) + count
+    say(
+        f"{what}: {before} -> {databank.primary()} after {changed:.1f} s; longest time without a commit"
+        f" {writers.longest_silence():.1f} s; {rows} commits acknowledged, {lost} lost;"
+        f" morning of {patients} patients {'adds up' if morning.faults == 0 else f'has {morning.faults} faults'}"
+    )
+    for cause, count in sorted(causes.items(), key=lambda pair: -pair[1])[:4]:
+        say(f"    {count} x {cause}")
+    found = [f"{lost} acknowledged commits are lost"] if lost else []
+    return found + (["the morning does not add up"] if morning.faults else [])
+
+
+class Morning:
+    """A clinic morning in the background; `faults` as its reckoning counts them."""
+
+    def __init__(self, patients: int) -> None:
+        self._patients = patients
+        self.faults = -1
+        self.begun = patients == 0
+        self._thread = threading.Thread(target=self._play)
+
+    def __enter__(self) -> Morning:
+        if self._patients:
+            self._thread.start()
+        else:
+            self.faults = 0
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._patients:
+            self._thread.join(timeout=600)
+
+    def _play(self) -> None:
+        from loadtests import demo
+        from shared.settings import settings
+
+        self.begun = True
+        self.faults = demo.play(settings(), patients=self._patients, seed=int(time.time()))
