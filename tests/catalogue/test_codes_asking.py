@@ -99,7 +99,7 @@ def test_a_wide_list_brings_its_categories(standards: Standards) -> None:
     made = ok(standards.take_in(system, content, "2.0", announced=4))
     assert (made["accepted"], made["rejected"], made["ignored"], made["rows_read"]) == (4, 0, 2, 6)
     published = ok(standards.publish(made["version_id"]))
-    assert published["codes"] == 4, "the issuer counts codes, not categories; no confirmation is asked"
+    assert published["published"]["codes"] == 4, "the issuer counts codes, not categories; no confirmation is asked"
     base = f"{CODES}/systems/{system}"
     roots = ok(standards.doctor.get(f"{base}/children"))["items"]
     assert [(one["code"], one["display"], one["leaf"]) for one in roots] == [
@@ -119,5 +119,5 @@ def test_procedure_categories_need_no_pattern_of_their_own(standards: Standards)
     made = ok(standards.take_in(system, content, "2.0"))
     assert (made["accepted"], made["rejected"]) == (1, 0)
     ok(standards.publish(made["version_id"]))
-    above = ok(standards.doctor.get(f"{CODES}/systems/{system}/codes/47.0100/ancestors"))
-    assert [one["code"] for one in above] == ["47", "47.0"]
+    card = ok(standards.doctor.get(f"{CODES}/systems/{system}/codes/47.0100"))
+    assert [one["code"] for one in card["ancestors"]] == ["47", "47.0"]

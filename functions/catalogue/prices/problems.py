@@ -76,6 +76,12 @@ class StopsUnconfirmed(Problem):
     title = "将停用的项目未确认"
 
 
+class FormTooLong(Problem):
+    status = 422
+    code = "price_form_too_long"
+    title = "内容过多，不能打印"
+
+
 class CampusPriceNotAllowed(Problem):
     status = 403
     code = "campus_price_not_allowed"

@@ -256,7 +256,9 @@ def _finish(
     reading: Reading,
     before: dict[str, str],
 ) -> CodeImport:
-    changes = rules.difference(before, reading.codes) if reading.rows_read else None
+    above = {entry.code for entry in reading.above}
+    rows_before = {code: mark for code, mark in before.items() if code not in above}
+    changes = rules.difference(rows_before, reading.entries) if reading.rows_read else None
     done = tx.session.first(
         queries.FINISH_IMPORT,
         id_=started.import_id,

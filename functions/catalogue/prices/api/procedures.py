@@ -8,7 +8,7 @@ from fastapi import Path
 from fastapi import Query as Parameter
 
 from functions.catalogue.codes import service as codes
-from functions.catalogue.prices import exports, service
+from functions.catalogue.prices import service
 from functions.catalogue.prices.api.items import batch_view
 from functions.catalogue.prices.api.routing import FIRST, LAST, CodeCursor, Limit, router
 from functions.catalogue.prices.models import PriceComplaint
@@ -44,7 +44,7 @@ from functions.catalogue.prices.schemas.procedures import (
     WithdrawApplication,
 )
 from functions.catalogue.prices.service import Application
-from shared.command import Document, Onward, command, query
+from shared.command import Onward, command, query
 from shared.database.engine import REPORT
 from shared.money import ZERO
 from shared.schemas import Page
@@ -303,15 +303,6 @@ def campus_differences(
 def catalogue_faults(tx: Tx) -> list[CatalogueFault]:
     """What contradicts itself: package members and rules of stopped items (一致性检查)."""
     return [CatalogueFault.model_validate(one) for one in service.catalogue_faults(tx)]
-
-
-@router.get("/public.xlsx")
-@query("catalogue.prices.read", REPORT)
-def public_spreadsheet(tx: Tx) -> Document:
-    """The effective price list of this campus as a spreadsheet (医疗服务价格公示表)."""
-    items = service.whole_public_list(tx)
-    at, campus = tx.now, tx.campus
-    return Document(lambda: exports.public_list(items, campus, at), exports.XLSX, f"价格公示表-{campus}.xlsx")
 
 
 # -- shapes

@@ -20,6 +20,7 @@ class ChargedLine(CampusOwned, Model):
     __table_args__ = (
         Index(None, "campus_id", "day", "patient_id", "item_code"),
         Index(None, "campus_id", "item_code", "day"),
+        Index("ix_charged_lines_unit", "campus_id", "executing_unit_id", "item_code"),
         {"schema": CATALOGUE},
     )
 
@@ -78,6 +79,7 @@ class PriceFinding(CampusOwned, Model):
     __table_args__ = (
         UniqueConstraint("campus_id", "rule_id", "day", "patient_id", "item_code"),
         Index(None, "campus_id", "status", "finding_id"),
+        Index(None, "campus_id", "day"),
         CheckConstraint("status IN ('open', 'answered', 'closed')", name="status"),
         {"schema": CATALOGUE},
     )

@@ -219,6 +219,66 @@ FINDINGS = Query(
     .order_by(PriceFinding.finding_id)
     .limit(bindparam("limit")),
 )
+
+
+class Inspected(NamedTuple):
+    """What a monitoring rule found over some days, and what became of it."""
+
+    title: str
+    found: int
+    amount: Decimal
+    waiting: int
+    overdue: int
+    answered: int
+    closed: int
+    refund: Decimal
+
+
+_waits = PriceFinding.status == constant("open")
+INSPECTED = Query(
+    Inspected,
+    select(
+        MonitorRule.title,
+        func.count(),
+        func.sum(PriceFinding.amount),
+        func.count().filter(_waits),
+        func.count().filter(_waits, PriceFinding.due_on < bindparam("today", type_=Date)),
+        func.count().filter(PriceFinding.status == constant("answered")),
+        func.count().filter(PriceFinding.status == constant("closed")),
+        func.coalesce(func.sum(PriceFinding.refund_proposed), 0),
+    )
+    .join(MonitorRule, MonitorRule.rule_id == PriceFinding.rule_id)
+    .where(
+        PriceFinding.campus_id == bindparam("campus"),
+        PriceFinding.day >= bindparam("first", type_=Date),
+        PriceFinding.day <= bindparam("last", type_=Date),
+    )
+    .group_by(MonitorRule.rule_id, MonitorRule.title)
+    .order_by(func.count().desc(), MonitorRule.title),
+)
+DAYS_LOOKED_AT = Query(
+    int,
+    select(func.count())
+    .select_from(MonitoredDay)
+    .where(
+        MonitoredDay.campus_id == bindparam("campus"),
+        MonitoredDay.day >= bindparam("first", type_=Date),
+        MonitoredDay.day <= bindparam("last", type_=Date),
+    ),
+)
+CHARGED_BY_UNIT = Query(
+    str,
+    select(ChargedLine.item_code)
+    .where(
+        ChargedLine.campus_id == bindparam("campus"),
+        ChargedLine.executing_unit_id == bindparam("unit", type_=Uuid),
+        ChargedLine.day >= bindparam("since", type_=Date),
+        ChargedLine.voided.is_(False),
+    )
+    .distinct()
+    .order_by(ChargedLine.item_code)
+    .limit(bindparam("most")),
+)
 FINDING = Query(PriceFinding, select(PriceFinding).where(PriceFinding.finding_id == bindparam("finding_id")))
 
 

@@ -41,6 +41,13 @@ if TYPE_CHECKING:
         roll_back_batch,
         start_file,
     )
+    from functions.catalogue.prices.service.forms import (
+        application_form,
+        complaint_form,
+        inspection_report,
+        price_notice,
+        unit_price_book,
+    )
     from functions.catalogue.prices.service.items import (
         change_item,
         define_unit,
@@ -142,6 +149,7 @@ __all__ = [
     "answer_complaint",
     "answer_finding",
     "application",
+    "application_form",
     "applications",
     "apply_for_item",
     "batches",
@@ -156,6 +164,7 @@ __all__ = [
     "check_quantity",
     "check_rule",
     "close_finding",
+    "complaint_form",
     "complaints",
     "correction",
     "corrections",
@@ -178,6 +187,7 @@ __all__ = [
     "findings",
     "fix_row",
     "import_list",
+    "inspection_report",
     "item_card",
     "keep_posted",
     "keep_voided",
@@ -190,6 +200,7 @@ __all__ = [
     "packages_of",
     "price_at",
     "price_book",
+    "price_notice",
     "priced_book",
     "prices_at",
     "propose_correction",
@@ -210,6 +221,7 @@ __all__ = [
     "stop_item",
     "stop_monitor_rule",
     "trials",
+    "unit_price_book",
     "units",
     "unmapped",
     "waiting_mappings",

@@ -1,6 +1,8 @@
 """Price complaints (价格投诉): registered, answered within five working days."""
 
+from collections.abc import Iterable
 from datetime import date, timedelta
+from itertools import islice
 from uuid import UUID
 
 from functions.catalogue.prices.models import PriceComplaint
@@ -8,11 +10,14 @@ from functions.catalogue.prices.problems import CaseClosed
 from functions.catalogue.prices.queries import procedures as queries
 from functions.catalogue.prices.schemas.procedures import AnswerComplaint, RegisterComplaint
 from functions.catalogue.prices.service.rules import require_known
+from functions.organisation.structure import service as organisation
 from shared.ids import new_id
 from shared.problems import NotFound
 from shared.tx import Tx
 
 WORKING_DAYS = 5
+LONGEST_REST = 31
+"""Days among which five working days are looked for: no holiday is as long."""
 
 
 def register_complaint(tx: Tx, command: RegisterComplaint) -> PriceComplaint:
@@ -28,7 +33,7 @@ def register_complaint(tx: Tx, command: RegisterComplaint) -> PriceComplaint:
         item_codes=command.item_codes,
         received_at=tx.now,
         received_by=tx.actor.subject,
-        due_on=working_days_after(tx.today, WORKING_DAYS),
+        due_on=_due_on(tx),
     )
     tx.session.add(row)
     tx.audit("price_complaint.registered", "price_complaint", row.complaint_id, patient_id=command.patient_id)
@@ -63,10 +68,13 @@ def complaints(tx: Tx, status: str, after: UUID, limit: int) -> list[PriceCompla
     return tx.session.all(queries.COMPLAINTS, campus=tx.campus, status=status, after=after, limit=limit)
 
 
-def working_days_after(day: date, count: int) -> date:
-    """The day so many working days after another: Monday to Friday. Public holidays are not known here."""
-    while count:
-        day += timedelta(days=1)
-        if day.weekday() < 5:
-            count -= 1
-    return day
+def _due_on(tx: Tx) -> date:
+    """The fifth working day after today, by the calendar of holidays and swapped days (节假日、调休) of this campus."""
+    ahead = organisation.calendar(tx, tx.today + timedelta(days=1), tx.today + timedelta(days=LONGEST_REST))
+    return last_of(WORKING_DAYS, (one.day for one in ahead if one.workday), tx.today + timedelta(days=LONGEST_REST))
+
+
+def last_of(count: int, workdays: Iterable[date], latest: date) -> date:
+    """The last of the first so many working days, or the latest day looked at where there are fewer."""
+    first = list(islice(workdays, count))
+    return first[-1] if len(first) == count else latest

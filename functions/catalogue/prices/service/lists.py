@@ -146,6 +146,14 @@ def read_batch(tx: Tx, batch_id: UUID) -> Batch:
     return Batch(found, rows)
 
 
+def read_batch_line(tx: Tx, batch_id: UUID) -> ImportBatch:
+    """A batch without its rows. Raises NotFound."""
+    batch = tx.session.first(queries.READ_BATCH, batch_id=batch_id)
+    if batch is None:
+        raise NotFound("没有这个导入批次，请刷新后重试。")
+    return batch
+
+
 def batches(tx: Tx, before: UUID, limit: int) -> list[ImportBatch]:
     """Batches, latest first."""
     return tx.session.all(queries.BATCHES, before=before, limit=limit)
@@ -295,9 +303,7 @@ def _publish(
 
 def missing_items(tx: Tx, batch_id: UUID, after: str, limit: int) -> list[MissingItem]:
     """Items a whole list does not name any more, in order of code: its publication stops them."""
-    batch = tx.session.first(queries.READ_BATCH, batch_id=batch_id)
-    if batch is None:
-        raise NotFound("没有这个导入批次，请刷新后重试。")
+    batch = read_batch_line(tx, batch_id)
     return tx.session.all(queries.MISSING, batch_id=batch_id, kinds=batch.covers or [], after=after, limit=limit)
 
 
