@@ -80,7 +80,7 @@ def test_a_scanned_code_fills_it_when_the_channel_tells(market: Market) -> None:
 
 def test_a_lost_answer_is_asked_for(market: Market) -> None:
     cashier = market.hall.cashier()
-    market.town.wechat.faults.plan("pay_by_code", Fault.LOST_ANSWER)
+    market.town.wechat.faults.plan("order", Fault.LOST_ANSWER)
     course = opened(market, cashier, "50.00", **wechat(market))
     for _ in range(8):
         market.town.minute()

@@ -14,10 +14,11 @@ from functions.payments.billing.problems import (
     TendersDiffer,
 )
 from functions.payments.billing.schemas import TenderInput
-from functions.payments.billing.service import InsuranceAnswer, Settled
+from functions.payments.billing.service import InsuranceAnswer, InsuredLine, Settled
 from shared.identity.actor import Actor
 from tests.payments.conftest import Cashier, cash, refused
 from tests.payments.market import SETTLEMENTS, Market, open_market
+from tests.shared.print_probe import text_of
 from tests.support.clinic import ok
 
 
@@ -215,3 +216,38 @@ def test_fund_account_and_wechat_make_up_the_last_cent(market: Market) -> None:
     with market.hospital.tx("hq") as tx:
         _, back = billing.insurance_undone(tx, UUID(short["settlement_id"]), "差一分未付")
     billing.carry_out_refunds(market.town.steps(), back)
+
+
+def test_the_list_of_charges_says_what_the_insurer_said_of_each_line(market: Market) -> None:
+    """甲/乙/丙 and the shares paid first are known from the insurer's answer; before it nobody claims to know them."""
+    cashier = market.hall.cashier()
+    started = market.start(cashier, "500.00", ("exam100", 1), ("exam400", 1))
+    begin(market, cashier, started)
+    first, second = (UUID(line["charge_id"]) for line in started["lines"])
+    stranger = market.hall.post(market.hall.patient(), ("lab50", 1))[0].charge_id
+    said = [
+        InsuredLine(first, "甲", Decimal(0)),
+        InsuredLine(second, "乙", Decimal("0.15")),
+        InsuredLine(stranger, "丙", Decimal(1)),
+    ]
+    given = InsuranceAnswer("setl-levels", Decimal("300.00"), lines=said)
+    with as_cashier(market, cashier) as tx:
+        billing.record_insurance_tender(tx, UUID(started["settlement_id"]), given)
+    ok(cashier.caller.post(f"{SETTLEMENTS}/{started['settlement_id']}/tenders", cash("200.00")))
+    kept = {
+        charge_id: ok(cashier.caller.get(f"/api/payments/billing/charges/{charge_id}"))
+        for charge_id in (first, second, stranger)
+    }
+    assert [(one["insurance_level"], one["self_pay_ratio"]) for one in kept.values()] == [
+        ("甲", "0.0000"),
+        ("乙", "0.1500"),
+        (None, None),
+    ], "only lines of the settlement the answer is about"
+    pdf = cashier.caller.get(f"{SETTLEMENTS}/{started['settlement_id']}/fee-list.pdf")
+    text = "".join("".join(text_of(pdf.content)).split())
+    assert "15%" in text
+    assert "按医保等级甲类100.00乙类400.00先行自付60.00" in text
+    assert "exam400" in text
+    plain = market.hall.sold(cashier, ("lab50", 1), total="50.00")
+    bare = cashier.caller.get(f"{SETTLEMENTS}/{plain['settlement_id']}/fee-list.pdf")
+    assert "按医保等级" not in "".join("".join(text_of(bare.content)).split())

@@ -28,12 +28,17 @@ from functions.payments.billing import service as billing
 from functions.payments.billing.schemas import (
     CancelSettlement,
     ChangeRefund,
+    CloseCourse,
     DecideRefund,
+    DecideWriteOff,
+    PayCourse,
     PayDebt,
     RefundQuantity,
     RequestRefund,
+    RequestWriteOff,
     Settle,
     StartSettlement,
+    TakePrepayment,
     TenderInput,
 )
 from functions.payments.billing.service import ChargeInfo, ChargeLine, ChargeOrder, Executed
@@ -45,26 +50,34 @@ from shared.identity.actor import Actor
 from shared.money import ZERO
 from shared.problems import Problem
 from tests.payments.conftest import SOURCE, Hall, broken_checks, pieces, staff
+from tests.support.clinic import ok
 
 EXAMPLES = int(os.environ.get("HIS_MONEY_EXAMPLES", "4"))
 STEPS = int(os.environ.get("HIS_MONEY_STEPS", "25"))
-ITEMS = ("exam250", "lab50", "drug", "herb", "tablet", "third", "free")
-
-
-orders = st.lists(
-    st.tuples(st.sampled_from(ITEMS), st.sampled_from(["1", "2", "3", "7", "0.5"])), min_size=1, max_size=3
-)
+ITEMS = ("exam250", "lab50", "drug", "herb", "tablet", "third", "free", "m_first", "m_second", "m_extra", "m_capped")
+UNDER_RULES = {
+    "m_first": ("手术甲", "06", "200.0000"),
+    "m_second": ("手术乙", "06", "133.3300"),
+    "m_extra": ("夜间换药", "05", "7.7700"),
+    "m_capped": ("监护", "05", "4.0100"),
+}
+"""Items whose price depends on what stands beside them: the second at a third, a surcharge, a cap of the day."""
 
 
 @dataclass(eq=False)
 class Line:
-    """A charge in the machine's own books."""
+    """A charge in the machine's own books, with the surcharges that go where it goes."""
 
     charge: ChargeInfo
     source: str
     executed: Decimal = ZERO
     refunded: Decimal = ZERO
     refunded_amount: Decimal = ZERO
+    extras: list[ChargeInfo] = field(default_factory=list)
+
+    @property
+    def amount(self) -> Decimal:
+        return self.charge.amount + sum((one.amount for one in self.extras), ZERO)
 
     @property
     def refundable(self) -> Decimal:
@@ -80,6 +93,17 @@ class Bill:
     lines: list[Line]
     debt_id: UUID | None = None
     owed: Decimal = ZERO
+    course: Course | None = None
+    written_off: bool = False
+
+
+@dataclass(eq=False)
+class Course:
+    """A course of treatment: what is in it, and how much of that a channel would take back."""
+
+    course_id: UUID
+    balance: Decimal
+    electronic: Decimal = ZERO
 
 
 @dataclass(eq=False)
@@ -96,6 +120,20 @@ def person(name: str, post: str, at: Any) -> Actor:
     return Actor(kind="staff", subject=str(uuid4()), name=name, posts={"hq": frozenset({post})}, signed_on_at=at)
 
 
+def put_under_rules(hall: Hall) -> None:
+    """Prices that depend on what stands beside them."""
+    hall.publish(UNDER_RULES)
+    officer, checker = hall.hospital.caller("price_officer"), hall.hospital.caller("price_checker")
+    for kind, subjects, params in (
+        ("reduce_pct_after_first", ["m_first", "m_second"], {"percent": "33.333", "scope": "request"}),
+        ("surcharge_fixed", ["m_extra"], {"amount": "1.23"}),
+        ("cap_per_day", ["m_capped"], {"amount": "50.00"}),
+    ):
+        body = {"kind": kind, "title": kind, "params": params, "subjects": subjects, "basis_document": "试验"}
+        drafted = ok(officer.post("/api/catalogue/prices/rules", body))
+        ok(checker.post(f"/api/catalogue/prices/rules/{drafted['rule_id']}/check"))
+
+
 class MoneyDay(RuleBasedStateMachine):
     """A day of two windows, a lead and finance."""
 
@@ -105,7 +143,8 @@ class MoneyDay(RuleBasedStateMachine):
     def open_windows(self) -> None:
         self.open: list[Line] = []
         self.bills: list[Bill] = []
-        self.patient = uuid4()
+        self.courses: list[Course] = []
+        self.patient = self.hall.patient()
         self.approver = staff(self.hall.hospital)
         self.windows = [self._sign_in(person("收费员", "registrar", None), self.hall.counter()) for _ in range(2)]
 
@@ -129,7 +168,11 @@ class MoneyDay(RuleBasedStateMachine):
         lines = [ChargeLine(str(number), code, Decimal(quantity)) for number, (code, quantity) in enumerate(items)]
         with self.hall.hospital.tx("hq") as tx:
             charges = billing.post_charges(tx, ChargeOrder(self.patient, None, SOURCE, source, lines))
-        self.open += [Line(charge, source) for charge in charges]
+        self.open += [
+            Line(charge, source, extras=[one for one in charges if one.base_charge_id == charge.charge_id])
+            for charge in charges
+            if charge.base_charge_id is None
+        ]
 
     @precondition(lambda self: self.open)
     @rule(data=st.data())
@@ -141,26 +184,30 @@ class MoneyDay(RuleBasedStateMachine):
             return
         with self.hall.hospital.tx("hq") as tx:
             voided = {charge.charge_id for charge in billing.void_source(tx, SOURCE, source, "取消")}
-        assert voided == {line.charge.charge_id for line in self.open if line.source == source}
+        gone = [line for line in self.open if line.source == source]
+        assert voided == {one.charge_id for line in gone for one in (line.charge, *line.extras)}
         self.open = [line for line in self.open if line.source != source]
 
     # -- settling
 
     def _tenders(self, data: st.DataObject, total: Decimal) -> list[TenderInput]:
-        """Cash, perhaps after a part by contract, relief or debt."""
-        kind = data.draw(st.sampled_from(["cash", "contract", "relief", "debt"]))
-        part = ZERO
-        if kind != "cash" and total:
-            part = Decimal(data.draw(st.integers(1, int(total * 100)))) / 100
+        """Cash, perhaps after a part by contract, relief, debt or a course of treatment."""
+        kind = data.draw(st.sampled_from(["cash", "contract", "relief", "debt", "course"]))
+        course = next((one for one in self.courses if one.balance), None) if kind == "course" else None
+        part, most = ZERO, min(total, course.balance) if course else total
+        if kind != "cash" and most and (kind != "course" or course):
+            part = Decimal(data.draw(st.integers(1, int(most * 100)))) / 100
         tenders = [] if part == total else [TenderInput(method="cash", amount=total - part, received=total)]
         if part:
-            more = {"approved_by": self.approver} if kind == "debt" else {"reference": "JM-1"}
+            more: dict[str, Any] = {"approved_by": self.approver} if kind == "debt" else {"reference": "JM-1"}
+            if course is not None:
+                more = {"course_id": course.course_id}
             tenders.insert(0, TenderInput(method=kind, amount=part, note="试验", **more))
         return tenders
 
     def _choose(self, data: st.DataObject) -> tuple[list[Line], Decimal]:
         chosen = data.draw(st.lists(st.sampled_from(self.open), min_size=1, max_size=6, unique=True))
-        return chosen, sum((line.charge.amount for line in chosen), ZERO)
+        return chosen, sum((line.amount for line in chosen), ZERO)
 
     def _sold(self, window: Window, lines: list[Line], settled: billing.Settled) -> None:
         assert settled.settlement.state == "completed"
@@ -171,7 +218,12 @@ class MoneyDay(RuleBasedStateMachine):
                 "SELECT debt_id FROM payments.debts WHERE settlement_id = %s", [settled.settlement.settlement_id]
             )
         window.drawer += sum((tender.amount for tender in settled.tenders if tender.method == "cash"), ZERO)
-        self.bills.append(Bill(settled.settlement.settlement_id, settled.settlement.total, lines, debt_id, owed))
+        bill = Bill(settled.settlement.settlement_id, settled.settlement.total, lines, debt_id, owed)
+        for tender in settled.tenders:
+            if tender.method == "course":
+                bill.course = next(one for one in self.courses if str(one.course_id) == tender.reference)
+                bill.course.balance -= tender.amount
+        self.bills.append(bill)
         self.open = [line for line in self.open if line not in lines]
 
     @precondition(lambda self: self.open)
@@ -223,6 +275,89 @@ class MoneyDay(RuleBasedStateMachine):
         window.drawer += amount
         assert paid.debt.outstanding == bill.owed
         assert (paid.receipt is not None) == (bill.owed == 0)
+
+    @precondition(lambda self: any(bill.owed for bill in self.bills))
+    @rule(data=st.data(), reject=st.booleans())
+    def write_off(self, data: st.DataObject, reject: bool) -> None:
+        """Three persons give up what nobody will pay; one of them may say no."""
+        bill = data.draw(st.sampled_from([bill for bill in self.bills if bill.owed]))
+        now = self.hall.hospital.clock()
+        asking, lead, finance = (
+            person("甲", "registrar", now),
+            person("乙", "cashier_lead", now),
+            person("丙", "finance", now),
+        )
+        with self._as(asking) as tx:
+            asked = billing.request_write_off(tx, bill.debt_id, RequestWriteOff(reason="无力支付", evidence="证明"))
+        assert asked.amount == bill.owed
+        with self._as(lead) as tx:
+            half = billing.approve_write_off_first(tx, asked.write_off_id, DecideWriteOff(version=asked.version))
+        command = DecideWriteOff(version=half.version)
+        with self._as(finance) as tx:
+            if reject:
+                billing.reject_write_off(tx, asked.write_off_id, command)
+                return
+            done = billing.approve_write_off_second(tx, asked.write_off_id, command)
+        assert done.written_off == bill.owed
+        bill.owed, bill.written_off = ZERO, True
+
+    # -- courses of treatment
+
+    @precondition(lambda self: len(self.courses) < 3)
+    @rule(place=st.integers(0, 1), amount=st.integers(1, 40000))
+    def open_course(self, place: int, amount: int) -> None:
+        window, money = self.windows[place], Decimal(amount) / 100
+        with self._as(window.actor) as tx:
+            opened = billing.take_prepayment(tx, self.prepayment(money)).course
+        window.drawer += money
+        self.courses.append(Course(opened.course_id, money))
+
+    def prepayment(self, amount: Decimal, **more: Any) -> TakePrepayment:
+        return TakePrepayment(
+            patient_id=self.patient,
+            course="dialysis",
+            plan="透析",
+            doctor_id=self.approver,
+            planned=Decimal("100000.00"),
+            amount=amount,
+            **more,
+        )
+
+    @precondition(lambda self: self.courses)
+    @rule(data=st.data(), place=st.integers(0, 1), amount=st.integers(1, 5000))
+    def pay_course(self, data: st.DataObject, place: int, amount: int) -> None:
+        course = data.draw(st.sampled_from(self.courses))
+        if self._course(course)["state"] != "open":
+            return
+        window, money = self.windows[place], Decimal(amount) / 100
+        with self._as(window.actor) as tx:
+            billing.pay_course(tx, course.course_id, PayCourse(amount=money))
+        window.drawer += money
+        course.balance += money
+
+    @precondition(lambda self: self.courses)
+    @rule(data=st.data(), place=st.integers(0, 1))
+    def close_course(self, data: st.DataObject, place: int) -> None:
+        course, window = data.draw(st.sampled_from(self.courses)), self.windows[place]
+        row = self._course(course)
+        if row["state"] != "open":
+            return
+        back = min(course.balance, course.electronic)
+        try:
+            with self._as(window.actor) as tx:
+                done = billing.close_course(tx, course.course_id, CloseCourse(version=row["version"]))
+        except CashInsufficient:
+            assert window.drawer < course.balance - back
+            return
+        assert sum((one.amount for one in done.sent), ZERO) == back
+        window.drawer -= course.balance - back
+        course.balance, course.electronic = ZERO, course.electronic - back
+
+    def _course(self, course: Course) -> dict[str, Any]:
+        found = self.hall.hospital.rows(
+            "SELECT state, balance, version FROM payments.course_prepayments WHERE course_id = %s", [course.course_id]
+        )
+        return dict(found[0])
 
     # -- executing
 
@@ -293,9 +428,11 @@ class MoneyDay(RuleBasedStateMachine):
     ) -> None:
         line.refunded += part
         line.refunded_amount += amount
-        assert (line.refunded_amount == line.charge.amount) or line.refunded < line.charge.quantity
+        assert (line.refunded_amount == line.amount) or line.refunded < line.charge.quantity
         window.drawer -= sum((one.amount for one in paid.parts if one.method == "cash"), ZERO)
         bill.owed -= sum((one.amount for one in paid.parts if one.method == "debt"), ZERO)
+        if bill.course is not None:
+            bill.course.balance += sum((one.amount for one in paid.parts if one.method == "course"), ZERO)
 
     # -- shifts
 
@@ -330,6 +467,11 @@ class MoneyDay(RuleBasedStateMachine):
                 assert cashier.find_shift(tx, window.shift_id).cash_due == window.drawer
 
     @invariant()
+    def courses_agree(self) -> None:
+        for course in getattr(self, "courses", []):
+            assert self._course(course)["balance"] == course.balance
+
+    @invariant()
     def bills_agree(self) -> None:
         for bill in getattr(self, "bills", [])[-3:]:
             row = self.hall.hospital.rows(
@@ -353,6 +495,7 @@ class MoneyDay(RuleBasedStateMachine):
 @pytest.mark.case("01", 12)
 def test_random_days_keep_every_cent(hall: Hall) -> None:
     """HIS_MONEY_EXAMPLES and HIS_MONEY_STEPS make it as long as one likes."""
+    put_under_rules(hall)
     day = type("Day", (MoneyDay,), {"hall": hall})
     run_state_machine_as_test(
         day,

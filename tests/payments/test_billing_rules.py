@@ -12,7 +12,7 @@ from hypothesis import given
 from functions.payments.billing import rules
 from functions.payments.billing.rules import PricedLine, RefundCase, Source
 from functions.payments.cashier import rules as drawer
-from functions.payments.cashier.problems import DenominationUnknown
+from functions.payments.cashier.problems import DenominationUnknown, FloatPieces
 from shared.money import CENT, ZERO, line_amount
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -209,7 +209,44 @@ def test_every_means_and_reason_has_a_name() -> None:
     assert len(rules.FEE_CLASSES) == 14
 
 
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([None, "甲", "乙", "丙"]),
+            st.none() | st.decimals("0", "1", places=4),
+            st.decimals("0", "9999", places=2),
+        ),
+        max_size=12,
+    )
+)
+def test_levels_add_up_to_what_was_told(lines: list[tuple[str | None, Decimal | None, Decimal]]) -> None:
+    summed = rules.by_insurance_level(lines)
+    assert sum(summed.amounts.values(), ZERO) == sum((amount for level, _, amount in lines if level), ZERO)
+    assert list(summed.amounts) == [level for level in "甲乙丙" if any(one[0] == level for one in lines)]
+    assert ZERO <= summed.self_paid_first <= sum(summed.amounts.values(), ZERO)
+
+
+def test_a_share_is_rounded_line_by_line() -> None:
+    told = [("乙", Decimal("0.15"), Decimal("0.10")), ("乙", Decimal("0.15"), Decimal("0.10")), (None, None, CENT)]
+    assert rules.by_insurance_level(told).self_paid_first == Decimal("0.04")
+
+
 # -- the drawer
+
+
+@pytest.mark.parametrize(
+    ("kept", "told", "float_kept"),
+    [({"10": 2}, None, "20.00"), ({"10": 2, "0.5": 1}, "20.50", "20.50"), ({}, None, "0.00"), ({"10": 3}, None, None)],
+)
+def test_a_float_stays_by_pieces_that_were_counted(kept: dict[str, int], told: str | None, float_kept: str) -> None:
+    counted = {"10": 2, "0.5": 4}
+    if float_kept is None:
+        with pytest.raises(FloatPieces):
+            drawer.float_by_pieces(counted, kept, None)
+        return
+    assert drawer.float_by_pieces(counted, kept, Decimal(told) if told else None) == Decimal(float_kept)
+    with pytest.raises(FloatPieces):
+        drawer.float_by_pieces(counted, kept, Decimal("999.00"))
 
 
 @given(st.lists(st.tuples(st.sampled_from(drawer.FACES), st.integers(0, 200)), max_size=20))

@@ -33,8 +33,9 @@ from functions.payments.cashier.problems import CashInsufficient
 from functions.payments.gateway.problems import ChannelPausedProblem
 from infra.simulators.wire import Fault
 from shared.money import ZERO
+from shared.problems import Problem
 from tests.payments.market import Market, open_market
-from tests.payments.test_billing_machine import Bill, Line, MoneyDay, Window, person
+from tests.payments.test_billing_machine import Bill, Course, Line, MoneyDay, Window, person, put_under_rules
 
 EXAMPLES = int(os.environ.get("HIS_MONEY_EXAMPLES", "3"))
 STEPS = int(os.environ.get("HIS_MONEY_STEPS", "25"))
@@ -295,13 +296,63 @@ class WholeDay(MoneyDay):
         lines = [line for line in bill.lines if line.refunded < line.charge.quantity]
         if not lines:
             return
-        worth = sum((line.charge.amount - line.refunded_amount for line in lines), ZERO)
+        worth = sum((line.amount - line.refunded_amount for line in lines), ZERO)
+        ids = [line.charge.charge_id for line in lines]
+        if bill.written_off and self._given_up(bill):
+            with pytest.raises(Problem, match="核销"), self.hall.hospital.tx("hq") as tx:
+                billing.move_to_inpatient(tx, ids, "ZY-1")
+            return
         with self.hall.hospital.tx("hq") as tx:
-            moved = billing.move_to_inpatient(tx, [line.charge.charge_id for line in lines], "ZY-1")
+            moved = billing.move_to_inpatient(tx, ids, "ZY-1")
         assert (moved.amount, moved.paid) == (worth, worth - bill.owed)
         for line in lines:
-            line.executed, line.refunded, line.refunded_amount = ZERO, line.charge.quantity, line.charge.amount
+            line.executed, line.refunded, line.refunded_amount = ZERO, line.charge.quantity, line.amount
         bill.owed = ZERO
+
+    def _given_up(self, bill: Bill) -> bool:
+        value = self.hall.hospital.value(
+            "SELECT coalesce(sum(amount - returned), 0) FROM payments.tenders WHERE settlement_id = %s"
+            " AND method = 'bad_debt'",
+            [bill.settlement_id],
+        )
+        return bool(value)
+
+    # -- a course paid by phone
+
+    @precondition(lambda self: len(self.courses) < 4)
+    @rule(
+        place=st.integers(0, 1),
+        amount=st.integers(1, 40000),
+        on_order=st.sampled_from(FAULTS),
+        refuses=st.booleans(),
+        qr=st.booleans(),
+    )
+    def open_course_by_phone(self, place: int, amount: int, on_order: Any, refuses: bool, qr: bool) -> None:
+        window, town, money = self.windows[place], self.market.town, Decimal(amount) / 100
+        if on_order:
+            town.wechat.faults.plan("order", on_order)
+        given = {"product": "qr"} if qr else {"auth_code": self.market.code(refuses="NOTENOUGH" if refuses else "")}
+        try:
+            with self._as(window.actor) as tx:
+                opened = billing.take_prepayment(tx, self.prepayment(money, method="wechat", **given))
+        except ChannelPausedProblem:
+            town.wechat.faults.clear()
+            return
+        assert opened.pending is not None
+        billing.carry_out_payment(town.steps(), opened.pending.payment_id)
+        if qr and not refuses:
+            town.wechat.pay(opened.pending.order_no)
+        state = "SELECT state FROM payments.course_payments WHERE course_id = %s"
+        for _ in range(40):
+            self.market.news()
+            if self.hall.hospital.value(state, [opened.course.course_id]) != "pending":
+                break
+            town.minute()
+        town.wechat.faults.clear()
+        ended = self.hall.hospital.value(state, [opened.course.course_id])
+        assert ended in ("received", "cancelled")
+        came = money if ended == "received" else ZERO
+        self.courses.append(Course(opened.course.course_id, came, came))
 
     @rule()
     def a_minute_passes(self) -> None:
@@ -326,6 +377,7 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
 @pytest.mark.case("01", 12)
 def test_random_days_with_channels_and_insurers_keep_every_cent(market: Market) -> None:
     """Post, settle, partial refund, re-settle, transfer to inpatient: tenders less refunds are the valid lines."""
+    put_under_rules(market.hall)
     day = type("Day", (WholeDay,), {"market": market, "hall": market.hall})
     run_state_machine_as_test(
         day,

@@ -52,7 +52,8 @@ COURSE_PAID = f"""
 INSERT INTO payments.course_payments
     (course_payment_id, campus_id, course_id, method, amount, returned, state, payment_id, order_no, channel, asked_at,
      asked_by)
-SELECT gen_random_uuid(), campus_id, course_id, 'wechat', 10, 0, 'received', gen_random_uuid(), 'X1', 'window', now(), 'x'
+SELECT gen_random_uuid(), campus_id, course_id, 'wechat', 10, 0, 'received', gen_random_uuid(), 'X1', 'window', now(),
+    'x'
 FROM payments.course_prepayments WHERE course_id = {COURSE}
 """
 OF_SETTLEMENT = f"settlement_id = {SETTLEMENT}"

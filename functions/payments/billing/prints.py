@@ -8,6 +8,7 @@ from uuid import UUID
 
 from functions.organisation.structure import service as organisation
 from functions.patients.index import service as patients
+from functions.payments.billing import rules
 from functions.payments.billing.models import Debt, Refund, RefundPart, Settlement
 from functions.payments.billing.problems import RefundNotWaiting, SettlementNotOpen
 from functions.payments.billing.queries import charges, refunds, settlements
@@ -126,7 +127,8 @@ def refund_slip(tx: Tx, refund: Refund) -> Document:
 
 
 def fee_list(tx: Tx, settlement: Settlement) -> Document:
-    """The list of a settlement's charges (费用清单), A4: every item with price, quantity and amount."""
+    """The list of a settlement's charges (费用清单), A4: every item with its codes, price, quantity and amount, and the
+    insurer's level and share where the insurer has told them."""
     sent_tenders = tx.session.send(tender_queries.TENDERS, settlement_id=settlement.settlement_id)
     lines = tx.session.all(settlements.LINES, settlement_id=settlement.settlement_id)
     by_id = {
@@ -141,13 +143,21 @@ def fee_list(tx: Tx, settlement: Settlement) -> Document:
             {
                 "date": day,
                 "name": line.name,
+                "code": line.item_code,
+                "national_code": by_id[line.charge_id].national_code,
+                "insurance_level": by_id[line.charge_id].insurance_level,
+                "self_pay_ratio": _percent(by_id[line.charge_id].self_pay_ratio),
                 "price": line.unit_price,
                 "quantity": line.quantity,
                 "unit": line.unit,
                 "amount": line.amount,
+                "taken_off": line.taken_off or None,
             }
         )
         worth[line.fee_class] += line.amount
+    levels = rules.by_insurance_level(
+        (by_id[line.charge_id].insurance_level, by_id[line.charge_id].self_pay_ratio, line.amount) for line in lines
+    )
     paid: dict[str, Decimal] = defaultdict(lambda: ZERO)
     for tender in sent_tenders.all():
         if tender.state == "received" and tender.debt_id is None:
@@ -163,6 +173,8 @@ def fee_list(tx: Tx, settlement: Settlement) -> Document:
         "groups": [
             {"name": FEE_CLASSES[code], "amount": worth[code], "lines": groups[code]} for code in sorted(groups)
         ],
+        "levels": [{"name": f"{level}类", "amount": amount} for level, amount in levels.amounts.items()] or None,
+        "self_paid_first": levels.self_paid_first if levels.amounts else None,
         "total": settlement.total,
         "insurance": {
             "fund": paid["insurance_fund"] + paid["medical_aid"],
@@ -175,6 +187,10 @@ def fee_list(tx: Tx, settlement: Settlement) -> Document:
     }
     name = f"费用清单-{settlement.settlement_no or settlement.settlement_id}.pdf"
     return _document(tx, FEE_LIST, settlement.settlement_id, data, name)
+
+
+def _percent(ratio: Decimal | None) -> str | None:
+    return None if ratio is None else f"{(ratio * 100).normalize():f}%"
 
 
 def _department(tx: Tx, campus: str, units: list[UUID]) -> str:

@@ -307,6 +307,28 @@ def _means(method: str, cash_instead: bool) -> str:
     return "cash" if cash_instead and method in ELECTRONIC else method
 
 
+# -- insurance levels
+
+
+@dataclass(frozen=True, slots=True)
+class ByLevel:
+    """What a bill holds of each insurance level (甲、乙、丙), and what of it the insured pays first (先行自付)."""
+
+    amounts: Mapping[str, Money]
+    self_paid_first: Money
+
+
+def by_insurance_level(lines: Iterable[tuple[str | None, Decimal | None, Money]]) -> ByLevel:
+    """Sum amounts by level, 甲 first; lines whose level nobody told are left out. Each line's share is rounded once."""
+    amounts: dict[str, Money] = {}
+    first = ZERO
+    for level, ratio, amount in lines:
+        if level is not None:
+            amounts[level] = amounts.get(level, ZERO) + amount
+            first += round_money(amount * ratio) if ratio is not None else ZERO
+    return ByLevel({level: amounts[level] for level in ("甲", "乙", "丙") if level in amounts}, first)
+
+
 # -- cash
 
 

@@ -5,7 +5,22 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Boolean, DateTime, Integer, Uuid, and_, bindparam, case, func, or_, select, update
+from sqlalchemy import (
+    Boolean,
+    DateTime,
+    Integer,
+    Numeric,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    case,
+    column,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from functions.payments.billing.models import Charge, RefundLine, Settlement
@@ -319,6 +334,19 @@ AT_VERSION = Query(
     .limit(bindparam("limit", type_=Integer)),
 )
 """Settled lines at one version of a price: the list of a correction."""
+
+_told = func.unnest(
+    bindparam("ids", type_=ARRAY(Uuid())),
+    bindparam("levels", type_=ARRAY(Text())),
+    bindparam("ratios", type_=ARRAY(Numeric(5, 4))),
+).table_valued(column("charge_id", Uuid()), column("level", Text()), column("ratio", Numeric(5, 4)), name="told")
+KEEP_LEVELS = Query(
+    object,
+    update(Charge)
+    .where(Charge.charge_id == _told.c.charge_id, Charge.settlement_id == bindparam("settlement"))
+    .values(insurance_level=_told.c.level, self_pay_ratio=_told.c.ratio),
+)
+"""What the insurer said of the lines of a settlement."""
 
 # -- refunds
 

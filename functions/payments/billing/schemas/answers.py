@@ -34,6 +34,8 @@ class ChargeView(View):
     amount: Money
     taken_off: Money
     base_charge_id: UUID | None
+    insurance_level: str | None
+    self_pay_ratio: Decimal | None
     repriced_at: Moment | None
     ordering_unit_id: UUID | None
     executing_unit_id: UUID | None

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from functions.payments.billing.service.finishing import Settled
     from functions.payments.billing.service.insured import (
         InsuranceAnswer,
+        InsuredLine,
         Reversed,
         begin_insurance,
         begin_reversal,
@@ -107,6 +108,7 @@ __all__ = [
     "DebtPaid",
     "Executed",
     "InsuranceAnswer",
+    "InsuredLine",
     "Moved",
     "MovedLine",
     "PaidBack",

@@ -14,6 +14,7 @@ Never are an old settlement and its successor valid at the same time (spec 01 ca
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from uuid import UUID
 
 from events.payments import ChargesRefunded
@@ -42,10 +43,20 @@ from shared.tx import Tx
 
 
 @dataclass(frozen=True, slots=True)
+class InsuredLine:
+    """What the insurer said of a line (2204): its level 甲, 乙 or 丙 and the share the insured pays first, 0 to 1."""
+
+    charge_id: UUID
+    level: str
+    self_pay_ratio: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class InsuranceAnswer:
     """What the insurer settled (2207). `reference` is its number (setl_id); amounts in yuan, two decimals.
 
-    fund 统筹基金, account 个人账户, family_account 家庭共济账户, medical_aid 医疗救助.
+    fund 统筹基金, account 个人账户, family_account 家庭共济账户, medical_aid 医疗救助. `lines` is what it said of each
+    line; the list of charges shows it.
     """
 
     reference: str
@@ -53,6 +64,7 @@ class InsuranceAnswer:
     account: Money = ZERO
     family_account: Money = ZERO
     medical_aid: Money = ZERO
+    lines: Sequence[InsuredLine] = ()
 
     @property
     def total(self) -> Money:
@@ -102,6 +114,14 @@ def record_insurance_tender(tx: Tx, settlement_id: UUID, answer: InsuranceAnswer
             f"医保支付 {answer.total} 元超过结算金额 {settlement.total} 元，请医保办核对。", due=str(settlement.total)
         )
     tx.session.add(*_insurance_tenders(tx, settlement_id, answer))
+    if answer.lines:
+        tx.session.execute(
+            charges.KEEP_LEVELS,
+            settlement=settlement_id,
+            ids=[line.charge_id for line in answer.lines],
+            levels=[line.level for line in answer.lines],
+            ratios=[line.self_pay_ratio for line in answer.lines],
+        )
     changed = tx.session.one(
         settlements.INSURANCE_ANSWERED, id_=settlement_id, reference=answer.reference, came=answer.total
     )
