@@ -15,6 +15,7 @@ class DenyEntry:
     """One withdrawal.
 
     subject: the realm's subject, or the staff id as text: organisation knows people by staff id, the realm by subject.
+    Of a device also the client it signs on as.
     sid: one sign-on (OpenID Connect `sid`). At least one of the two is given; with both, both must match.
     issued_before: Unix seconds; tokens issued earlier are refused and later ones pass (signed off everywhere, may sign
     on again). None refuses every token (frozen, left).

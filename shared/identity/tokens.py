@@ -104,7 +104,8 @@ class TokenVerifier:
             verified = self._verify(token, now)
             self._keep(digest, verified)
         actor = verified.actor
-        subjects = (actor.subject,) if actor.staff_id is None else (actor.subject, str(actor.staff_id))
+        known_as = actor.name if actor.kind == "device" else str(actor.staff_id or actor.subject)
+        subjects = (actor.subject, known_as)
         if any(self._denied.is_denied(subject, actor.session_id, verified.issued_at) for subject in subjects):
             raise SubjectDenied("账号已停用或已被强制下线，请联系信息科。")
         return actor

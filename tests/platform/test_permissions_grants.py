@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from shared.identity.posts import PERMISSIONS
+from shared.identity.posts import PERMISSIONS, POSTS
 from tests.platform.conftest import BASE, ORGANISATION, Consortium, ok, refused
 
 
@@ -158,6 +158,41 @@ def test_nobody_freezes_himself_or_the_last_administrator(consortium: Consortium
     me = consortium.signed_on(consortium.posted("security_admin"))
     refused(me.post(f"{BASE}/staff/{me.staff_id}/freeze", body), 422, "same_person")
     refused(me.post(f"{BASE}/staff/{uuid4()}/freeze", body), 404, "staff_not_found")
+
+
+def test_the_last_administrator_is_neither_dismissed_nor_suspended_nor_let_go(consortium: Consortium) -> None:
+    """Whichever door it is tried at: until a successor holds the post. The attempt is on record."""
+    officer, hospital = consortium.personnel, consortium.hospital
+    hospital.execute("UPDATE organisation.post_assignments SET valid_to = now() WHERE post = 'system_admin'")
+    last = consortium.engage()
+    post = consortium.assign(last["staff_id"], "system_admin")
+    end = f"{ORGANISATION}/post-assignments/{post['assignment_id']}/end"
+    person = f"{ORGANISATION}/staff/{last['staff_id']}"
+    leaving = {"reason": "调离", "version": last["version"]}
+    tried = "SELECT count(*) FROM kernel.audit_entries WHERE detail ->> 'code' = 'last_administrator' AND actor = %s"
+    before = hospital.census()
+    for path, body in ((end, {"reason": "换人"}), (f"{person}/suspend", leaving), (f"{person}/end", leaving)):
+        problem = refused(officer.post(path, body), 409, "last_administrator")
+        assert "系统管理员" in problem["detail"]
+    assert hospital.census() == before
+    assert hospital.value(tried, [officer.subject]) == 3
+    consortium.posted("system_admin", campus="mch")
+    ok(officer.post(end, {"reason": "换人"}))
+
+
+def test_the_answer_after_a_fresh_sign_on_is_the_one_act_that_was_asked_for(consortium: Consortium) -> None:
+    """Asked to sign on again, the person goes on with what was filled in: same key, same body, done once."""
+    person = consortium.posted("security_admin")
+    body = {"permissions": sorted(POSTS["finance"].permissions - {"payments.billing.manage"}), "reason": "精简"}
+    body["dimension"] = POSTS["finance"].dimension
+    path = f"{BASE}/templates/finance/versions"
+    six_minutes_ago = int(consortium.hospital.clock().timestamp()) - 360
+    old = consortium.signed_on(person, auth_time=six_minutes_ago)
+    refused(old.post(path, body, key="one-decision-0001"), 401, "fresh_sign_on_required")
+    fresh = consortium.signed_on(person)
+    made = ok(fresh.post(path, body, key="one-decision-0001"))
+    assert ok(fresh.post(path, body, key="one-decision-0001")) == made
+    ok(fresh.post(f"{BASE}/template-versions/{made['template_id']}/withdraw", {"version": made["version"]}))
 
 
 def test_granting_asks_for_a_fresh_sign_on(consortium: Consortium) -> None:

@@ -76,6 +76,47 @@ def test_the_sheet_shows_posts_grants_and_broken_rules(consortium: Consortium) -
     assert ok(consortium.security.get(f"{BASE}/staff/{person}/rights", at=before))["posts"] == []
 
 
+def test_the_sheet_and_the_chain_show_licences_and_clinical_privileges(consortium: Consortium) -> None:
+    """A doctor asks why a prescription was refused: one sheet has the posts, the papers, and what was suspended."""
+    hospital, affairs = consortium.hospital, consortium.hospital.caller("medical_affairs")
+    doctor = consortium.posted("outpatient_doctor", category="doctor", title_code="232")
+    made = ok(
+        affairs.post(
+            f"{ORGANISATION}/staff/{doctor}/privileges", {"kind": "antibiotic", "level": 3, "evidence": "考核合格"}
+        )
+    )
+    sheet, why = f"{BASE}/staff/{doctor}/rights", f"{BASE}/staff/{doctor}/why"
+
+    def papers(**params) -> list[tuple[str, str, list[str], str]]:
+        found = ok(consortium.security.get(sheet, **params))["credentials"]
+        return [(one["kind"], one["title"], one["campuses"], one["state"]) for one in found]
+
+    licence = ("licence", "医师执业证书", ["hq"], "valid")
+    title = "抗菌药物处方权（特殊使用级）"
+    assert papers() == [licence, ("privilege", title, ["hq"], "valid")]
+    before = hospital.clock()
+    hospital.clock.move(seconds=30)
+    try:
+        ok(affairs.post(f"{ORGANISATION}/privileges/{made['privilege_id']}/suspend", {"reason": "点评不合格"}))
+        assert papers() == [licence, ("privilege", title, ["hq"], "suspended")]
+        assert papers(at=before.isoformat()) == [licence, ("privilege", title, ["hq"], "valid")]
+        chain = ok(consortium.security.get(why, permission="patients.index.record_safety"))["chain"]
+        assert [(link["kind"], link["holds"]) for link in chain] == [
+            ("post", True),
+            ("template", True),
+            ("licence", True),
+        ]
+        [paper] = ok(consortium.personnel.get(f"{ORGANISATION}/staff/{doctor}/licences"))
+        ok(consortium.personnel.post(f"{ORGANISATION}/licences/{paper['licence_id']}/end", {"reason": "吊销"}))
+        link = ok(consortium.security.get(why, permission="patients.index.record_safety"))["chain"][-1]
+        assert (link["kind"], link["holds"], link["row_id"]) == ("licence", False, paper["licence_id"])
+        assert "到期" in link["text"]
+        assert "会被拒绝" in link["text"]
+        assert [one[0] for one in papers()] == ["privilege"]
+    finally:
+        hospital.clock.offset = timedelta()
+
+
 # -- the state of any past moment
 
 

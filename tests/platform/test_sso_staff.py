@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from uuid import uuid4
 
+import httpx
 import pytest
 
 from functions.platform.sso import directory
 from functions.platform.sso.problems import RealmOutOfReach
+from functions.platform.sso.service import sessions
 from shared.identity.keycloak_admin import call
 from shared.identity.problems import SubjectDenied
 from shared.schemas import SHANGHAI
@@ -225,11 +228,18 @@ def test_while_the_realm_is_out_of_reach_changes_wait_and_work_goes_on(
     assert ok(world.consortium.system.post(f"{SSO}/devices", body))["secret"] is None
     with pytest.raises(RealmOutOfReach):
         directory.Directory().end_session("x")
+    desk = world.browser()
+    leaving = world.caller(desk.sign_on(world.username(person))["access_token"])
+    assert ok(leaving.post(f"{SSO}/my/sign-out")) == {"sessions": 0, "told": False}
+    world.see_deny_list()
+    refused(leaving.get(f"{BASE}/my/rights"), 401, "subject_denied")
     assert world.reconcile()["outcome"] == "failed"
     monkeypatch.setattr(directory, "settings", lambda: world.settings)
     world.hospital.clock.move(minutes=6)
     world.minute()
     assert ok(world.consortium.security.get(f"{SSO}/realm"))["waiting"] == 0
+    page, _ = desk.authorise(prompt="none")
+    assert "error=login_required" in page.headers["location"], "the next one at the desk comes in as nobody"
     assert world.verify(world.sign_on(person)["access_token"]).posts["hq"] == {"registrar", "schedule_clerk"}
     world.hospital.clock.offset = timedelta()
     world.hospital.execute("DELETE FROM platform.reconciliations")
@@ -265,3 +275,59 @@ def test_what_the_realm_reports_is_kept_and_attacks_are_raised(world: World) -> 
     before = world.hospital.value("SELECT count(*) FROM platform.login_events")
     world.reconcile()
     assert world.hospital.value("SELECT count(*) FROM platform.login_events") >= before
+
+
+def test_a_rush_of_sign_ons_is_taken_over_within_its_minute(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More happened than is read at a time: the sign-out at the end of it counts in the same minute all the same."""
+    world.reconcile()
+    person = world.person("registrar")
+    browser = world.browser()
+    tokens = browser.sign_on(world.username(person))
+    for _ in range(7):
+        with pytest.raises(Refused):
+            world.browser().sign_on(f"nobody-{uuid4().hex[:6]}")
+    call(world.admin, "delete", f"sessions/{tokens['session_state']}")
+    other = world.browser().sign_on(world.username(person))
+    form = {"client_id": "his-web", "refresh_token": other["refresh_token"]}
+    ended = httpx.post(f"{world.issuer}/protocol/openid-connect/logout", data=form, trust_env=False)
+    assert ended.status_code == 204
+    monkeypatch.setattr(sessions, "PAGE", 3)
+    me = world.caller(other["access_token"])
+    world.see_deny_list()
+    assert me.get(f"{BASE}/my/rights").status_code == 200
+    before = world.hospital.value("SELECT count(*) FROM platform.login_events WHERE error IS NOT NULL")
+    world.minute()
+    after = world.hospital.value("SELECT count(*) FROM platform.login_events WHERE error IS NOT NULL")
+    assert after - before >= 7
+    world.see_deny_list()
+    refused(me.get(f"{BASE}/my/rights"), 401, "subject_denied")
+
+
+def test_who_has_not_signed_on_for_long_is_listed_and_a_badge_counts(world: World) -> None:
+    idle, busy, badged = (world.person("registrar") for _ in range(3))
+    elsewhere = world.person("registrar", campus="mch")
+    world.sign_on(busy)
+    world.sign_on(idle)
+    world.minute()
+    hospital = world.hospital
+    hospital.execute(
+        "UPDATE platform.login_events SET at = at - interval '100 days' WHERE account_id = %s", [str(idle)]
+    )
+    hospital.execute(
+        "INSERT INTO platform.workstation_sessions (session_id, campus_id, workstation, staff_id, opened_at, ended_at)"
+        " VALUES (gen_random_uuid(), 'hq', 'ward-x', %s, now() - interval '80 days', now() - interval '80 days')",
+        [badged],
+    )
+    found = {
+        one["staff_id"]: one for one in ok(world.consortium.security.get(f"{SSO}/idle-accounts", limit=200))["items"]
+    }
+    assert str(idle) in found
+    assert not {str(busy), str(badged), str(elsewhere)} & found.keys()
+    assert found[str(idle)]["posts"] == {"hq": ["registrar"]}
+    assert found[str(idle)]["last_login"] is not None
+    sooner = {one["staff_id"] for one in ok(world.consortium.security.get(f"{SSO}/idle-accounts", days=60))["items"]}
+    assert {str(idle), str(badged)} <= sooner
+    first = ok(world.consortium.security.get(f"{SSO}/idle-accounts", limit=1))
+    following = ok(world.consortium.security.get(f"{SSO}/idle-accounts", limit=1, cursor=first["next"]))
+    assert first["items"][0]["staff_no"] < following["items"][0]["staff_no"]
+    refused(world.consortium.system.get(f"{SSO}/idle-accounts"), 403, "permission_denied")

@@ -4,7 +4,7 @@ import pytest
 
 from shared.identity.denied import DenyEntry, InMemoryDenyList
 from shared.identity.problems import SubjectDenied
-from tests.shared.identity_realm import STAFF_ID, START, Clock, Realm, make_verifier
+from tests.shared.identity_realm import DEVICE, STAFF_ID, START, Clock, Realm, make_verifier
 
 
 @pytest.fixture
@@ -53,6 +53,16 @@ def test_a_person_is_denied_by_staff_id_whatever_the_realm_calls_the_account(ver
     token = realm.token(sub="f1e2")
     assert verifier.verify(token).subject == "f1e2"
     denied.replace([DenyEntry(sid="session-9"), DenyEntry(subject=STAFF_ID), DenyEntry(subject=STAFF_ID, sid="x")])
+    with pytest.raises(SubjectDenied):
+        verifier.verify(token)
+
+
+def test_a_device_is_denied_by_the_client_it_signs_on_as(verifier, realm, denied):
+    token = realm.token(DEVICE, azp="device-mch-bridge", sub="service-account-1")
+    assert verifier.verify(token).campus == "mch"
+    denied.replace([DenyEntry(subject="device-hq-bridge"), DenyEntry(subject="None")])
+    assert verifier.verify(token).campus == "mch"
+    denied.replace([DenyEntry(subject="device-mch-bridge", issued_before=START + 1.0)])
     with pytest.raises(SubjectDenied):
         verifier.verify(token)
 

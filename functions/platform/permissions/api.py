@@ -14,6 +14,7 @@ from functions.platform.permissions.models import ExtraScope, Freeze, Permission
 from functions.platform.permissions.schemas import (
     AskPermission,
     ConflictView,
+    CredentialView,
     DataScopeView,
     DraftTemplate,
     EndGrant,
@@ -272,6 +273,9 @@ def read_sheet(tx: Tx, staff_id: UUID, at: Moment | None = None) -> SheetView:
         ],
         permissions={campus: sorted(found.permissions(campus)) for campus in found.campuses},
         grants=[_grant(row) for row in found.grants],
+        credentials=[
+            CredentialView(**{**paper._asdict(), "campuses": list(paper.campuses)}) for paper in found.credentials
+        ],
         conflicts=[rule.title for rule, _ in rules.broken_by(held, contents)],
     )
 

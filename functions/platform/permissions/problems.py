@@ -112,15 +112,6 @@ class NotFrozen(Problem):
     title = "该职工未冻结"
 
 
-class LastAdministrator(Problem):
-    """The last person of one of the three administrators cannot be shut out or ended; a successor comes first."""
-
-    status = 409
-    code = "last_administrator"
-    title = "最后一名管理员"
-    traced = True
-
-
 class UnknownParameter(NotFound):
     code = "unknown_parameter"
     title = "没有这个参数"

@@ -33,8 +33,6 @@ OUTSIDER_TERM = timedelta(days=7)
 LEARNERS = frozenset({"resident", "visiting", "intern", "third_party"})
 """规培, 进修, 实习, 第三方: whatever they get has an end."""
 ATTEST_WITHIN = timedelta(days=15)
-TRIO = frozenset({"system_admin", "security_admin", "audit_admin"})
-"""The three administrators (三员)."""
 
 
 def risk_of(permission: str) -> Risk:
@@ -138,7 +136,7 @@ class Link:
     """One link of the chain behind a yes or no (为什么)."""
 
     kind: str
-    """post, template, grant, freeze, status."""
+    """post, template, licence, grant, freeze."""
     text: str
     row_id: str | None
     holds: bool

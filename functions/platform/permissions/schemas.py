@@ -200,6 +200,20 @@ class HeldPostView(View):
     template_version: int
 
 
+class CredentialView(View):
+    """A licence or clinical privilege of a person (执业证书、医疗权限); `valid_to` is the first moment without it."""
+
+    kind: str
+    """licence, privilege."""
+    title: str
+    row_id: UUID
+    campuses: list[str]
+    valid_from: Moment
+    valid_to: Moment | None
+    state: str
+    """valid, suspended."""
+
+
 class SheetView(View):
     """What a person may do at a moment, campus by campus (权限单)."""
 
@@ -212,6 +226,7 @@ class SheetView(View):
     posts: list[HeldPostView]
     permissions: dict[str, list[str]]
     grants: list[GrantView]
+    credentials: list[CredentialView]
     conflicts: list[str]
 
 

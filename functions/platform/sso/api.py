@@ -19,12 +19,15 @@ from functions.platform.sso.schemas import (
     EndLink,
     EndSessions,
     EnrolDevice,
+    IdleAccountView,
     IssueBadge,
     LinkView,
     LoginEventView,
     OpenEmergency,
     PartnerView,
     RealmStateView,
+    RecoverAccount,
+    RecoveryView,
     RegisterPartner,
     RotateDevice,
     SessionView,
@@ -34,6 +37,7 @@ from functions.platform.sso.schemas import (
     WorkstationSessionView,
 )
 from shared.command import command, query
+from shared.database.engine import REPORT
 from shared.http import Router
 from shared.schemas import Moment, Page
 from shared.tx import Tx
@@ -148,12 +152,49 @@ def end_sessions(tx: Tx, staff_id: UUID, body: EndSessions) -> EndedView:
     return service.end_sessions_of(tx, staff_id, body.reason)  # type: ignore[return-value]
 
 
+@router.post("/staff/{staff_id}/password")
+@command("platform.sso.enrol")
+def give_password(tx: Tx, staff_id: UUID, body: RecoverAccount) -> RecoveryView:
+    """A first or new password for one sign-on; shown once (发放初始密码、重置密码)."""
+    return service.give_password(tx, staff_id, body.reason)  # type: ignore[return-value]
+
+
+@router.post("/staff/{staff_id}/unlock")
+@command("platform.sso.enrol")
+def unlock_account(tx: Tx, staff_id: UUID, body: RecoverAccount) -> RecoveryView:
+    """Let somebody try again whom wrong passwords locked out (解锁账号)."""
+    return service.unlock_account(tx, staff_id, body.reason)  # type: ignore[return-value]
+
+
+@router.post("/staff/{staff_id}/second-factor/reset")
+@command("platform.sso.enrol")
+def forget_second_factor(tx: Tx, staff_id: UUID, body: RecoverAccount) -> RecoveryView:
+    """The telephone is lost: bind another at the next sign-on (重置动态口令)."""
+    return service.forget_second_factor(tx, staff_id, body.reason)  # type: ignore[return-value]
+
+
 @router.get("/staff/{staff_id}/logins")
 @query("platform.sso.read")
 def list_logins(tx: Tx, staff_id: UUID, limit: Limit = 50, cursor: Moment | None = None) -> Page[LoginEventView]:
     """Successes and failures of a member of staff, latest first (登录记录)."""
     tx.audit("logins.read", "staff", staff_id)
     return _logins(tx, str(staff_id), limit, cursor)
+
+
+@router.get("/idle-accounts")
+@query("platform.sso.read", REPORT)
+def list_idle_accounts(
+    tx: Tx,
+    days: Annotated[int, Parameter(ge=7, le=366)] = 90,
+    limit: Limit = 100,
+    cursor: Annotated[str | None, Parameter(max_length=20)] = None,
+) -> Page[IdleAccountView]:
+    """Who holds a post here and has not signed on for so many days, by staff number (长期未登录账号)."""
+    found = [one for one in service.idle_accounts(tx, days) if one.staff_no > (cursor or "")][:limit]
+    return Page[IdleAccountView](
+        items=[IdleAccountView(**one._asdict()) for one in found],
+        next=found[-1].staff_no if len(found) == limit else None,
+    )
 
 
 @router.get("/my/logins")

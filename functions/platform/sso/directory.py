@@ -115,6 +115,24 @@ class Directory:
         found: str | None = self._call(lambda: self._admin.get_user_id(staff_no.lower()))
         return found
 
+    def give_password(self, account_id: str, password: str) -> None:
+        """A password for one sign-on, at which another is chosen."""
+        from shared.identity.recovery import give_password
+
+        self._call(lambda: give_password(self._admin, account_id, password))
+
+    def unlock(self, account_id: str) -> bool:
+        """Take off the lock that wrong passwords put on."""
+        from shared.identity.recovery import unlock
+
+        return self._call(lambda: unlock(self._admin, account_id))
+
+    def forget_second_factor(self, account_id: str) -> int:
+        """Take away every second factor; the next sign-on binds a new one."""
+        from shared.identity.recovery import forget_second_factor
+
+        return self._call(lambda: forget_second_factor(self._admin, account_id))
+
     def open_session(self, account_id: str, client_id: str, redirect_uri: str) -> "OpenedSession":
         """Open a session on a proof this module has checked."""
         from shared.identity.sessions import SessionRefused, open_session

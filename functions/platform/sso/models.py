@@ -24,14 +24,14 @@ class IdentityChange(Model):
             unique=True,
             postgresql_where=text("done_at IS NULL AND taken_until IS NULL"),
         ),
-        CheckConstraint("kind IN ('person', 'realm', 'patient', 'sessions')", name="kind"),
+        CheckConstraint("kind IN ('person', 'realm', 'patient', 'session', 'sessions')", name="kind"),
         SCHEMA,
     )
 
     change_id: Mapped[UUID] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(Text)
     subject_id: Mapped[str] = mapped_column(Text)
-    """Staff id, patient account, account whose sessions end, or '' for the realm."""
+    """Staff id, patient account, session to end, account whose sessions end, or '' for the realm."""
     cause: Mapped[str] = mapped_column(Text)
     asked_at: Mapped[datetime]
     due_at: Mapped[datetime]
@@ -189,6 +189,7 @@ class WorkstationSession(CampusOwned, Model):
         Index("uq_workstation_sessions_open", "workstation", unique=True, postgresql_where=text("ended_at IS NULL")),
         Index(None, "campus_id", "session_id"),
         Index("ix_workstation_sessions_staff", "staff_id", postgresql_where=text("ended_at IS NULL")),
+        Index(None, "staff_id", "opened_at"),
         SCHEMA,
     )
 

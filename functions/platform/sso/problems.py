@@ -119,6 +119,13 @@ class BadgeTaken(Problem):
     constraint_detail = "此胸卡已发给他人，请先收回再发放。"
 
 
+class AccountNotHere(NotFound):
+    """The account of a person of another campus, or one the realm has not been told of yet."""
+
+    code = "account_not_here"
+    title = "没有这个账号"
+
+
 class BadgeHeld(Problem):
     status = 409
     code = "badge_held"

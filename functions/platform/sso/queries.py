@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, exists, func, literal, null, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Text, Uuid, and_, bindparam, cast, exists, func, literal, null, or_, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.orm import aliased
 
 from functions.platform.sso.models import (
@@ -272,6 +272,14 @@ WORKSTATION_SESSIONS = Query(
 
 # -- sign-ons as the realm reports them
 
+
+class LastSeen(NamedTuple):
+    """When somebody last signed on to an account."""
+
+    account_id: str
+    at: datetime | None
+
+
 LAST_EVENT = Query(datetime, select(LoginEvent.at).order_by(LoginEvent.at.desc(), LoginEvent.event_id.desc()).limit(1))
 KEEP_EVENT = Query(
     UUID,
@@ -297,6 +305,26 @@ EVENTS_OF = Query(
     .order_by(LoginEvent.at.desc())
     .limit(bindparam("limit")),
 )
+_ASKED = select(func.unnest(bindparam("accounts", type_=ARRAY(Text))).label("account_id")).subquery("asked")
+LAST_SEEN = Query(
+    LastSeen,
+    select(
+        _ASKED.c.account_id,
+        func.greatest(
+            select(LoginEvent.at)
+            .where(LoginEvent.account_id == _ASKED.c.account_id, LoginEvent.kind == constant("LOGIN"))
+            .order_by(LoginEvent.at.desc())
+            .limit(1)
+            .scalar_subquery(),
+            select(WorkstationSession.opened_at)
+            .where(WorkstationSession.staff_id == cast(_ASKED.c.account_id, Uuid))
+            .order_by(WorkstationSession.opened_at.desc())
+            .limit(1)
+            .scalar_subquery(),
+        ),
+    ),
+)
+"""When somebody last signed on to each of these accounts, at the login page or by badge."""
 FAILURES_SINCE = Query(
     Failure,
     select(LoginEvent.at, LoginEvent.address).where(

@@ -103,12 +103,39 @@ class EndedView(View):
     """False while the realm is out of reach: it will be told."""
 
 
+class RecoverAccount(Input):
+    """Who was checked and how: 工号 and face, ID card, or the head of the department on the telephone."""
+
+    reason: Text
+
+
+class RecoveryView(View):
+    """An account somebody can sign on to again (重置密码、解锁、重置动态口令)."""
+
+    staff_id: UUID
+    username: str
+    password: str | None
+    """For one sign-on, shown in this one answer and kept nowhere; null where none was given."""
+    found: int
+    """Locks or second factors that were taken away."""
+
+
 class SessionView(View):
     session_id: str
     address: str
     started_at: Moment
     last_seen_at: Moment
     clients: list[str]
+
+
+class IdleAccountView(View):
+    """Somebody who may sign on and has not for long (长期未登录账号); `last_login` null: never, as far as kept."""
+
+    staff_id: UUID
+    staff_no: str
+    name: str
+    posts: dict[str, list[str]]
+    last_login: Moment | None
 
 
 class LoginEventView(View):

@@ -235,6 +235,15 @@ class AssignmentOver(Problem):
     title = "该任职已结束"
 
 
+class LastAdministrator(Problem):
+    """The last person of one of the three administrators cannot be shut out or ended; a successor comes first."""
+
+    status = 409
+    code = "last_administrator"
+    title = "最后一名管理员"
+    traced = True
+
+
 class SecondmentNotFound(Problem):
     status = 404
     code = "secondment_not_found"

@@ -1,6 +1,7 @@
 """Rules of the organisation: pure, without database or clock."""
 
 from functions.organisation.structure.rules.structure import (
+    ADMINISTRATORS,
     PRICE_LEVELS,
     PRIVILEGED_TERM,
     RANKS,
@@ -32,6 +33,7 @@ from functions.organisation.structure.rules.structure import (
 )
 
 __all__ = [
+    "ADMINISTRATORS",
     "PRICE_LEVELS",
     "PRIVILEGED_TERM",
     "RANKS",

@@ -27,6 +27,9 @@ from shared.identity.separation import Conflict, conflicts
 PRIVILEGED_TERM = timedelta(days=366)
 """A privileged post is held for 12 months at most, then reviewed (GB/T 22239-2019, 8.1.4.2)."""
 
+ADMINISTRATORS = frozenset({"system_admin", "security_admin", "audit_admin"})
+"""The three administrators (三员分立, GB/T 22239-2019, 8.1.5)."""
+
 SECONDMENT_TERM = timedelta(days=366)
 """A secondment lasts 12 months at most and can be renewed (spec P-organisation no. 10)."""
 

@@ -8,6 +8,7 @@ Executing modules ask at the moment of signing, in the signing's own transaction
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from functions.organisation.structure.models import Licence, LicencePlace, StaffMember
@@ -66,6 +67,65 @@ def require_privilege(
 def require_licence(tx: Tx, staff_id: UUID, kind: str | tuple[str, ...]) -> Verdict:
     """`licence_at` here and now, as a condition. Raises NotPrivileged with reason, code and source row."""
     return _required(licence_at(tx, staff_id, kind))
+
+
+class Credential(NamedTuple):
+    """A licence or a clinical privilege of a person at a moment. `campuses`: practice places, or where it may be used.
+
+    `state`: valid, or suspended (a privilege somebody paused). `valid_to` is the first moment without it.
+    """
+
+    kind: str
+    """licence or privilege."""
+    title: str
+    row_id: UUID
+    campuses: tuple[str, ...]
+    valid_from: datetime
+    valid_to: datetime | None
+    state: str
+
+
+def credentials_of(tx: Tx, staff_id: UUID, at: datetime | None = None) -> list[Credential]:
+    """Licences and clinical privileges a person held at a moment, for the sheet of a person (人员权限单).
+
+    Raises StaffNotFound.
+    """
+    facts, moment = facts_of(tx, staff_id), at or tx.now
+    licences = [
+        Credential(
+            "licence",
+            rules.LICENCES[held.kind].title,
+            held.period.row_id,
+            tuple(sorted(place for place, period in held.places if period.at(moment))),
+            held.period.valid_from,
+            held.period.valid_to,
+            "valid",
+        )
+        for held in facts.licences
+        if held.period.at(moment)
+    ]
+    privileges = [
+        Credential(
+            "privilege",
+            rules.level_title(held.kind, held.level),
+            held.period.row_id,
+            tuple(sorted(held.campuses)),
+            held.period.valid_from,
+            held.period.valid_to,
+            "suspended" if any(period.at(moment) for period, _ in held.suspensions) else "valid",
+        )
+        for held in facts.privileges
+        if held.period.at(moment)
+    ]
+    return licences + privileges
+
+
+def post_licence_at(
+    tx: Tx, staff_id: UUID, post: str, at: datetime | None = None, *, campus: str | None = None
+) -> Verdict | None:
+    """Whether a person holds the licence a post rests on at a campus and moment; None for a post that needs none."""
+    kinds = rules.POST_LICENCES.get(post)
+    return None if kinds is None else licence_at(tx, staff_id, kinds, at, campus=campus)
 
 
 def facts_of(tx: Tx, staff_id: UUID) -> Facts:

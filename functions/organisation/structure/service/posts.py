@@ -1,6 +1,6 @@
 """Posts (岗位): who holds which, where, when."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -11,6 +11,7 @@ from functions.organisation.structure.models import Delegation, PostAssignment, 
 from functions.organisation.structure.problems import (
     AssignmentNotFound,
     AssignmentOver,
+    LastAdministrator,
     NotTheirs,
     StaffNotActive,
 )
@@ -22,6 +23,7 @@ from functions.organisation.structure.service.holdings import check_post_licence
 from functions.organisation.structure.service.log import record
 from functions.organisation.structure.service.units import unit
 from shared.identity.denied import KEPT
+from shared.identity.posts import POSTS
 from shared.ids import new_id
 from shared.schemas import SHANGHAI
 from shared.tables import DeniedSubject
@@ -124,12 +126,16 @@ def enter_post(tx: Tx, row: PostAssignment) -> PostAssignment:
 
 
 def end_post(tx: Tx, assignment_id: UUID, command: EndPost) -> PostAssignment:
-    """End a post of the acting campus (免职), now or at a later moment. Raises AssignmentNotFound, AssignmentOver."""
+    """End a post of the acting campus (免职), now or at a later moment.
+
+    Raises AssignmentNotFound, AssignmentOver, LastAdministrator.
+    """
     at = command.at or tx.now
     rules.not_before(at, tx.now, "免职时间")
     before = tx.session.first(queries.ASSIGNMENT, assignment_id=assignment_id)
     if before is None or before.campus_id != tx.campus:
         raise AssignmentNotFound("本院区没有这条任职，请刷新后核对。")
+    keep_administrators(tx, before.staff_id, [before.post])
     ended = tx.session.first(
         queries.END_POST, id_=assignment_id, until=at, now=tx.now, by=tx.actor.subject, why=command.reason
     )
@@ -216,6 +222,24 @@ def staff_accounts(tx: Tx) -> list[Account]:
         )
         for person in everybody
     ]
+
+
+def keep_administrators(
+    tx: Tx, staff_id: UUID, posts: Collection[str] = rules.ADMINISTRATORS, *, without: Collection[UUID] = ()
+) -> None:
+    """Refuse to shut out the last person of one of the three administrators (三员): nobody could let anybody in again.
+
+    `posts`: those the person is about to lose, by default all. `without`: people who do not count, because they are
+    frozen. Raises LastAdministrator.
+    """
+    at_stake = rules.ADMINISTRATORS & set(posts) & {held.post for held in posts_of(tx, staff_id)}
+    if not at_stake:
+        return
+    others = [one for one in staff_accounts(tx) if one.enabled and one.staff_id not in {staff_id, *without}]
+    for post in sorted(at_stake):
+        if not any(post in held for one in others for held in one.posts.values()):
+            title = POSTS[post].title
+            raise LastAdministrator(f"该职工是最后一名在任的{title}，请归口管理部门先任命继任者。", post=post)
 
 
 # -- inside

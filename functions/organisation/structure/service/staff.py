@@ -28,6 +28,7 @@ from functions.organisation.structure.schemas.people import (
 )
 from functions.organisation.structure.service import delegations, privileges, secondments
 from functions.organisation.structure.service.log import record
+from functions.organisation.structure.service.posts import keep_administrators
 from functions.organisation.structure.service.units import unit_history
 from shared.ids import new_id
 from shared.problems import Invalid, Stale
@@ -198,6 +199,7 @@ def change_primary_unit(tx: Tx, staff_id: UUID, command: ChangePrimaryUnit) -> S
 
 def suspend_staff(tx: Tx, staff_id: UUID, command: SuspendStaff) -> StaffMember:
     """Suspend a person (停职): every token is refused within a minute, the account is disabled, posts stay."""
+    keep_administrators(tx, staff_id)
     person = _step(tx, staff_id, command.version, "active", "suspended")
     _deny(tx, staff_id, SUSPENDED)
     tx.session.add(
@@ -237,6 +239,7 @@ def end_staff(tx: Tx, staff_id: UUID, command: EndStaff) -> StaffMember:
     person = _own(tx, staff_id)
     if person.status == "left":
         raise StaffNotActive("该职工已离职。")
+    keep_administrators(tx, staff_id)
     seen = tx.session.first(
         queries.SET_STATUS,
         id_=staff_id,

@@ -5,9 +5,9 @@ from uuid import UUID
 
 from events.platform import ExtraScopeEnded, StaffFrozen, StaffUnfrozen
 from functions.organisation.structure import service as organisation
-from functions.platform.permissions import queries, rules
+from functions.platform.permissions import queries
 from functions.platform.permissions.models import ExtraScope, Freeze
-from functions.platform.permissions.problems import GrantNotFound, LastAdministrator, NotFrozen, WrongState
+from functions.platform.permissions.problems import GrantNotFound, NotFrozen, WrongState
 from functions.platform.permissions.schemas import FreezeStaff
 from shared.identity.denied import KEPT
 from shared.ids import new_id
@@ -80,7 +80,7 @@ def freeze_staff(tx: Tx, staff_id: UUID, command: FreezeStaff) -> Freeze:
     person = organisation.staff_member(tx, staff_id)
     if tx.actor.staff_id == staff_id:
         raise SamePerson("不能冻结本人账号。")
-    _keep_administrators(tx, staff_id)
+    organisation.keep_administrators(tx, staff_id, without=frozen(tx))
     denial = DeniedSubject(
         denial_id=new_id(),
         subject=str(staff_id),
@@ -138,13 +138,3 @@ def open_freezes(tx: Tx) -> list[Freeze]:
 def frozen(tx: Tx) -> frozenset[UUID]:
     """Staff ids of everybody frozen now."""
     return frozenset(tx.session.all(queries.FROZEN))
-
-
-def _keep_administrators(tx: Tx, staff_id: UUID) -> None:
-    """One person of each of the three administrators remains."""
-    people = organisation.staff_accounts(tx)
-    out = frozen(tx) | {staff_id}
-    for post in sorted(rules.TRIO):
-        holders = {person.staff_id for person in people if any(post in held for held in person.posts.values())}
-        if staff_id in holders and not holders - out:
-            raise LastAdministrator("该职工是最后一名在任的三员管理员，请归口部门先任命继任者。", post=post)

@@ -23,6 +23,7 @@ class Sheet(NamedTuple):
     templates: dict[str, Template]
     grants: list[ExtraScope]
     freeze: Freeze | None
+    credentials: list[organisation.Credential]
 
     @property
     def shut_out(self) -> bool:
@@ -75,7 +76,9 @@ def sheet(tx: Tx, staff_id: UUID, at: datetime | None = None) -> Sheet:
     frozen = next(
         (row for row in shut if row.frozen_at <= moment and (row.lifted_at is None or moment < row.lifted_at)), None
     )
-    return Sheet(organisation.staff_member(tx, staff_id), moment, held, contents, single, frozen)
+    person = organisation.staff_member(tx, staff_id)
+    papers = organisation.credentials_of(tx, staff_id, moment)
+    return Sheet(person, moment, held, contents, single, frozen, papers)
 
 
 def why(tx: Tx, staff_id: UUID, permission: str, campus: str, at: datetime | None = None) -> tuple[bool, list[Link]]:
@@ -103,6 +106,11 @@ def why(tx: Tx, staff_id: UUID, permission: str, campus: str, at: datetime | Non
         which = f"第 {meant.version_no} 版" if meant.version_no else "程序内置版"
         words = "含" if holds else "不含"
         chain.append(Link("template", f"岗位模板{which}{words}“{name}”", str(meant.template_id or meant.post), holds))
+        paper = organisation.post_licence_at(tx, staff_id, held.post, found.at, campus=campus)
+        if paper is not None:
+            told = paper.reason if paper.allowed else f"{paper.reason}须凭证书签署的业务会被拒绝。"
+            row_id = None if paper.source_id is None else str(paper.source_id)
+            chain.append(Link("licence", told, row_id, paper.allowed))
     for grant in found.grants:
         if grant.campus_id == campus and grant.permission == permission:
             chain.append(Link("grant", f"单项授权“{name}”，至 {_day(grant.valid_to)}", str(grant.grant_id), True))

@@ -47,9 +47,12 @@ if TYPE_CHECKING:
         sign_patient_on,
     )
     from functions.platform.sso.service.realm import declaration, people, reconcile, tell
+    from functions.platform.sso.service.recovery import forget_second_factor, give_password, unlock_account
     from functions.platform.sso.service.sessions import (
+        IdleAccount,
         collect_events,
         end_sessions_of,
+        idle_accounts,
         keep_events,
         login_history,
         sessions_of,
@@ -57,6 +60,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "IdleAccount",
     "ask_emergency",
     "bind_child",
     "bind_self",
@@ -74,6 +78,9 @@ __all__ = [
     "end_partner",
     "end_sessions_of",
     "enrol_device",
+    "forget_second_factor",
+    "give_password",
+    "idle_accounts",
     "issue_badge",
     "keep_events",
     "login_history",
@@ -96,6 +103,7 @@ __all__ = [
     "switch_user",
     "tell",
     "template_changed",
+    "unlock_account",
     "waiting",
     "workstation_sessions",
 ]

@@ -9,9 +9,18 @@ from functions.organisation.structure import service as organisation
 from functions.platform.permissions import service as permissions
 from functions.platform.sso import directory, queries, rules
 from functions.platform.sso.models import Badge, WorkstationSession
-from functions.platform.sso.problems import BadgeLocked, BadgeNotFound, BadgeRefused, NotFromHere, SwitchedOff
+from functions.platform.sso.problems import (
+    BadgeLocked,
+    BadgeNotFound,
+    BadgeRefused,
+    NotFromHere,
+    RealmOutOfReach,
+    SwitchedOff,
+)
 from functions.platform.sso.schemas import IssueBadge, SwitchUser, TokensView
 from functions.platform.sso.service.patients import PENDING
+from functions.platform.sso.service.realm import note
+from functions.platform.sso.service.sessions import deny_session
 from shared.command import Onward
 from shared.ids import new_id
 from shared.steps import Steps
@@ -91,6 +100,13 @@ def workstation_sessions(tx: Tx, before: UUID, limit: int) -> list[WorkstationSe
 # -- inside
 
 
+def _end_former(steps: Steps, door: directory.Directory, realm_session: str) -> None:
+    try:
+        door.end_session(realm_session)
+    except RealmOutOfReach:  # the new user is in; the one before is refused already and ends as soon as it can be told
+        steps.step(lambda tx: note(tx, "session", realm_session, "switched"))
+
+
 def _refuse(steps: Steps) -> TokensView:
     raise BadgeRefused("胸卡或口令不正确，请重试；胸卡遗失请联系护士长或信息科。")
 
@@ -115,6 +131,8 @@ def _change_over(tx: Tx, badge: Badge) -> Onward[TokensView]:
     person = organisation.staff_member(tx, badge.staff_id)
     tx.session.execute(queries.PIN_FITTED, id_=badge.badge_id)
     former = tx.session.first(queries.END_WORKSTATION_SESSION, station=tx.actor.name, now=tx.now, why="switched")
+    if former is not None and former.realm_session is not None:
+        deny_session(tx, former.realm_session, str(former.staff_id), "switched")
     row = WorkstationSession(
         session_id=new_id(),
         campus_id=tx.campus,
@@ -135,7 +153,7 @@ def _change_over(tx: Tx, badge: Badge) -> Onward[TokensView]:
         session = door.open_session(account_id, WEB_CLIENT, f"{directory.configuration().host_url}/")
         steps.step(lambda tx: tx.session.execute(queries.OPENED_AT_REALM, id_=row.session_id, realm=session.session_id))
         if former is not None and former.realm_session is not None:
-            door.end_session(former.realm_session)
+            _end_former(steps, door, former.realm_session)
         return TokensView(
             state="done",
             account_id=badge.staff_id,

@@ -8,6 +8,7 @@ from functions.platform.sso.models import Device, Partner
 from functions.platform.sso.problems import DeviceEnded, DeviceNotFound, PartnerNotFound, RealmOutOfReach
 from functions.platform.sso.schemas import DeviceView, EnrolDevice, PartnerView, RegisterPartner
 from functions.platform.sso.service.realm import declaration, note
+from functions.platform.sso.service.sessions import refuse_before
 from shared.command import Onward
 from shared.identity.realm import DeviceDeclaration, PartnerDeclaration
 from shared.ids import new_id
@@ -65,11 +66,15 @@ def rotate_device(tx: Tx, device_id: UUID, version: int) -> Onward[DeviceView]:
 
 
 def end_device(tx: Tx, device_id: UUID) -> DeviceView:
-    """A device is taken out of service: it signs on no more. Raises DeviceNotFound, DeviceEnded."""
+    """A device is taken out of service, lost or stolen: it signs on no more, and what it holds is refused within a
+    minute. Raises DeviceNotFound, DeviceEnded."""
     _own(tx, device_id)
     row = tx.session.first(queries.END_DEVICE, id_=device_id, now=tx.now)
     if row is None:
         raise DeviceEnded("该设备已停用。")
+    for generation in range(max(1, row.generation - 1), row.generation + 1):
+        client = DeviceDeclaration(row.code, row.campus_id, row.kind, row.title, generation).client_id
+        refuse_before(tx, client, "device ended")
     tx.audit("device.ended", "device", device_id)
     note(tx, "realm", "", "device ended")
     return device_view(row)

@@ -223,6 +223,8 @@ def _carry_out(steps: Steps, taken: Sequence[IdentityChange]) -> None:
     for row in taken:
         if row.kind == "sessions":
             door.end_sessions(row.subject_id)
+        elif row.kind == "session":
+            door.end_session(row.subject_id)
         elif row.kind == "patient":
             keep_patient(steps, door, UUID(row.subject_id))
     done = [row.change_id for row in taken]

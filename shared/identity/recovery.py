@@ -1,0 +1,35 @@
+"""Letting somebody in again: a first or new password, a lock taken off, a second factor that was lost."""
+
+from keycloak import KeycloakAdmin
+
+from shared.identity.accounts import BIND_TOTP
+from shared.identity.keycloak_admin import call
+
+SECOND_FACTORS = frozenset({"otp", "webauthn"})
+
+
+def give_password(admin: KeycloakAdmin, account_id: str, password: str) -> None:
+    """A password for one sign-on, at which another is chosen; every session ends and a lock is taken off."""
+    admin.set_user_password(account_id, password, temporary=True)
+    admin.user_logout(account_id)
+    admin.clear_bruteforce_attempts_for_user(account_id)
+
+
+def unlock(admin: KeycloakAdmin, account_id: str) -> bool:
+    """Take off the lock that wrong passwords put on; whether there was one."""
+    locked = bool(admin.get_bruteforce_detection_status(account_id)["disabled"])
+    admin.clear_bruteforce_attempts_for_user(account_id)
+    return locked
+
+
+def forget_second_factor(admin: KeycloakAdmin, account_id: str) -> int:
+    """Take away every second factor: the next sign-on binds a new one. Sessions end. Returns how many there were."""
+    factors = [one for one in admin.get_credentials(account_id) if one["type"] in SECOND_FACTORS]
+    account = admin.get_user(account_id)
+    kept = {key: value for key, value in account.items() if key not in ("userProfileMetadata", "access")}
+    actions = sorted({*account.get("requiredActions", ()), BIND_TOTP})
+    call(admin, "put", f"users/{account_id}", {**kept, "requiredActions": actions})  # before: no moment without either
+    for factor in factors:
+        admin.delete_credential(account_id, factor["id"])
+    admin.user_logout(account_id)
+    return len(factors)
