@@ -101,6 +101,7 @@ def _open(environment: Environment, **_: Any) -> None:
     environment.clinic_day = day
     if not Patient.left_out():
         environment.mini_program = MiniProgram(day.front, WeChatLogin())
+        environment.mini_program.open()
     log.info("%s patients in %.0f s, seed %s", day.patients, day.seconds, options.seed)
     gevent.spawn(_admit, day)
     wanted = options.fault or []

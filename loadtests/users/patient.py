@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from itertools import cycle
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -97,6 +98,7 @@ class MiniProgram:
         self._wechat = httpx.Client(base_url=login.url, timeout=30, trust_env=False)
         self._kept = Path(front.settings.secrets_dir) / f"{GATEWAY}.json"
         self._tokens: Tokens | None = None
+        self._lock = Lock()
         self.visits = Visits()
         self.phones = 0
         """Users who took one."""
@@ -116,10 +118,15 @@ class MiniProgram:
     def _phone(self, access: str, watch: Any) -> Desk:
         return Desk(self._front.http, self._campus, lambda: access, watch)
 
+    def open(self) -> None:
+        """Before the first patient: the gateway is enrolled and signs on."""
+        self._token()
+
     def _token(self) -> str:
-        if self._tokens is None or time.time() > self._tokens.expires_at - LASTS:
-            self._tokens = self._signed_on()
-        return self._tokens.access
+        with self._lock:
+            if self._tokens is None or time.time() > self._tokens.expires_at - LASTS:
+                self._tokens = self._signed_on()
+            return self._tokens.access
 
     def _signed_on(self) -> Tokens:
         """Sign on with the secret of the last day, else have it changed: it is shown once and kept here."""
@@ -136,12 +143,18 @@ class MiniProgram:
         return device_login(settings.keycloak_url, settings.keycloak_realm, device["client_id"], device["secret"])
 
     def _issued(self) -> Mapping[str, Any]:
+        """The device with a new secret. It stands in one answer only; one that was lost is changed again."""
         admin = self._front.desk(holder(self._campus, "system_admin").staff_no, self._campus)
-        known = next((one for one in all_items(admin, f"{SSO}/devices") if one["code"] == GATEWAY), None)
-        if known is None:
-            body = {"code": GATEWAY, "kind": "miniprogram", "title": "压力测试小程序网关", "owner": "信息科"}
-            return dict(admin.post(f"{SSO}/devices", body))
-        return dict(admin.post(f"{SSO}/devices/{known['device_id']}/rotate", {"version": known["version"]}))
+        for _ in range(TRIES):
+            known = next((one for one in all_items(admin, f"{SSO}/devices") if one["code"] == GATEWAY), None)
+            if known is None:
+                body = {"code": GATEWAY, "kind": "miniprogram", "title": "压力测试小程序网关", "owner": "信息科"}
+                device = admin.post(f"{SSO}/devices", body)
+            else:
+                device = admin.post(f"{SSO}/devices/{known['device_id']}/rotate", {"version": known["version"]})
+            if device["secret"]:
+                return dict(device)
+        raise LoginRefused(f"no secret for {GATEWAY}")
 
 
 class Patient(HospitalUser):

@@ -31,7 +31,8 @@ from loadtests.population import (
 from loadtests.population.hospital import FEE_CLASSES, LEVELS
 from loadtests.population.people import _Maker
 from loadtests.population.tables import Choice, read
-from shared.identity.posts import POSTS, conflicts
+from shared.identity.posts import POSTS
+from shared.identity.separation import conflicts
 
 MONDAY = date(2026, 3, 2)
 ROOT = Path(__file__).parents[2]

@@ -1,6 +1,7 @@
 """Identity checks with the police: asked outside transactions, waiting while nobody answers, in nobody's way."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -119,8 +120,8 @@ def test_an_answer_about_a_name_of_yesterday_is_none(
     police.knows(number, "苏晓明")
     ask = client.ask
 
-    def corrected_meanwhile(question: client.Question, at: client.IdentityCheck) -> client.Verdict:
-        verdict = ask(question, at)
+    def corrected_meanwhile(question: client.Question, at: client.IdentityCheck, now: datetime) -> client.Verdict:
+        verdict = ask(question, at, now)
         if question.name != "苏晓明":
             return verdict
         body = {"version": 1, "changes": {"name": "苏小明"}, "evidence": "card_read", "reason": "录错"}

@@ -233,3 +233,33 @@ def test_sex_and_old_numbers() -> None:
     assert [read_sex(cell) for cell in ("男", "2", "f", "未知")] == ["1", "2", "2", None]
     assert is_old_number("450223491001002")
     assert not is_old_number("45022319491001002X")
+
+
+def test_the_card_in_the_hand_opens_the_record_on_the_first_day(hospital: Hospital, desks: Desks) -> None:
+    number = resident_id("19740404")
+    known = ok(desks.registrar.post(f"{BASE}/patients", desks.card("玉天宝", number)))
+    rows = [
+        row("K1", "玉天宝", document_no=number, visit_card_no="old-001", health_card_no="JKK0000001"),
+        row("K2", "石小凤", sex="2", birth_date="19910101", visit_card_no="OLD-002", social_card_no="S1"),
+        row("K3", "石大凤", sex="2", birth_date="19810101", visit_card_no="OLD-002", phone="1"),
+        row("K4", "玉天宝", document_no=number, visit_card_no="OLD-001"),
+    ]
+    checked, loaded = migrated(hospital, desks.steward, rows)
+    assert counts(checked) == counts(loaded) == (2, 2, 0, 0)
+    (hit,) = ok(desks.registrar.post(f"{BASE}/patients/find", {"text": "OLD-001"}))["items"]
+    assert hit["patient_id"] == known["patient_id"]
+    assert (
+        ok(desks.mch_registrar.post(f"{BASE}/patients/find", {"text": "JKK0000001"}))["items"][0]["patient_id"]
+        == (known["patient_id"])
+    )
+    new = ok(desks.steward.get(f"{IMPORTS}/{loaded['import_id']}/rows", outcome="new"))["items"]
+    assert [one["reason"] for one in new] == [
+        "原社保卡号无效，未导入",
+        "原电话号码无效，未导入；就诊卡号已属于他人，未导入",
+    ]
+    (owner,) = ok(desks.registrar.post(f"{BASE}/patients/find", {"text": "OLD-002"}))["items"]
+    assert owner["patient_id"] == new[0]["patient_id"]
+    issued = (
+        "SELECT DISTINCT issuer_campus_id FROM patients.identifiers WHERE type = 'visit_card' AND value LIKE 'OLD-%'"
+    )
+    assert [one["issuer_campus_id"] for one in hospital.rows(issued)] == ["hq"]

@@ -170,6 +170,40 @@ def test_merges_point_everybody_to_the_final_survivor(desks: Desks, hospital: Ho
     }
 
 
+def test_a_correction_that_waits_is_not_given_to_whoever_the_record_was_merged_into(
+    desks: Desks, hospital: Hospital
+) -> None:
+    one, other = a_couple(desks, "待核甲", "待核乙")
+    desks.treat(other["patient_id"])
+    body = {"version": 1, "changes": {"name": "待核丙"}, "evidence": "card_read", "reason": "录错"}
+    waiting = desks.registrar.post(f"{BASE}/patients/{other['patient_id']}/corrections", body).json()
+    assert waiting["status"] == "pending"
+    assert desks.merge(one, other).json()["status"] == "done"
+    hospital.execute("UPDATE patients.patients SET version = 1 WHERE patient_id = %s", [one["patient_id"]])
+    with desks.unchanged():
+        path = f"{BASE}/corrections/{waiting['correction_id']}"
+        refused(desks.colleague.post(f"{path}/confirm"), 409, "version_conflict")
+    assert desks.registrar.get(f"{BASE}/patients/{one['patient_id']}").json()["name"] == "待核甲"
+    assert desks.colleague.post(f"{path}/reject", {"reason": "档案已合并"}).status_code == 204
+
+
+@pytest.mark.parametrize("_", range(3))
+def test_a_chain_of_merges_at_once_leaves_a_tree(desks: Desks, hospital: Hospital, _: int) -> None:
+    a, b, c = (
+        desks.register(name, "T" + resident_id()[9:], type="passport", sex="1", birth_date=f"19{year}-03-03")
+        for name, year in (("连环甲", 61), ("连环乙", 62), ("连环丙", 63))
+    )
+    with ThreadPoolExecutor(2) as stewards:
+        answers = list(stewards.map(lambda pair: desks.merge(*pair), [(a, b), (b, c)]))
+    codes = sorted(str(answer.json().get("code", "done")) for answer in answers)
+    assert codes in (["done", "same_record"], ["done", "version_conflict"]), codes
+    ids = [UUID(one["patient_id"]) for one in (a, b, c)]
+    with hospital.tx("hq") as tx:
+        found = service.resolve(tx, ids)
+        assert service.resolve(tx, set(found.values())) == {one: one for one in set(found.values())}
+    assert len(set(found.values())) == 2
+
+
 def test_what_only_the_retired_record_knew_of_blood_and_death_is_not_lost(desks: Desks, hospital: Hospital) -> None:
     one, other = a_couple(desks, "血型甲", "血型乙")
     hospital.execute(

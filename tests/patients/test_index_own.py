@@ -6,6 +6,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from functions.patients.index import rules, service
+from functions.patients.index.problems import EvidenceRequired
+from functions.patients.index.schemas.people import RegisterPatient
+from shared.identity.actor import Actor
 from tests.patients.conftest import BASE, Desks, refused, resident_id
 from tests.support.hospital import Hospital
 
@@ -65,6 +68,23 @@ def test_others_are_nobody(desks: Desks) -> None:
         refused(account.post(mine), 404, "not_found")
         for caller in (desks.registrar, desks.doctor, desks.privacy):
             refused(caller.get(f"{SELF}/{person['patient_id']}"), 403, "permission_denied")
+
+
+def test_who_knows_a_name_and_a_number_hangs_nothing_on_the_record(desks: Desks, hospital: Hospital) -> None:
+    number = resident_id("19790101")
+    person = desks.register("被冒者", number)
+    stranger = Actor(kind="patient", subject=str(uuid4()), name="患者", patient_ids=frozenset({uuid4()}))
+    command = RegisterPatient.model_validate(
+        desks.card("被冒者", number, read_by="stated", identifiers=[{"type": "wechat", "value": "openid-of-mine"}])
+    )
+    with hospital.tx("hq", stranger) as tx, pytest.raises(EvidenceRequired):
+        service.register_patient(tx, command)
+    owner = Actor(
+        kind="patient", subject=str(uuid4()), name="患者", patient_ids=frozenset({UUID(person["patient_id"])})
+    )
+    with hospital.tx("hq", owner) as tx:
+        bound = service.register_patient(tx, command)
+    assert {one.type for one in bound.identifiers} == {"resident_id", "wechat"}
 
 
 @pytest.mark.parametrize("guardian_first", [True, False])

@@ -98,6 +98,17 @@ def test_safety_facts_need_their_permission(desks: Desks) -> None:
         refused(caller.post(path(person, "allergies"), body), 403, "permission_denied")
 
 
+def test_a_pharmacist_records_an_allergy_and_a_clinician_alone_refutes_it(desks: Desks, hospital: Hospital) -> None:
+    person = desks.register("药师所记")
+    pharmacist = hospital.caller("outpatient_pharmacist", campus="hq")
+    recorded = pharmacist.post(path(person, "allergies"), allergy().model_dump(mode="json"))
+    assert recorded.status_code == 201, recorded.text
+    refute = f"{BASE}/allergies/{recorded.json()['allergy_id']}/refute"
+    with desks.unchanged():
+        refused(pharmacist.post(refute, {"reason": "患者否认"}), 403, "permission_denied")
+    assert desks.doctor.post(refute, {"reason": "激发试验阴性"}).json()["status"] == "refuted"
+
+
 def test_twins_are_two_and_never_duplicates(desks: Desks, hospital: Hospital) -> None:
     mother = desks.register("吴秀珍", resident_id("19940404", "2"))
     who = UUID(mother["patient_id"])

@@ -53,6 +53,7 @@ def test_what_is_verified_and_what_is_suspected(desks: Desks) -> None:
     assert by_campus["mch"]["verified_share"] == "1.0000"
     registrars = {one["registrar"]: (one["registered"], one["verified"]) for one in by_campus["hq"]["registrars"]}
     assert registrars == {desks.registrar.subject: (5, 4), desks.colleague.subject: (1, 0)}
+    assert {one["registrar_name"] for one in by_campus["hq"]["registrars"]} == {None}, "nobody engaged stands behind"
     yesterday = (desks.hospital.clock() + timedelta(hours=8)).date() - timedelta(days=1)
     assert figures(desks, yesterday, yesterday)["campuses"] == []
 
@@ -62,6 +63,17 @@ def test_what_is_verified_and_what_is_suspected(desks: Desks) -> None:
     merged = figures(desks)
     assert (merged["people"], merged["merged_records"], merged["suspected_high"]) == (6, 1, 0)
     assert merged["duplicates_per_10000"] == "0.00"
+
+
+def test_a_registrar_stands_with_the_name(desks: Desks, hospital: Hospital) -> None:
+    engaged = hospital.rows("SELECT staff_id, name FROM organisation.staff WHERE name = '韦建国' LIMIT 1")[0]
+    hospital.execute(
+        "UPDATE patients.patients SET created_by = %s WHERE created_by = %s",
+        [str(engaged["staff_id"]), desks.registrar.subject],
+    )
+    hq = next(one for one in figures(desks)["campuses"] if one["campus_id"] == "hq")
+    named = {one["registrar"]: one["registrar_name"] for one in hq["registrars"]}
+    assert named[str(engaged["staff_id"])] == "韦建国"
 
 
 def test_a_pair_past_its_day_is_overdue(desks: Desks) -> None:

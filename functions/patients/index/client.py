@@ -11,8 +11,8 @@ import hashlib
 import hmac
 import json
 import secrets
-import time
 import urllib.request
+from datetime import datetime
 from http.client import HTTPException
 from typing import Literal, NamedTuple
 from urllib.error import HTTPError
@@ -68,12 +68,12 @@ def signature(key: str, timestamp: str, nonce: str, body: bytes) -> str:
     return hmac.new(key.encode(), b"\n".join((timestamp.encode(), nonce.encode(), body)), hashlib.sha256).hexdigest()
 
 
-def ask(question: Question, at: IdentityCheck) -> Verdict:
-    """Ask once. Raises OutOfReach."""
+def ask(question: Question, at: IdentityCheck, now: datetime) -> Verdict:
+    """Ask once, at this moment. Raises OutOfReach."""
     body = json.dumps(
         {"request_id": str(question.request_id), "name": question.name, "number": question.number}, ensure_ascii=False
     ).encode()
-    nonce, timestamp = secrets.token_hex(16), str(int(time.time()))
+    nonce, timestamp = secrets.token_hex(16), str(int(now.timestamp()))
     request = urllib.request.Request(  # noqa: S310  the address comes from the hospital's own configuration
         f"{at.url.rstrip('/')}/v1/identity-checks",
         data=body,

@@ -36,7 +36,7 @@ def record_allergy(tx: Tx, patient_id: UUID, body: RecordAllergy) -> AllergyView
 
 
 @router.post("/allergies/{allergy_id}/refute")
-@command("patients.index.record_safety")
+@command("patients.index.refute_safety")
 def refute_allergy(tx: Tx, allergy_id: UUID, body: EndFact) -> AllergyView:
     """An allergy does not hold (否定); it stays in the history."""
     return service.refute_allergy(tx, allergy_id, body)

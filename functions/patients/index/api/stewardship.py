@@ -141,6 +141,8 @@ def list_disputes(
 ) -> Page[DisputeView]:
     """Identity disputes, oldest first."""
     found = tx.session.all(stewardship.DISPUTES, status=status, after=read_cursor(cursor, FIRST), limit=limit)
+    for dispute in found:
+        tx.audit("dispute.listed", "dispute", dispute.dispute_id, patient_id=dispute.patient_id)
     return Page[DisputeView](
         items=[DisputeView.model_validate(dispute) for dispute in found],
         next=str(found[-1].dispute_id) if len(found) == limit else None,

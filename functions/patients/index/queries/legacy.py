@@ -130,8 +130,7 @@ OWNERS = Query(
         SELECT identifiers.type, patients.survivor_id, patients.name, patients.former_names
         FROM patients.identifiers JOIN patients.patients ON patients.patient_id = identifiers.patient_id
         WHERE identifiers.value = sought.value AND identifiers.status = 'active'
-          AND (identifiers.issuer_campus_id IS NULL
-               OR identifiers.type = 'legacy' AND identifiers.issuer_campus_id = :campus)
+          AND coalesce(identifiers.issuer_campus_id, :campus) = :campus
         LIMIT 20) AS held
     """),
 )

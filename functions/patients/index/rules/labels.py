@@ -7,6 +7,7 @@ _ACTS = {
     "allergy.recorded": "登记过敏史",
     "allergy.refuted": "否定过敏史",
     "consent.given": "登记知情同意",
+    "consent.read": "查看知情同意",
     "consent.withdrawn": "撤回知情同意",
     "dispute.opened": "提交身份争议",
     "dispute.settled": "处理身份争议",

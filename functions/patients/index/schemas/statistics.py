@@ -11,7 +11,9 @@ class RegistrarFigures(View):
     """What one registrar registered in the period; `verified_share` of 1, null without registrations."""
 
     registrar: str
-    """Login subject; an import of an old index stands under the system's name."""
+    """Login subject; what a function did by itself stands under the function's name."""
+    registrar_name: str | None
+    """Name of the member of staff; null for patients and functions."""
     registered: int
     verified: int
     verified_share: Decimal | None

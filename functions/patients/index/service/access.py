@@ -191,9 +191,12 @@ def review_opening(tx: Tx, opening_id: UUID, command: ReviewOpening) -> OpeningV
 
 def openings(tx: Tx, *, reviewed_too: bool, before: UUID, limit: int) -> list[BreakGlassOpening]:
     """Emergency openings by staff of the acting campus, newest first."""
-    return tx.session.all(
+    found = tx.session.all(
         care.OPENINGS, campus=tx.campus, before=before, limit=limit, all_="yes" if reviewed_too else "no"
     )
+    for one in found:
+        tx.audit("record_access.listed", "break_glass", one.opening_id, patient_id=one.patient_id)
+    return found
 
 
 def set_confidentiality(tx: Tx, patient_id: UUID, command: SetConfidentiality) -> PatientView:

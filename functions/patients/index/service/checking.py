@@ -102,7 +102,7 @@ def _round(steps: Steps, taken: list[PoliceCheck]) -> None:
         if question is None:
             continue
         try:
-            verdict = client.ask(question, at)
+            verdict = client.ask(question, at, steps.clock())
         except client.OutOfReach:
             steps.step(partial(_defer, late=taken[place:]))
             return

@@ -21,7 +21,7 @@ from functions.patients.index.service.read import survivor
 from functions.patients.index.service.verify import change_patient
 from functions.patients.index.service.views import patient_view
 from shared.ids import new_id
-from shared.problems import Invalid, NotFound
+from shared.problems import Invalid, NotFound, Stale
 from shared.tx import Tx
 
 PROTECTED = frozenset({"name", "sex", "birth_date", "document"})
@@ -87,6 +87,9 @@ def confirm_correction(tx: Tx, correction_id: UUID) -> CorrectionView:
     _decide(tx, correction_id, "applied", None)
     identifiers = tx.session.send(people.IDENTIFIERS, patient_id=correction.patient_id)
     patient = survivor(tx, correction.patient_id)
+    if patient.patient_id != correction.patient_id:
+        # The numbers of two records' versions may be equal by chance; what was asked of one is not asked of the other.
+        raise Stale("该档案已并入他人，请驳回这项更正，需要时按现行档案重新提交。", current_version=patient.version)
     tx.check_version(patient.version, correction.seen_version)
     command = CorrectPatient(
         version=patient.version,

@@ -40,6 +40,12 @@ class Person:
     number: facts.CheckedNumber | None = None
     numbered: bool = False
     """The old number names somebody of the index already, so it isn't bound again."""
+    cards: list[facts.CheckedNumber] = field(default_factory=list)
+    """Cards to be bound, so that the card in the patient's hand opens the record on the first day."""
+
+    def note(self, remark: str) -> None:
+        """Something of the row was left behind."""
+        self.reason = f"{self.reason}；{remark}" if self.reason else remark
 
     def reject(self, reason: str) -> None:
         self.outcome, self.reason = "rejected", reason
@@ -99,8 +105,24 @@ def _read(tx: Tx, row: LegacyRow) -> Person:
     try:
         person.phone = facts.checked_phone(person.cell("phone") or None)
     except Problem:
-        person.reason = "原电话号码无效，未导入"
+        person.note("原电话号码无效，未导入")
+    for cell, (kind, title) in _CARDS.items():
+        try:
+            person.cards += [facts.checked_number(kind, person.cell(cell))] if person.cell(cell) else []
+        except Problem:
+            person.note(f"原{title}无效，未导入")
     return person
+
+
+_Owners = dict[tuple[str, str], tuple[UUID | None, set[str]]]
+"""Type and value of a number -> whom it names (None: an earlier row of the file in its dry run), by what names."""
+
+_CARDS = {
+    "visit_card_no": (IdentifierType.VISIT_CARD, "就诊卡号"),
+    "health_card_no": (IdentifierType.HEALTH_CARD, "健康卡号"),
+    "social_card_no": (IdentifierType.SOCIAL_CARD, "社保卡号"),
+}
+"""Columns of cards. They are bound, and say nothing of who a row is: cards were lent and given out twice."""
 
 
 def _find_known(tx: Tx, current: LegacyImport, people: list[Person]) -> None:
@@ -108,7 +130,8 @@ def _find_known(tx: Tx, current: LegacyImport, people: list[Person]) -> None:
     open_rows = [person for person in people if person.outcome != "rejected"]
     documents = [person.number.value for person in open_rows if person.number]
     numbers = [person.cell(name) for person in open_rows for name in ("legacy_no", "insurance_person_no")]
-    owners: dict[tuple[str, str], tuple[UUID | None, set[str]]] = {
+    numbers += [card.value for person in open_rows for card in person.cards]
+    owners: _Owners = {
         (owner.type, owner.value): (owner.patient_id, {owner.name.casefold(), *map(str.casefold, owner.former_names)})
         for owner in tx.session.all(
             legacy.OWNERS, values=sorted({*documents, *filter(None, numbers)}), campus=tx.campus
@@ -135,6 +158,20 @@ def _find_known(tx: Tx, current: LegacyImport, people: list[Person]) -> None:
             continue
         person.numbered = person.cell("legacy_no") in numbered
         numbered.add(person.cell("legacy_no"))
+        person.cards = [card for card in person.cards if _is_free(owners, person, card)]
+
+
+def _is_free(
+    owners: dict[tuple[str, str], tuple[UUID | None, set[str]]], person: Person, card: facts.CheckedNumber
+) -> bool:
+    """Whether a card is to be bound to the person: not when it is already, nor when somebody else has it."""
+    key = (card.type.value, card.value)
+    if key not in owners:
+        owners[key] = (person.patient_id, {str(person.name["name"]).casefold()})
+        return True
+    if owners[key][0] != person.patient_id:
+        person.note(f"{next(title for kind, title in _CARDS.values() if kind is card.type)}已属于他人，未导入")
+    return False
 
 
 def _write(tx: Tx, people: list[Person], new: list[Person]) -> None:
@@ -148,6 +185,9 @@ def _write(tx: Tx, people: list[Person], new: list[Person]) -> None:
             continue
         if not person.numbered:
             held.append((person.patient_id, "legacy", person.cell("legacy_no"), tx.campus))
+        for card in person.cards:
+            issuer = tx.campus if card.type is IdentifierType.VISIT_CARD else None
+            held.append((person.patient_id, card.type.value, card.value, issuer))
         if person.outcome == "new":
             if person.number:
                 held.append((person.patient_id, person.number.type.value, person.number.value, None))

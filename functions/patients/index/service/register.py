@@ -145,6 +145,9 @@ def _existing(
             patient_id=str(patient.patient_id),
             holder_name=rules.mask_name(patient.name),
         )
+    if further and tx.actor.kind == "patient" and patient.patient_id not in tx.actor.patient_ids:
+        # Who knows a name and a number is not yet the person: nothing of a stranger's is hung on the record.
+        raise problems.EvidenceRequired("该证件已有档案，增加卡号请本人持证件到窗口办理。")
     added = bind(tx, patient.patient_id, found.identifiers, further)
     for row in added:
         announce(tx, row, patient.patient_id)

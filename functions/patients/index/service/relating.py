@@ -141,6 +141,7 @@ def consents(tx: Tx, patient_id: UUID) -> list[ConsentView]:
     """Consents of a person with their withdrawals, newest first."""
     if not tx.session.all(people.GROUP, patient_id=patient_id):
         raise NotFound("没有这位患者，请重新查询后选择。")
+    tx.audit("consent.read", "patient", patient_id, patient_id=patient_id)
     return [ConsentView.model_validate(row) for row in tx.session.all(care.CONSENTS, patient_id=patient_id)]
 
 

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import groupby
+from uuid import UUID
 
+from functions.organisation.structure import service as organisation
 from functions.patients.index.queries import statistics
 from functions.patients.index.queries.statistics import Nameless, Registrations
 from functions.patients.index.schemas.statistics import CampusFigures, RegistrarFigures, StatisticsView
@@ -41,7 +43,7 @@ def figures(tx: Tx, since: date, until: date) -> StatisticsView:
         overdue=sum(row.overdue for row in pairs.values()),
         duplicates_per_10000=_rounded(Decimal(10_000) * (high + likely) / people, "0.01") if people else Decimal(0),
         nameless=len(nameless.all()),
-        campuses=_campuses(registrations.all()),
+        campuses=_campuses(tx, registrations.all()),
     )
 
 
@@ -53,8 +55,11 @@ def nameless(tx: Tx, before: datetime, limit: int) -> list[Nameless]:
     return found
 
 
-def _campuses(rows: Sequence[Registrations]) -> list[CampusFigures]:
+def _campuses(tx: Tx, rows: Sequence[Registrations]) -> list[CampusFigures]:
     campuses = []
+    accounts = {row.registrar: account for row in rows if (account := _account(row.registrar)) is not None}
+    staff = organisation.staff_members(tx, sorted(set(accounts.values()))) if accounts else {}
+    names = {subject: staff[account].name for subject, account in accounts.items() if account in staff}
     for campus, group in groupby(rows, lambda row: row.campus_id):
         registrars = list(group)
         registered = sum(row.registered for row in registrars)
@@ -68,6 +73,7 @@ def _campuses(rows: Sequence[Registrations]) -> list[CampusFigures]:
                 registrars=[
                     RegistrarFigures(
                         registrar=row.registrar,
+                        registrar_name=names.get(row.registrar),
                         registered=row.registered,
                         verified=row.verified,
                         verified_share=_share(row.verified, row.registered),
@@ -77,6 +83,14 @@ def _campuses(rows: Sequence[Registrations]) -> list[CampusFigures]:
             )
         )
     return campuses
+
+
+def _account(subject: str) -> UUID | None:
+    """The id of a member of staff, which is the id of the account too."""
+    try:
+        return UUID(subject)
+    except ValueError:
+        return None
 
 
 def _share(part: int, whole: int) -> Decimal | None:
