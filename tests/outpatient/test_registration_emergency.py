@@ -289,12 +289,21 @@ def test_bracelets_for_many_casualties(hospital: Hospital, desks: dict[str, Desk
 
     path = f"{BATCHES}/{batch['batch_id']}"
     assert desks["mch"].registrar.get(path).status_code == 404
+    listed = ok(desk.registrar.get(BATCHES, limit=1))
+    assert [one["batch_id"] for one in listed["items"]] == [batch["batch_id"]], "the latest first"
+    assert ok(desks["mch"].registrar.get(BATCHES))["items"] == []
+    printed = desk.registrar.get(f"{path}/bracelets.pdf")
+    assert printed.content.startswith(b"%PDF")
+    worn = desk.registrar.get(f"{VISITS}/{visits[0]['encounter_id']}/wristband.pdf")
+    assert worn.content.startswith(b"%PDF")
+    assert hospital.caller("outpatient_doctor").get(f"{path}/bracelets.pdf").status_code == 403
     refused(hospital, desk.registrar, f"{path}/close", {"version": 4}, 409, "version_conflict")
     closed = ok(desk.registrar.post(f"{path}/close", {"version": 1}))
     assert [(one["visit_no"], one["status"]) for one in closed["bracelets"]] == [
         (number, "used" if number in used else "void") for number in numbers
     ]
     refused(hospital, desk.registrar, f"{path}/close", {"version": 2}, 409, "bracelet_batch_closed")
+    assert desk.registrar.get(f"{path}/bracelets.pdf").json()["code"] == "bracelet_batch_closed"
     refused(hospital, desk.registrar, EMERGENCIES, arrive(free[0]), 409, "bracelet_not_free")
     after = ok(desk.registrar.post(EMERGENCIES, {**arrive(""), "bracelet_no": None}))
     assert int(after["visit_no"][-5:]) == int(numbers[-1][-5:]) + 1

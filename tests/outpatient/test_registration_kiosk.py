@@ -85,7 +85,13 @@ def test_only_a_machine_uses_what_is_made_for_it(hospital: Hospital, desks: dict
     person = register_person(desk.registrar, resident_id(5))
     session = put_on_sale(hospital, desk, numbers=1, desk_no=4)
     body = {"patient_id": person, "session_id": session["session_id"]}
-    patient = Caller(hospital.client, tokens.sign({"sub": "patient-1", "name": "患者", "patient_ids": [person]}), "hq", "patient", new_id())
+    patient = Caller(
+        hospital.client,
+        tokens.sign({"sub": "patient-1", "name": "患者", "patient_ids": [person]}),
+        "hq",
+        "patient",
+        new_id(),
+    )
     answer = patient.post(SELF, body)
     assert (answer.status_code, answer.json()["code"]) == (403, "only_at_machine")
     assert desk.registrar.post(SELF, body).json()["code"] == "permission_denied"

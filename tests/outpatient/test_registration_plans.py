@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from functions.outpatient.registration.queries import changes, visits
+from functions.outpatient.registration.queries import changes, corrections, records, visits
 from shared.database.query import Query
 from tests.support.hospital import Hospital
 
@@ -70,6 +70,11 @@ def test_no_scan_of_a_whole_table(application: "psycopg.Connection[Any]", query:
         (visits.VISITS, "ix_visits_campus_id_registered_at_encounter_id"),
         (changes.END_DUE, "ix_visits_ending"),
         (changes.LOCK_OPEN_OF_SESSION, "ix_visits_session_id"),
+        (visits.OF_SESSION, "ix_visits_session_id"),
+        (visits.OPEN_VISIT_OF_UNIT, "ix_visits_unfinished"),
+        (corrections.DUE, "ix_fee_corrections_open"),
+        (corrections.LOWERED, "ix_fee_corrections_encounter_id"),
+        (records.BATCHES, "ix_bracelet_batches_campus_id_batch_id"),
     ],
 )
 def test_the_index_made_for_it(application: "psycopg.Connection[Any]", query: Query[Any], index: str) -> None:

@@ -1,19 +1,24 @@
 """Fees the system sets right: each for itself, again when something stood against it, never twice."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from functions.organisation.structure import service as organisation
+from functions.organisation.structure.service import CreateUnit, UnitKind
 from functions.outpatient.registration import service
+from functions.outpatient.registration.schemas import CancelReason
 from integrity.runner import run
 from shared.schemas import SHANGHAI
 from tests.outpatient.registering import (
     REGISTRATION,
     VISITS,
     charges_of,
+    clinic_of,
     emergency_clinic,
     refused,
     visit_row,
@@ -157,6 +162,14 @@ def test_who_had_a_number_stays_known(hospital: Hospital, desks: dict[str, Desk]
     assert {one["owner_kind"] for one in rest["items"]} == {"visit"}
     assert rest["next"] is None
     assert hospital.caller("schedule_clerk", campus="mch").get(path).status_code == 404
+    listed = f"{REGISTRATION}/sessions/{session['session_id']}/visits"
+    page = ok(desk.registrar.get(listed, limit=1))
+    rest = ok(desk.registrar.get(listed, limit=1, cursor=page["next"]))
+    rows = [*page["items"], *rest["items"]]
+    assert [one["encounter_id"] for one in rows] == [one["encounter_id"] for one in visits]
+    assert {one["cancel_reason"] for one in rows} == {"session_stopped"}
+    assert ok(desk.registrar.get(listed, status="registered"))["items"] == []
+    assert ok(desks["mch"].registrar.get(listed))["items"] == []
 
 
 def test_patients_of_a_moved_session_come_first_for_a_day(hospital: Hospital, desks: dict[str, Desk]) -> None:
@@ -237,3 +250,57 @@ def test_a_released_visit_gives_its_number_back(hospital: Hospital, desks: dict[
     assert cancelled["slot_returned"] is True
     assert broken(hospital) == []
     register_visit(desk.registrar, people(desk, 2, "19800101")[1], session)
+
+
+def test_a_slip_of_what_no_longer_stands_is_not_printed(hospital: Hospital, desks: dict[str, Desk]) -> None:
+    desk = desks["hq"]
+    session = put_on_sale(hospital, desk, numbers=1, desk_no=8)
+    visit = register_visit(desk.registrar, people(desk, 1, "19810101")[0], session)
+    path = f"{VISITS}/{visit['encounter_id']}"
+    assert desk.registrar.get(f"{path}/slip.pdf").json()["code"] == "slip_not_recorded"
+    version = ok(desk.registrar.post(f"{path}/slips"))["version"]
+    assert desk.registrar.get(f"{path}/slip.pdf").content.startswith(b"%PDF")
+    ok(desk.registrar.post(f"{path}/cancel", {"version": version}))
+    refused(hospital, desk.registrar, f"{path}/slips", {}, 409, "visit_state_wrong")
+    assert desk.registrar.get(f"{path}/slip.pdf").json()["code"] == "visit_state_wrong"
+
+
+def test_a_window_s_reason_never_keeps_the_number(hospital: Hospital, desks: dict[str, Desk]) -> None:
+    """Whatever reason a registrar names, a cancelled visit's number is on sale again."""
+    desk = desks["hq"]
+    session = put_on_sale(hospital, desk, numbers=1, desk_no=9)
+    for person, reason in zip(people(desk, 4, "19820101"), CancelReason, strict=True):
+        visit = register_visit(desk.registrar, person, session)
+        body = {"version": 1, "reason": reason.value}
+        assert ok(desk.registrar.post(f"{VISITS}/{visit['encounter_id']}/cancel", body))["slot_returned"] is True
+    assert broken(hospital) == []
+
+
+def test_in_another_department_the_first_visit_is_asked_anew(hospital: Hospital, desks: dict[str, Desk]) -> None:
+    desk = desks["hq"]
+    with hospital.tx("hq") as tx:
+        unit = organisation.create_unit(tx, CreateUnit(code="surgery", name="外科", kind=UnitKind.CLINICAL))
+    surgery = clinic_of(hospital, replace(desk, unit_id=unit.unit_id), "surgery-general")
+    [person] = people(desk, 1, "19830101")
+    seen = register_visit(desk.registrar, person, put_on_sale(hospital, desk, numbers=1, desk_no=10))
+    assert seen["first_visit"] is True
+    again = register_visit(desk.registrar, person, put_on_sale(hospital, desk, numbers=1, desk_no=11))
+    assert again["first_visit"] is False
+    there = put_on_sale(hospital, surgery, numbers=1, desk_no=12)
+    body = {"version": 1, "session_id": there["session_id"], "reason": "分诊建议"}
+    moved = ok(desk.registrar.post(f"{VISITS}/{again['encounter_id']}/transfer", body))
+    assert (moved["unit_id"], moved["first_visit"]) == (str(unit.unit_id), True)
+
+
+def test_a_window_goes_on_to_the_session_whose_numbers_it_may_sell(hospital: Hospital, desks: dict[str, Desk]) -> None:
+    """The earlier session has numbers for phones only, the later one for elderly people, which a window sells."""
+    with hospital.tx("mch") as tx:
+        unit = organisation.create_unit(tx, CreateUnit(code="elder", name="老年科", kind=UnitKind.CLINICAL))
+    desk = clinic_of(hospital, replace(desks["mch"], unit_id=unit.unit_id), "geriatrics")
+    put_on_sale(hospital, desk, numbers=2, quotas={"mini": 2}, desk_no=2)
+    hospital.clock.move(minutes=5)
+    later = put_on_sale(hospital, desk, numbers=1, quotas={"elder": 1}, desk_no=3)
+    first, second = people(desk, 2, "19400101")
+    wish = {"patient_id": first, "unit_id": str(unit.unit_id)}
+    assert ok(desk.registrar.post(VISITS, wish))["session_id"] == later["session_id"]
+    refused(hospital, desk.registrar, VISITS, {**wish, "patient_id": second}, 409, "department_full")

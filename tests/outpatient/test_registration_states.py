@@ -10,14 +10,16 @@ from uuid import UUID, uuid4
 import pytest
 
 from functions.outpatient.registration import service
+from functions.outpatient.registration.problems import OtherDoctor
 from integrity.runner import run
-from shared.problems import Problem, Stale
+from shared.problems import Problem
 from tests.outpatient.registering import (
     REGISTRATION,
     VISITS,
     at,
     charges_of,
     emergency_clinic,
+    engage,
     refused,
     see,
     visit_row,
@@ -173,8 +175,24 @@ def test_two_doctors_begin_at_once(hospital: Hospital, desk: Desk, visit: dict[s
 
     with ThreadPoolExecutor(2) as pool:
         outcomes = sorted(pool.map(begin, (DOCTOR, COLLEAGUE)))
-    assert outcomes[0] == "in_consultation"
-    assert outcomes[1] in {Stale.code, "visit_of_other_doctor"}
+    assert outcomes == ["in_consultation", "visit_of_other_doctor"]
+
+
+def test_another_doctor_takes_over_with_a_reason(hospital: Hospital, desk: Desk, visit: dict[str, Any]) -> None:
+    """Who has the patient is named; the colleague who goes on gives a reason, and both stand on record."""
+    doctor = engage(hospital, "D7001", "蓝医生")
+    assert refusal(hospital, service.take_over, visit, COLLEAGUE, "会诊") == "visit_state_wrong"
+    step(hospital, service.start_consultation, visit, doctor)
+    with pytest.raises(OtherDoctor, match="蓝医生"), hospital.tx("hq") as tx:
+        service.start_consultation(tx, UUID(visit["encounter_id"]), COLLEAGUE)
+    taken = step(hospital, service.take_over, visit, COLLEAGUE, "原医生急会诊")
+    assert (taken.status, taken.doctor_id) == ("in_consultation", COLLEAGUE)
+    assert step(hospital, service.take_over, visit, COLLEAGUE, "再次").version == taken.version
+    [entry] = hospital.rows(
+        "SELECT detail FROM kernel.audit_entries WHERE action = 'visit.taken_over' AND subject_id = %s",
+        [visit["encounter_id"]],
+    )
+    assert entry["detail"] == {"from_doctor": str(doctor), "to_doctor": str(COLLEAGUE), "reason": "原医生急会诊"}
 
 
 # -- 爽约, 24:00
@@ -187,6 +205,19 @@ def test_triage_finds_somebody_missing(hospital: Hospital, desk: Desk, visit: di
     told = [event["data"] for event in hospital.events("visit_no_show")]
     assert [one["checked_in"] for one in told if one["encounter_id"] == visit["encounter_id"]] == [False]
     assert refusal(hospital, service.check_in, visit) == "visit_state_wrong"
+
+
+def test_who_waited_and_went_away_is_no_absentee(hospital: Hospital, desk: Desk, visit: dict[str, Any]) -> None:
+    assert refusal(hospital, service.mark_left, visit) == "visit_state_wrong", "who never came did not leave"
+    step(hospital, service.check_in, visit)
+    assert refusal(hospital, service.mark_no_show, visit) == "visit_state_wrong"
+    left = step(hospital, service.mark_left, visit)
+    assert left.status == "no_show"
+    assert step(hospital, service.mark_left, visit).version == left.version
+    told = [event["data"] for event in hospital.events("visit_no_show")]
+    assert [one["checked_in"] for one in told if one["encounter_id"] == visit["encounter_id"]] == [True]
+    hospital.minute(MODULE)
+    assert charges_of(hospital, visit)[0][1] == "voided"
 
 
 def test_the_day_ends_at_midnight(hospital: Hospital, desk: Desk) -> None:

@@ -202,6 +202,29 @@ def test_who_never_signed_on_was_absent(hospital: Hospital, office: Office) -> N
     assert record["outcome"] == "absent"
 
 
+def test_whose_first_patient_is_seen_has_begun(hospital: Hospital, office: Office) -> None:
+    """No sign-on, but the doctor sees a patient at 07:20: the session began then, late, and is not absence."""
+    doctor = engage(hospital, office.desk)
+    session = office.published(MONDAY, "07:00", number=2, doctor_id=doctor)
+    visits = [new_id() for _ in range(2)]
+    with hospital.tx("hq") as tx:
+        slots = [service.take_slot(tx, UUID(session["session_id"]), "window", one) for one in visits]
+    hospital.clock.set(moment(MONDAY, "07:10"))
+    with hospital.tx("hq") as tx:
+        service.use_slot(tx, slots[0].slot_id, visits[0], engage(hospital, office.desk))
+    assert status(hospital, session) == "published", "a colleague who helps out does not sign on for others"
+    hospital.clock.set(moment(MONDAY, "07:20"))
+    for _ in range(2):
+        with hospital.tx("hq") as tx:
+            service.use_slot(tx, slots[1].slot_id, visits[1], doctor)
+    assert status(hospital, session) == "open"
+    assert len(told(hospital, "session_opened", session["session_id"])) == 1
+    hospital.clock.set(moment(MONDAY, "09:01"))
+    twice(hospital)
+    [record] = told(hospital, "attendance_recorded", session["session_id"])
+    assert (record["outcome"], record["late_minutes"]) == ("late", 20)
+
+
 def test_availability_is_told_when_it_changes(hospital: Hospital, office: Office) -> None:
     session = office.published(TUESDAY, "14:00", number=1, each=2)
     twice(hospital)

@@ -100,6 +100,15 @@ def cases(hospital: Hospital) -> dict[str, tuple[Query[Any], dict[str, Any]]]:
             {"campus": "hq", "session": None, "status_": None, "before": LAST, "limit": 50},
         ),
         "tasks": (changes.TASKS, {"campus": "hq", "after": NIL, "limit": 50}),
+        "numbers of a change": (changes.CHANGED_NUMBERS, {"change_id": NIL, "after": 0, "limit": 50}),
+        "of a closing unit": (
+            plans.SESSIONS_OF_UNIT_FROM,
+            {"campus": "hq", "unit_id": NIL, "day_from": day, "since": now},
+        ),
+        "promises": (upkeep.END_PROMISES, at),
+        "places": (pool.SLOT_PLACES, {"slots": [NIL, LAST]}),
+        "used": (pool.USE_SLOT, {"id_": NIL, "owner": NIL}),
+        "returned": (pool.RETURN_SLOT, {"id_": NIL, "owner": NIL, "states": ["taken"], "now": now}),
         "leaves": (people.LEAVES, {"campus": "hq", "doctor": None, "before": LAST, "limit": 50}),
         "leaves of": (people.LEAVES_OF, {"doctors": [row["doctor_id"]], "since": now, "until": now}),
     }

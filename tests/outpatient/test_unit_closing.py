@@ -93,5 +93,5 @@ def test_nobody_is_sent_to_a_closed_emergency(hospital: Hospital, desks: dict[st
     }
     before = hospital.census()
     answer = desk.registrar.post(f"{VISITS.removesuffix('/visits')}/emergencies", body)
-    assert (answer.status_code, answer.json()["code"]) == (409, "unit_not_in_force")
+    assert (answer.status_code, answer.json()["code"]) == (422, "unit_not_in_force")
     assert hospital.census() == before

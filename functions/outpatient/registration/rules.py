@@ -17,6 +17,12 @@ from functions.outpatient.registration.problems import (
 )
 from shared.schemas import SHANGHAI
 
+SOURCE = "outpatient/registration"
+"""Source module under which billing keeps what registration charges."""
+
+CHANNELS = MappingProxyType({"staff": "window", "device": "kiosk", "patient": "mini"})
+"""Sales channel by who acts."""
+
 KIND_OF_GRADE = MappingProxyType(
     {
         "general": "general",

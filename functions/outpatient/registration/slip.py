@@ -8,8 +8,6 @@ from functions.organisation.structure import service as organisation
 from functions.outpatient.registration.models import Visit
 from functions.outpatient.registration.problems import SlipNotRecorded
 from functions.outpatient.registration.rules import KIND_NAMES
-from functions.outpatient.registration.service.articles import require_slip
-from functions.outpatient.registration.service.fees import fee_lines
 from functions.patients.index import service as patients
 from shared.command import Document
 from shared.money import ZERO
@@ -32,6 +30,8 @@ NOTES = {
 
 def document(tx: Tx, visit: Visit) -> Document:
     """The slip of a visit, drawn after the transaction. Refuses one nobody recorded, and what no longer stands."""
+    from functions.outpatient.registration.service.articles import require_slip
+    from functions.outpatient.registration.service.fees import fee_lines
     from shared.printing import render
     from shared.printing.published import layout_in_force
 

@@ -19,7 +19,6 @@ from functions.outpatient.registration.schemas import (
     UnitLoadView,
     VisitView,
 )
-from functions.outpatient.registration.service import DayFilter
 from shared.command import query
 from shared.schemas import Page
 from shared.tx import Tx
@@ -47,7 +46,7 @@ def list_visits(
         return _page([service.find_visit(tx, visit_no)], 2)
     if patient_id is not None:
         return _page(service.visits_of_patient(tx, patient_id, cursor or LAST, limit), limit)
-    wanted = DayFilter(day or tx.today, status, unit_id, kind)
+    wanted = service.DayFilter(day or tx.today, status, unit_id, kind)
     return _page(service.visits_of_day(tx, wanted, cursor or LAST, limit), limit)
 
 

@@ -156,7 +156,18 @@ REOPEN = _step(
     ended_by=literal(None, Text),
     doctor_id=bindparam("doctor", type_=Uuid()),
 )
-MISS = _step(one_of(Visit.status, "registered"), status="no_show", ended_by=bindparam("who"))
+MISS = _step(
+    Visit.status == bindparam("state"),
+    one_of(Visit.status, *CANCELLABLE),
+    status="no_show",
+    ended_by=bindparam("who"),
+)
+TAKE_OVER = _step(
+    one_of(Visit.status, "in_consultation"),
+    Visit.doctor_id.is_not_distinct_from(bindparam("before", type_=Uuid())),
+    doctor_id=bindparam("doctor", type_=Uuid()),
+    room_id=func.coalesce(bindparam("room", type_=Uuid()), Visit.room_id),
+)
 
 _due = (
     select(Visit.encounter_id)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         pays_later,
         register_emergency,
     )
-    from functions.outpatient.registration.service.entering import CHANNELS, SOURCE, Registered
+    from functions.outpatient.registration.service.entering import Registered
     from functions.outpatient.registration.service.following import follow_moved_session, follow_replaced_doctor
     from functions.outpatient.registration.service.payer import change_payer
     from functions.outpatient.registration.service.reading import (
@@ -51,16 +51,16 @@ if TYPE_CHECKING:
         check_in,
         each_minute,
         finish_visit,
+        mark_left,
         mark_no_show,
         record_insurance_visit,
         reopen_visit,
         start_consultation,
+        take_over,
     )
     from functions.outpatient.registration.service.transfer import Transferred, transfer_visit
 
 __all__ = [
-    "CHANNELS",
-    "SOURCE",
     "Cancelled",
     "DayFilter",
     "Load",
@@ -86,6 +86,7 @@ __all__ = [
     "follow_replaced_doctor",
     "green_channels",
     "issue_article",
+    "mark_left",
     "mark_no_show",
     "open_green_channel",
     "pays_later",
@@ -102,6 +103,7 @@ __all__ = [
     "reopen_visit",
     "report_ready",
     "start_consultation",
+    "take_over",
     "transfer_visit",
     "visits_of_day",
     "visits_of_patient",

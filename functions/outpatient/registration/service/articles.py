@@ -1,22 +1,23 @@
 """What the window hands out: visit cards, record booklets, slips."""
 
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from functions.outpatient.registration import rules
 from functions.outpatient.registration.models import Article, Visit
 from functions.outpatient.registration.queries import changes
 from functions.outpatient.registration.schemas import IssueArticle
-from functions.outpatient.registration.service.entering import SOURCE
 from functions.outpatient.registration.service.reading import no_visit, own_visit
 from functions.patients.index import service as patients
-from functions.patients.index.service import BindIdentifier, IdentifierType
 from functions.payments.billing import service as billing
-from functions.payments.billing.service import ChargeInfo, ChargeLine, ChargeOrder
 from shared.ids import new_id
 from shared.tx import Tx
 
+if TYPE_CHECKING:
+    from functions.payments.billing.service import ChargeInfo
 
-def issue_article(tx: Tx, command: IssueArticle) -> tuple[Article, list[ChargeInfo]]:
+
+def issue_article(tx: Tx, command: IssueArticle) -> "tuple[Article, list[ChargeInfo]]":
     """Hand out a visit card (就诊卡), which names the patient from now on, or a record booklet (病历本).
 
     `item_code` charges for it; without one it is free. Refuses a card that names somebody else.
@@ -25,7 +26,9 @@ def issue_article(tx: Tx, command: IssueArticle) -> tuple[Article, list[ChargeIn
     visit = own_visit(tx, command.encounter_id) if command.encounter_id else None
     if command.card_no is not None:
         patients.bind_identifier(
-            tx, patient.patient_id, BindIdentifier(type=IdentifierType.VISIT_CARD, value=command.card_no)
+            tx,
+            patient.patient_id,
+            patients.BindIdentifier(type=patients.IdentifierType.VISIT_CARD, value=command.card_no),
         )
     article = Article(
         article_id=new_id(),
@@ -38,17 +41,17 @@ def issue_article(tx: Tx, command: IssueArticle) -> tuple[Article, list[ChargeIn
         issued_at=tx.now,
         issued_by=tx.actor.subject,
     )
-    charges = []
+    charges: list[ChargeInfo] = []
     if command.item_code is not None:
         charges = billing.post_charges(
             tx,
-            ChargeOrder(
+            billing.ChargeOrder(
                 patient_id=patient.patient_id,
                 encounter_id=command.encounter_id,
                 encounter_no=visit.visit_no if visit else None,
-                source_module=SOURCE,
+                source_module=rules.SOURCE,
                 source_id=str(article.article_id),
-                lines=[ChargeLine(command.kind, command.item_code, 1)],
+                lines=[billing.ChargeLine(command.kind, command.item_code, 1)],
             ),
         )
     tx.session.add(article)

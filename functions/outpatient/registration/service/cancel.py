@@ -116,14 +116,14 @@ def refund_stopped_session(tx: Tx, event: SessionStopped) -> Onwards | None:
     return lambda steps: settle(steps, asked)
 
 
-def refund_missed(tx: Tx, encounter_id: UUID, command: ChangeVersion) -> tuple[Visit, Money]:
+def refund_missed(tx: Tx, encounter_id: UUID, command: ChangeVersion | None = None) -> tuple[Visit, Money]:
     """Give the fee of a visit nobody came to back (未到诊退费): no service was given. That it was missed stays.
 
     At the window on the patient's wish, by outpatient/booking of itself the day after. Raises VisitStateWrong,
     NoFeeToReturn, and what a refund that needs approval says.
     """
     visit = own_visit(tx, encounter_id)
-    tx.check_version(visit.version, command.version)
+    tx.check_version(visit.version, command.version if command else None)
     rules.require_status(visit.status, ("no_show",), "办理未到诊退费")
     if not any(line.status in PAID for line in fee_lines(tx, visit)):
         raise NoFeeToReturn("该号没有已缴的诊查费可退：可能未缴、已退或本来免费，请核对缴费记录。")

@@ -20,10 +20,7 @@ from shared.numbers import TAKE_NUMBER, Series
 from shared.record_access import AFTER_VISIT
 from shared.tx import Tx
 
-SOURCE = "outpatient/registration"
 VISIT_NUMBERS = Series("visit", daily=True)
-CHANNELS = {"staff": "window", "device": "kiosk", "patient": "mini"}
-"""Sales channel by who acts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +131,7 @@ def _charge(tx: Tx, entry: Entry) -> list[ChargeInfo]:
             patient_id=entry.patient.patient_id,
             encounter_id=entry.encounter_id,
             encounter_no=entry.visit_no,
-            source_module=SOURCE,
+            source_module=rules.SOURCE,
             source_id=str(entry.encounter_id),
             lines=[fee],
         ),
@@ -156,7 +153,7 @@ def enter(tx: Tx, entry: Entry) -> tuple[Visit, list[ChargeInfo]]:
     charges = _charge(tx, entry)
     visit_no = _number(tx, entry, charges)
     place, payer = entry.place, entry.payer
-    own_fee = (SOURCE, str(entry.encounter_id)) if entry.fee_item_code else (None, None)
+    own_fee = (rules.SOURCE, str(entry.encounter_id)) if entry.fee_item_code else (None, None)
     fee_module, fee_source = entry.booking_fee or own_fee
     visit = Visit(
         encounter_id=entry.encounter_id,

@@ -1,14 +1,17 @@
 """The fee of a visit after it was posted: carried out when the consultation begins, undone, given back."""
 
+from typing import TYPE_CHECKING
 from uuid import UUID
 
+from functions.outpatient.registration import rules
 from functions.outpatient.registration.models import Visit
 from functions.outpatient.registration.queries import changes
-from functions.outpatient.registration.service.entering import SOURCE
 from functions.payments.billing import service as billing
-from functions.payments.billing.service import ChargeInfo, ChargeLine, ChargeOrder, Executed
 from shared.money import ZERO, Money
 from shared.tx import Tx
+
+if TYPE_CHECKING:
+    from functions.payments.billing.service import ChargeInfo
 
 LIVE = frozenset({"open", "locked", "paid", "owed", "refunding"})
 PAID = frozenset({"paid", "owed", "refunding"})
@@ -16,7 +19,7 @@ REPLACED = "doctor_replaced"
 """Why billing gives a difference back, or a fee is withdrawn: another doctor holds the session."""
 
 
-def fee_lines(tx: Tx, visit: Visit) -> list[ChargeInfo]:
+def fee_lines(tx: Tx, visit: Visit) -> "list[ChargeInfo]":
     """The lines of a visit's fee that still count."""
     if visit.fee_module is None or visit.fee_source is None:
         return []
@@ -29,7 +32,7 @@ def fee_rendered(tx: Tx, visit: Visit) -> None:
     lines = [line for line in fee_lines(tx, visit) if line.status in LIVE and not line.executed_quantity]
     if lines and visit.fee_module and visit.fee_source:
         left = {line.source_line: line.quantity - line.refunded_quantity - line.refunding_quantity for line in lines}
-        parts = [Executed(line, quantity) for line, quantity in left.items() if quantity]
+        parts = [billing.Executed(line, quantity) for line, quantity in left.items() if quantity]
         if parts:
             billing.record_execution(tx, visit.fee_module, visit.fee_source, parts)
 
@@ -38,7 +41,7 @@ def fee_not_rendered(tx: Tx, visit: Visit) -> None:
     """A visit that began is cancelled with everybody's consent: its fee counts as not carried out."""
     lines = [line for line in fee_lines(tx, visit) if line.executed_quantity]
     if lines and visit.fee_module and visit.fee_source:
-        parts = [Executed(line.source_line, line.executed_quantity) for line in lines]
+        parts = [billing.Executed(line.source_line, line.executed_quantity) for line in lines]
         billing.record_return(tx, visit.fee_module, visit.fee_source, parts)
 
 
@@ -83,16 +86,18 @@ def lower_fee(tx: Tx, visit: Visit, item_code: str, price: Money, doctor_id: UUI
     billing.void_source(tx, visit.fee_module, visit.fee_source, REPLACED)
     billing.post_charges(
         tx,
-        ChargeOrder(
+        billing.ChargeOrder(
             patient_id=visit.patient_id,
             encounter_id=visit.encounter_id,
             encounter_no=visit.visit_no,
-            source_module=SOURCE,
+            source_module=rules.SOURCE,
             source_id=str(visit.encounter_id),
-            lines=[ChargeLine(f"fee-{visit.version + 1}", item_code, 1, visit.unit_id, visit.unit_id, doctor_id)],
+            lines=[
+                billing.ChargeLine(f"fee-{visit.version + 1}", item_code, 1, visit.unit_id, visit.unit_id, doctor_id)
+            ],
         ),
     )
-    _set_fee(tx, visit, item_code, (SOURCE, str(visit.encounter_id)))
+    _set_fee(tx, visit, item_code, (rules.SOURCE, str(visit.encounter_id)))
 
 
 def _set_fee(tx: Tx, visit: Visit, item_code: str | None, source: tuple[str | None, str | None]) -> None:

@@ -5,6 +5,7 @@ its telling has the new time already, and an event that comes late or twice chan
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from events.outpatient import DoctorReplaced, SessionMoved
@@ -14,10 +15,12 @@ from functions.outpatient.registration.queries import changes, corrections
 from functions.outpatient.registration.service.corrections import ask_corrections, settle
 from functions.outpatient.registration.service.fees import REPLACED, fee_lines
 from functions.outpatient.schedule import service as schedule
-from functions.outpatient.schedule.service import SlotPlace
 from shared.function import Onwards
 from shared.money import ZERO, Money
 from shared.tx import Tx
+
+if TYPE_CHECKING:
+    from functions.outpatient.schedule.service import SlotPlace
 
 
 def follow_moved_session(tx: Tx, event: SessionMoved) -> None:
@@ -93,6 +96,6 @@ def _open_visits(tx: Tx, session_id: UUID) -> list[Visit]:
     return tx.session.all(changes.LOCK_OPEN_OF_SESSION, session_id=session_id)
 
 
-def _places(tx: Tx, visits: Sequence[Visit]) -> dict[UUID | None, SlotPlace]:
+def _places(tx: Tx, visits: Sequence[Visit]) -> "dict[UUID | None, SlotPlace]":
     slots = [visit.slot_id for visit in visits if visit.slot_id is not None]
     return {place.slot_id: place for place in schedule.slot_places(tx, slots)} if slots else {}

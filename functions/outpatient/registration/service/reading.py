@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from functions.organisation.structure import service as organisation
@@ -14,10 +15,12 @@ from functions.outpatient.registration.queries import clinics
 from functions.outpatient.registration.queries import visits as queries
 from functions.outpatient.registration.queries.clinics import ClinicInfo
 from functions.outpatient.schedule import service as schedule
-from functions.outpatient.schedule.service import Available
 from functions.patients.index import service as patients
 from shared.problems import NotFound
 from shared.tx import Tx
+
+if TYPE_CHECKING:
+    from functions.outpatient.schedule.service import Available
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +170,7 @@ def emergency_clinic(tx: Tx, clinic_id: UUID) -> ClinicInfo:
     return clinic
 
 
-def sessions_of_day(tx: Tx, day: date, campuses: Sequence[str], unit_id: UUID | None = None) -> list[Available]:
+def sessions_of_day(tx: Tx, day: date, campuses: Sequence[str], unit_id: UUID | None = None) -> "list[Available]":
     """Every session of a day at some campuses, or of one unit, with the numbers left."""
     found: list[Available] = []
     after = UUID(int=0)

@@ -7,6 +7,7 @@ registered -> no_show. Each step asked again by the same hand answers the same.
 from uuid import UUID
 
 from events.outpatient import VisitNoShow
+from functions.organisation.structure import service as organisation
 from functions.outpatient.registration import rules
 from functions.outpatient.registration.models import Visit
 from functions.outpatient.registration.problems import OtherDoctor
@@ -44,16 +45,48 @@ def start_consultation(tx: Tx, encounter_id: UUID, doctor_id: UUID, room_id: UUI
     """
     visit = own_visit(tx, encounter_id)
     if visit.status == "in_consultation":
-        _require_same_doctor(visit, doctor_id)
+        _require_same_doctor(tx, visit, doctor_id)
         return visit
     rules.require_status(visit.status, rules.CANCELLABLE, "接诊")
     rules.require_today(visit.band_start, tx.now)
     rules.require_valid(visit.valid_until, tx.now)
-    started = _step(tx, visit, changes.START, "visit.consultation_started", at=tx.now, doctor=doctor_id, room=room_id)
+    try:
+        started = _step(
+            tx, visit, changes.START, "visit.consultation_started", at=tx.now, doctor=doctor_id, room=room_id
+        )
+    except Stale:
+        now = own_visit(tx, encounter_id)
+        if now.status == "in_consultation":
+            _require_same_doctor(tx, now, doctor_id)
+            return now
+        raise
     if visit.slot_id is not None:
         schedule.use_slot(tx, visit.slot_id, encounter_id, doctor_id)
     fee_rendered(tx, visit)
     return started
+
+
+def take_over(tx: Tx, encounter_id: UUID, doctor_id: UUID, reason: str, room_id: UUID | None = None) -> Visit:
+    """Another doctor goes on with a consultation that is open (接手): both stand in the audit, with the reason."""
+    visit = own_visit(tx, encounter_id)
+    rules.require_status(visit.status, ("in_consultation",), "接手")
+    if visit.doctor_id == doctor_id:
+        return visit
+    taken = tx.session.first(
+        changes.TAKE_OVER, id_=encounter_id, campus=tx.campus, before=visit.doctor_id, doctor=doctor_id, room=room_id
+    )
+    if taken is None:
+        raise Stale("该号刚被他人办理，请刷新后再操作。")
+    tx.audit(
+        "visit.taken_over",
+        "visit",
+        encounter_id,
+        patient_id=visit.patient_id,
+        from_doctor=str(visit.doctor_id),
+        to_doctor=str(doctor_id),
+        reason=reason,
+    )
+    return taken
 
 
 def finish_visit(tx: Tx, encounter_id: UUID) -> Visit:
@@ -72,7 +105,7 @@ def reopen_visit(tx: Tx, encounter_id: UUID, doctor_id: UUID, unit_id: UUID) -> 
     """
     visit = own_visit(tx, encounter_id)
     if visit.status == "in_consultation":
-        _require_same_doctor(visit, doctor_id)
+        _require_same_doctor(tx, visit, doctor_id)
         return visit
     rules.require_status(visit.status, ("finished",), "继续就诊")
     if doctor_id != visit.doctor_id and unit_id != visit.unit_id:
@@ -87,10 +120,16 @@ def mark_no_show(tx: Tx, encounter_id: UUID) -> Visit:
     if visit.status == "no_show":
         return visit
     rules.require_status(visit.status, ("registered",), "登记未到诊")
-    missed = _step(tx, visit, changes.MISS, "visit.no_show", who=tx.actor.subject)
-    _tell_missed(tx, missed)
-    _drop_unpaid(tx, [missed])
-    return missed
+    return _miss(tx, visit, "visit.no_show")
+
+
+def mark_left(tx: Tx, encounter_id: UUID) -> Visit:
+    """A patient who waited went away unseen (未诊离开), said by triage. It is no 爽约: `checked_in` in the event."""
+    visit = own_visit(tx, encounter_id)
+    if visit.status == "no_show":
+        return visit
+    rules.require_status(visit.status, ("waiting",), "登记未诊离开")
+    return _miss(tx, visit, "visit.left")
 
 
 def each_minute(tx: Tx) -> Onwards | None:
@@ -118,9 +157,21 @@ def record_insurance_visit(tx: Tx, encounter_id: UUID, mdtrt_id: str) -> Visit:
     return _step(tx, visit, changes.SET_INSURANCE_VISIT, "visit.insurance_registered", mdtrt=mdtrt_id)
 
 
-def _require_same_doctor(visit: Visit, doctor_id: UUID) -> None:
-    if visit.doctor_id != doctor_id:
-        raise OtherDoctor("该患者正由其他医生接诊，请核对后再叫号。", doctor_id=str(visit.doctor_id))
+def _miss(tx: Tx, visit: Visit, act: str) -> Visit:
+    missed = _step(tx, visit, changes.MISS, act, state=visit.status, who=tx.actor.subject)
+    _tell_missed(tx, missed)
+    _drop_unpaid(tx, [missed])
+    return missed
+
+
+def _require_same_doctor(tx: Tx, visit: Visit, doctor_id: UUID) -> None:
+    if visit.doctor_id == doctor_id or visit.doctor_id is None:
+        return
+    known = organisation.staff_members(tx, [visit.doctor_id]).get(visit.doctor_id)
+    who = f"{known.name}医生" if known is not None else "其他医生"
+    raise OtherDoctor(
+        f"该患者正由{who}接诊，请核对后再叫号；确需继续诊治的，说明原因后接手。", doctor_id=str(visit.doctor_id)
+    )
 
 
 def _step(tx: Tx, visit: Visit, change: Query[Visit], act: str, **values: object) -> Visit:

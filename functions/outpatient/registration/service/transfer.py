@@ -11,7 +11,6 @@ from functions.outpatient.registration.models import Transfer, Visit
 from functions.outpatient.registration.problems import SameNumber
 from functions.outpatient.registration.queries import changes
 from functions.outpatient.registration.schemas import TransferVisit
-from functions.outpatient.registration.service.entering import SOURCE
 from functions.outpatient.registration.service.fees import fee_lines, give_back
 from functions.outpatient.registration.service.reading import own_visit
 from functions.outpatient.registration.service.register import earlier_visits, question, require_admission
@@ -98,7 +97,7 @@ def _move_fee(tx: Tx, visit: Visit, slot: SlotTaken) -> Fee:
             patient_id=visit.patient_id,
             encounter_id=visit.encounter_id,
             encounter_no=visit.visit_no,
-            source_module=SOURCE,
+            source_module=rules.SOURCE,
             source_id=str(visit.encounter_id),
             lines=[
                 ChargeLine(
@@ -108,7 +107,7 @@ def _move_fee(tx: Tx, visit: Visit, slot: SlotTaken) -> Fee:
         ),
     )
     after = sum((charge.amount for charge in charges), ZERO)
-    return Fee(slot.fee_item_code, (SOURCE, str(visit.encounter_id)), before, after, refunded, charges)
+    return Fee(slot.fee_item_code, (rules.SOURCE, str(visit.encounter_id)), before, after, refunded, charges)
 
 
 def _move(tx: Tx, visit: Visit, slot: SlotTaken, fee: Fee, *, keeps_right: bool, first: bool) -> Visit:

@@ -278,6 +278,15 @@ CHANGE_SESSION = Query(
 )
 """A change of a session whose row is locked; what is not given stays."""
 
+BEGIN_SESSION = Query(
+    Session,
+    update(Session)
+    .where(Session.session_id == bindparam("id_"), one_of(Session.status, "published"))
+    .values(status="open")
+    .returning(Session),
+)
+"""A session that was only published has begun; nobody edited it, so its version stays."""
+
 COUNT_SLOTS = Query(int, select(func.count()).select_from(Slot).where(Slot.session_id == bindparam("session_id")))
 
 # -- numbers made at publication

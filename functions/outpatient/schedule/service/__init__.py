@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from shared.lazy import loaded_on_use
 
 if TYPE_CHECKING:
-    from functions.outpatient.schedule.problems import SessionFull
+    from functions.outpatient.schedule.problems import HoldLost, SessionFull
     from functions.outpatient.schedule.queries.availability import Available, Offer
     from functions.outpatient.schedule.queries.pool import SlotPlace, SlotTaken
     from functions.outpatient.schedule.service.attendance import close_session, open_session
@@ -91,6 +91,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Available",
+    "HoldLost",
     "Offer",
     "SessionFull",
     "SlotPlace",

@@ -29,19 +29,19 @@ def open_session(tx: Tx, session_id: UUID) -> Attendance:
         return known
     if tx.now < session.starts_at - EARLIEST:
         raise rules.SessionStateWrong("距开诊时间超过 2 小时，暂不能签到。", current_status=session.status)
-    return _open(tx, session)
+    tx.session.execute(plans.CHANGE_SESSION, id_=session_id, to="open")
+    return _note_opening(tx, session)
 
 
 def begin_session(tx: Tx, session_id: UUID) -> None:
     """The first patient of a session is seen and nobody signed on for it: it has begun."""
-    session = own_session(tx, session_id, plans.LOCK_SESSION)
-    if session.status == "published":
-        _open(tx, session)
+    session = tx.session.first(plans.BEGIN_SESSION, id_=session_id)
+    if session is not None:
+        _note_opening(tx, session)
 
 
-def _open(tx: Tx, session: Session) -> Attendance:
+def _note_opening(tx: Tx, session: Session) -> Attendance:
     session_id = session.session_id
-    tx.session.execute(plans.CHANGE_SESSION, id_=session_id, to="open")
     attendance = _record(tx, session, rules.attendance(session.starts_at, session.ends_at, tx.now, None), opened=True)
     tx.emit(SessionOpened(session_id=session_id, doctor_id=session.doctor_id, opened_at=tx.now))
     tx.audit("session.opened", "session", session_id)
