@@ -43,12 +43,15 @@ def main() -> int:
             case "check":
                 return _check(load(), given.hours)
             case "restore":
-                from infra.backup.restore import restore
+                from infra.backup.restore import laid_out, restore
 
+                if given.once and laid_out(given.into):
+                    print(f"{given.into}: laid out already")
+                    return 0
                 until = datetime.fromisoformat(given.until) if given.until else None
                 if until is not None and until.tzinfo is None:
                     raise BackupError("Say the time zone too: 2026-11-23T08:15:00+08:00")
-                done = restore(load().vault(), given.into, until=until, say=_say)
+                done = restore(load().vault(), given.into, until=until, again=given.once, say=_say)
                 print(f"{given.into}: ready to be started; it replays {done.segments} segments and then opens")
     except (BackupError, SealError) as error:
         _say(str(error))
@@ -67,9 +70,10 @@ def _arguments() -> argparse.Namespace:
     prune.add_argument("--keep-days", type=int, default=14)
     check = commands.add_parser("check", help="fail when the newest base backup is too old or cannot be read")
     check.add_argument("--hours", type=int, default=26)
-    restore = commands.add_parser("restore", help="lay out a data directory from the store")
-    restore.add_argument("--into", type=Path, required=True)
-    restore.add_argument("--until", default="", help="last moment to come back, with its time zone; else everything")
+    back = commands.add_parser("restore", help="lay out a data directory from the store")
+    back.add_argument("--into", type=Path, required=True)
+    back.add_argument("--until", default="", help="last moment to come back, with its time zone; else everything")
+    back.add_argument("--once", action="store_true", help="leave what is laid out alone, begin an interrupted one anew")
     key = commands.add_parser("key", help="make a key for HIS_BACKUP_KEYS")
     key.add_argument("name", help="for example the month: 2026-11")
     drill = commands.add_parser("drill", help="lose a database on this machine and get it back, with figures")

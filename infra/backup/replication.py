@@ -50,7 +50,11 @@ class Replication:
     """One replication connection."""
 
     def __init__(self, url: str, name: str) -> None:
-        options = psycopg.conninfo.make_conninfo(url, replication="true", application_name=name, connect_timeout=5)
+        # Operators end a stream that says nothing for five seconds; a slow store may take longer over one piece.
+        patience = "-c wal_sender_timeout=60s"
+        options = psycopg.conninfo.make_conninfo(
+            url, replication="true", application_name=name, connect_timeout=5, options=patience
+        )
         self._connection = pq.PGconn.connect(options.encode())
         if self._connection.status != pq.ConnStatus.OK:
             raise BackupError(f"PostgreSQL: {self._complaint()}")

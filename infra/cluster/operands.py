@@ -32,7 +32,6 @@ CACHE = REPOSITORY / ".state" / "operands"
 OPERATOR = "github.com/cloudnative-pg/cloudnative-pg"
 OPERATOR_VERSION = "v1.29.0"
 """The version of the CRDs in infra/k8s/schemas."""
-MINIO = "github.com/minio/minio"
 _MERGED = ("bin", "sbin", "lib", "lib64")
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
@@ -111,10 +110,18 @@ KEYCLOAK = Operand(
     uid=65532,
     path="/opt/java/bin:/usr/bin",
     # What kc.sh, a script, runs with.
-    packages=(*_COMMON, "bash", "grep", "sed", "libtinfo6"),
+    packages=(*_COMMON, "bash", "findutils", "grep", "sed", "libtinfo6"),
     links={"usr/bin/kc.sh": "../../opt/keycloak/bin/kc.sh"},
 )
-OPERANDS = (POSTGRES, PGBOUNCER, KEYCLOAK)
+MINIO = Operand(
+    name="minio",
+    suite="trixie",
+    user="minio",
+    uid=65532,
+    path="/usr/bin",
+    packages=("base-files", "libc-bin", "libc6", "libgcc-s1", "netbase", "tzdata"),
+)
+OPERANDS = (POSTGRES, PGBOUNCER, KEYCLOAK, MINIO)
 KEYCLOAK_OPTIONS = ("--db=postgres", "--health-enabled=true", "--metrics-enabled=true")
 """What is built in, as infra/his/manifests/data.py says of the image."""
 
@@ -199,6 +206,17 @@ def keycloak(release: Path, java: Path, say: Say, cache: Path = CACHE) -> Path:
         shutil.rmtree(root, ignore_errors=True)
     say(f"{release.name}: built {' '.join(KEYCLOAK_OPTIONS)}")
     return target
+
+
+def minio(program: Path, say: Say, cache: Path = CACHE) -> Path:
+    """The root file system of MinIO: what `make minio` builds, on the C library it is linked to."""
+    root = cache / "minio-root"
+    shutil.rmtree(root, ignore_errors=True)
+    shutil.copytree(tree(MINIO, say, cache), root, symlinks=True)
+    shutil.copyfile(program, root / "usr/bin/minio")
+    (root / "usr/bin/minio").chmod(0o755)
+    (root / "data").mkdir()
+    return root
 
 
 def unmet(root: Path) -> list[str]:
@@ -292,8 +310,9 @@ def _lay_out(operand: Operand, packages: list[Package], root: Path, cache: Path)
     for folder, mode in (("tmp", 0o1777), ("etc", 0o755), ("proc", 0o755), ("sys", 0o755), ("dev", 0o755)):
         (root / folder).mkdir(exist_ok=True)
         (root / folder).chmod(mode)
-    (root / "usr/bin/sh").unlink(missing_ok=True)
-    (root / "usr/bin/sh").symlink_to("dash")
+    if (root / "usr/bin/dash").exists():
+        (root / "usr/bin/sh").unlink(missing_ok=True)
+        (root / "usr/bin/sh").symlink_to("dash")
     for link, to in operand.links.items():
         (root / link).symlink_to(to)
     account = f"{operand.user}:x:{operand.uid}:{operand.uid}:{operand.user}:/tmp:/bin/sh\n"

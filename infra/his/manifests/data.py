@@ -68,7 +68,8 @@ def keycloak() -> list[Manifest]:
         ],
         # KC_HOSTNAME, KC_DB_URL, KC_DB_USERNAME, KC_DB_PASSWORD, KC_BOOTSTRAP_ADMIN_USERNAME and its password
         "envFrom": [{"secretRef": {"name": KEYCLOAK}}],
-        "startupProbe": parts.get("/health/started", "management", period=2, failures=90),
+        # A new version changes its schema while it starts, and must not be killed over that.
+        "startupProbe": parts.get("/health/started", "management", period=2, failures=300),
         "readinessProbe": parts.get("/health/ready", "management", period=10),
         "livenessProbe": parts.get("/health/live", "management", period=15),
         "resources": parts.resources("500m", "1536Mi", "4", "2Gi"),

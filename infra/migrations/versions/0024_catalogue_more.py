@@ -24,6 +24,20 @@ def upgrade() -> None:
     )
     op.add_column("import_batches", sa.Column("covers", sa.ARRAY(sa.Text()), nullable=True), schema="catalogue")
     op.add_column("import_batches", sa.Column("ignored", sa.Integer(), nullable=True), schema="catalogue")
+    op.create_index(
+        "ix_charged_lines_unit",
+        "charged_lines",
+        ["campus_id", "executing_unit_id", "item_code"],
+        unique=False,
+        schema="catalogue",
+    )
+    op.create_index(
+        op.f("ix_price_findings_campus_id_day"),
+        "price_findings",
+        ["campus_id", "day"],
+        unique=False,
+        schema="catalogue",
+    )
     op.create_table(
         "code_rulings",
         sa.Column("ruling_id", sa.Uuid(), nullable=False),

@@ -74,7 +74,11 @@ locals {
     "postgres-owner"     = { username = "his_owner", password = local.p.his_owner }
     "storage-root"       = { MINIO_ROOT_USER = local.p.s3_admin_user, MINIO_ROOT_PASSWORD = local.p.s3_admin, MINIO_KMS_SECRET_KEY = local.p.storage_kms }
     "kafka"              = { CLUSTER_ID = local.p.kafka_cluster }
-    "his-backup"         = merge(local.backup_s3, { HIS_BACKUP_DATABASE_URL = local.url.his_backup, HIS_BACKUP_KEYS = local.p.backup_keys })
+    "his-backup" = merge(local.backup_s3, {
+      HIS_BACKUP_DATABASE_URL      = local.url.his_backup
+      HIS_BACKUP_DATABASE_PASSWORD = local.p.his_backup
+      HIS_BACKUP_KEYS              = local.p.backup_keys
+    })
     "keycloak" = {
       KC_HOSTNAME                 = lookup(var.settings, "HIS_KEYCLOAK_URL", "")
       KC_DB_URL                   = "jdbc:postgresql://${var.primary}:5432/keycloak"
