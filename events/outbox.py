@@ -20,6 +20,7 @@ from sqlalchemy import text
 
 from events.relay import Failure, Letter, Policy, Taken, Turn
 from events.wire import Delivery
+from shared.database.engine import SILENT_PEER
 from shared.database.query import Query
 from shared.database.session import Session
 from shared.locks import LockKind, lock_key
@@ -206,10 +207,7 @@ class PostgresOutbox:
                 autocommit=True,
                 row_factory=tuple_row,
                 application_name="his relay",
-                connect_timeout=5,
-                keepalives_idle=30,
-                keepalives_interval=10,
-                keepalives_count=3,
+                **SILENT_PEER,
                 options="-c statement_timeout=30s -c lock_timeout=3s -c idle_in_transaction_session_timeout=30s",
             )
             self._connection.execute("LISTEN his_outbox")

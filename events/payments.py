@@ -36,7 +36,10 @@ class PostedLine(Part):
 
 
 class SettledLine(Part):
-    """A line that is paid, or owed with the hospital's consent: its executing module may begin."""
+    """A line that is paid, or owed with the hospital's consent: its executing module may begin.
+
+    A surcharge (加收) follows the line `base_charge_id` by itself; executing modules pass it over.
+    """
 
     charge_id: UUID
     source_module: str
@@ -45,6 +48,7 @@ class SettledLine(Part):
     item_code: str
     quantity: Decimal
     amount: Decimal
+    base_charge_id: UUID | None = None
 
 
 class RefundedLine(Part):
@@ -57,6 +61,7 @@ class RefundedLine(Part):
     quantity: Decimal
     amount: Decimal
     remaining: Decimal
+    base_charge_id: UUID | None = None
 
 
 class Payment(Part):

@@ -62,7 +62,7 @@ class FastDay(LoadTestShape):
     def tick(self) -> tuple[int, float] | None:
         day: ClinicDay | None = getattr(self.runner.environment, "clinic_day", None)
         if day is None:
-            return 0, 1
+            return None if over.is_set() else (0, 1)
         if day.over() or self.get_run_time() > 4 * day.seconds + 120:
             return None
         count = sum(user.share for user in _found())
@@ -88,6 +88,14 @@ def _options(parser: Any) -> None:
 def _open(environment: Environment, **_: Any) -> None:
     options = environment.parsed_options
     environment.stop_timeout = 60
+    try:
+        _prepare(environment, options)
+    except BaseException:
+        over.set()  # a hospital that cannot be entered has no day to wait for
+        raise
+
+
+def _prepare(environment: Environment, options: Any) -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)  # a line a request says nothing that the statistics do not
     day = ClinicDay(
         load(),
@@ -98,10 +106,10 @@ def _open(environment: Environment, **_: Any) -> None:
         seed=options.seed,
     )
     day.prepare()
-    environment.clinic_day = day
     if not Patient.left_out():
         environment.mini_program = MiniProgram(day.front, WeChatLogin())
         environment.mini_program.open()
+    environment.clinic_day = day
     log.info("%s patients in %.0f s, seed %s", day.patients, day.seconds, options.seed)
     gevent.spawn(_admit, day)
     wanted = options.fault or []
@@ -139,6 +147,7 @@ def _judge(environment: Environment, **_: Any) -> None:
 
     day: ClinicDay | None = getattr(environment, "clinic_day", None)
     if day is None:
+        environment.process_exit_code = 1
         return
     day.receive()
     print(summary(day))

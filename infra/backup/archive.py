@@ -51,6 +51,7 @@ class Archive:
 
     def run(self, stop: threading.Event) -> None:
         """Stream until told to stop; begins anew whenever the database or the store was away."""
+        import psycopg
         from minio.error import MinioException
         from urllib3.exceptions import HTTPError
 
@@ -59,7 +60,7 @@ class Archive:
             begun = self._clock()
             try:
                 self._stream(stop)
-            except (BackupError, MinioException, HTTPError, OSError) as error:
+            except (BackupError, psycopg.Error, MinioException, HTTPError, OSError) as error:
                 BROKEN.inc()
                 log.warning("stream interrupted", extra={"fields": {"cause": f"{type(error).__name__}: {error}"[:300]}})
                 pause = 1.0 if self._clock() - begun > 60 else min(pause * 2, 30.0)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.cluster.kubernetes import ClusterError, kubectl
+from infra.his.manifests.names import PART_OF
 
 _DEFINITION = "CustomResourceDefinition"
 
@@ -27,7 +28,8 @@ def make(out: Path, name: str, source: Path) -> Path:
     import yaml  # type: ignore[import-untyped]
 
     text = kubectl("kustomize", str(source)) if source.is_dir() else source.read_text(encoding="utf-8")
-    objects = [item for one in yaml.safe_load_all(text) if one for item in _items(one)]
+    # Our own namespaces are Terraform's, with their protection; a chart that held one too would be refused.
+    objects = [item for one in yaml.safe_load_all(text) if one for item in _items(one) if not _ours(item)]
     if not objects:
         raise ClusterError(f"{source} holds no objects")
     folder = out / name
@@ -50,6 +52,11 @@ def make(out: Path, name: str, source: Path) -> Path:
 
 def _items(document: dict[str, Any]) -> list[dict[str, Any]]:
     return list(document["items"]) if document["kind"] == "List" else [document]
+
+
+def _ours(document: dict[str, Any]) -> bool:
+    labels = document["metadata"].get("labels", {})
+    return bool(document["kind"] == "Namespace" and labels.get("app.kubernetes.io/part-of") == PART_OF)
 
 
 def _write(path: Path, document: dict[str, Any], *, template: bool = False) -> None:

@@ -216,7 +216,7 @@ def give_secrets(state: Path = data.STATE) -> None:
         },
         "keycloak": {
             "KC_HOSTNAME": f"http://{where.endpoint('keycloak')}",
-            "KC_DB_URL": f"jdbc:postgresql://{PRIMARY}:5432/keycloak",
+            "KC_DB_URL": f"jdbc:postgresql://{PRIMARY}:5432/keycloak?connectTimeout=5&socketTimeout=60&tcpKeepAlive=true",
             "KC_DB_USERNAME": "keycloak",
             "KC_DB_PASSWORD": own.keycloak_database,
             "KC_BOOTSTRAP_ADMIN_USERNAME": "admin",

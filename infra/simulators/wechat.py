@@ -1,4 +1,4 @@
-"""WeChat Pay APIv3: transactions (native, jsapi, codepay), close, reverse, refunds, encrypted notifications."""
+"""WeChat Pay APIv3: transactions (native, jsapi, h5, codepay), close, reverse, refunds, encrypted notifications."""
 
 import base64
 import json
@@ -70,12 +70,7 @@ class WeChatPay(Simulator):
         if (
             method == "POST"
             and path.startswith("/v3/pay/transactions/")
-            and (product := path.rsplit("/", 1)[1])
-            in (
-                "native",
-                "jsapi",
-                "codepay",
-            )
+            and (product := path.rsplit("/", 1)[1]) in ("native", "jsapi", "h5", "codepay")
         ):
             document, fault = self.run("order", data["out_trade_no"], lambda: self._order(account, product, data))
             return 200, document, fault
@@ -104,6 +99,9 @@ class WeChatPay(Simulator):
     def _order(self, account: Account, product: str, data: dict[str, Any]) -> dict[str, Any]:
         if data.get("appid") != account.app_id or data.get("mchid") != account.merchant:
             raise Refused(400, "APPID_MCHID_NOT_MATCH", "商户号与应用不匹配")
+        scene = data.get("scene_info", {})
+        if product == "h5" and not (scene.get("payer_client_ip") and scene.get("h5_info", {}).get("type")):
+            raise Refused(400, "PARAM_ERROR", "缺少 H5 场景信息")
         number, fen = data["out_trade_no"], int(data["amount"]["total"])
         known = self.ledger.sales.get(number)
         if known is not None:
@@ -134,6 +132,8 @@ class WeChatPay(Simulator):
     def _ordered(self, account: Account, sale: Sale) -> dict[str, Any]:
         if sale.product == "native":
             return {"code_url": f"weixin://wxpay/bizpayurl?pr={sale.order_no[-12:]}"}
+        if sale.product == "h5":
+            return {"h5_url": f"https://wx.tenpay.com/cgi-bin/mmpayweb-bin/checkmweb?prepay_id=wx{sale.order_no[-20:]}"}
         if sale.product == "jsapi":
             return {"prepay_id": f"wx{sale.order_no[-20:]}"}
         if sale.state == "typing":

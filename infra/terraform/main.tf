@@ -41,6 +41,7 @@ module "secrets" {
   database      = local.database
   primary       = local.host.postgres
   settings      = local.settings
+  backup_bucket = var.backup_bucket
   passwords     = var.passwords
   revision      = var.passwords_revision
 }

@@ -101,6 +101,12 @@ variable "passwords_revision" {
   default     = 1
 }
 
+variable "backup_bucket" {
+  description = "Bucket of the backup. A database that came back from it begins a new one; the old one stays as it is."
+  type        = string
+  default     = "his-backup"
+}
+
 variable "data_services" {
   description = "`cluster`: the services of infra/k8s/data; `outside`: they run elsewhere and only their names are made here."
   type        = string

@@ -4,7 +4,14 @@ from collections.abc import Mapping
 
 from shared.identity.post_template import DESK_READS, Post, by_code, template
 
-PATIENT = template("patient", "患者本人", "outpatient.registration.self", "patients.index.self", "platform.sso.self")
+PATIENT = template(
+    "patient",
+    "患者本人",
+    "catalogue.prices.public",
+    "outpatient.registration.self",
+    "patients.index.self",
+    "platform.sso.self",
+)
 """What every signed-on patient may do, at any campus and for the persons bound to the account only."""
 
 DEVICES: Mapping[str, Post] = by_code(

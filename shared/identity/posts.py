@@ -35,6 +35,7 @@ PERMISSIONS: Mapping[str, str] = MappingProxyType(
         "catalogue.prices.approve": "复核价格",
         "catalogue.prices.direct": "分管院长审批价格",
         "catalogue.prices.finance": "财务审批价格",
+        "catalogue.prices.public": "查询价格公示",
         "catalogue.prices.read": "查询价格",
         "catalogue.prices.write": "维护价格",
         "operations.audit.read": "查阅审计记录",

@@ -1,5 +1,6 @@
 """Look-ups and lists keep their indexes with the rows of many years, behind row-level security."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -42,16 +43,27 @@ def test_every_look_up_uses_its_index(many: Catalogue) -> None:
     one = many.hospital.value("SELECT item_id FROM catalogue.charge_items LIMIT 1")
     cases: list[tuple[Any, dict[str, Any], str]] = [
         (queries.PRICES_AT, {**here, "codes": some}, "uq_charge_items_code"),
-        (queries.SEARCH_CODE, {**here, "low": "c77", "high": "c77\U0010ffff", "limit": 50}, "uq_charge_items_code"),
+        (queries.SEARCH["code"], {**here, "low": "c77", "high": "c77\U0010ffff", "limit": 50}, "uq_charge_items_code"),
         (
-            queries.SEARCH_INITIALS,
+            queries.SEARCH["initials"],
             {**here, "low": "z77", "high": "z77\U0010ffff", "limit": 50},
             "ix_charge_items_initials",
         ),
-        (queries.SEARCH_NAME, {**here, "low": "一", "high": "一\U0010ffff", "limit": 50}, "ix_charge_items_name"),
+        (queries.SEARCH["name"], {**here, "low": "一", "high": "一\U0010ffff", "limit": 50}, "ix_charge_items_name"),
         (queries.PUBLIC_LIST, {**here, "after": "c5", "limit": 100}, "uq_charge_items_code"),
         (queries.HISTORY, {"item_id": one}, "ix_price_versions_item_id"),
         (queries.DRAFTS, {"after": UUID(int=0), "limit": 50}, "ix_price_versions_drafts"),
+        (
+            queries.PUBLIC_SEARCH["name"],
+            {**here, "low": "一", "high": "一\U0010ffff", "limit": 50},
+            "ix_charge_items_name",
+        ),
+        (
+            queries.COMING,
+            {"campus": "hq", "at": now, "until": now + timedelta(days=31), "since": now, "after": "", "limit": 100},
+            "ix_price_versions_from",
+        ),
+        (lists.LISTED_PRICES, {"batch_id": one, "all_codes": True, "codes": []}, "ix_price_versions_batch_id"),
         (lists.KNOWN, {"codes": some, "at": now}, "uq_charge_items_code"),
     ]
     with many.hospital.tx("hq") as tx:

@@ -70,7 +70,9 @@ def test_a_campus_sets_its_own_price_for_listed_items_only(catalogue: Catalogue)
     own = catalogue.draft(item["code"], "120.00", catalogue.mch_officer, level="secondary", campus_id="mch")
     assert catalogue.check(own, catalogue.checker).status_code == 404, "hq checks no price of mch"
     assert catalogue.check(own, catalogue.mch_checker).status_code == 200
-    assert catalogue.at("mch", item["code"]) == Decimal("120")
+    week = catalogue.hospital.clock() + timedelta(days=7)
+    prices = [catalogue.at("mch", item["code"], at) for at in (week - timedelta(minutes=1), week)]
+    assert prices == [Decimal("100"), Decimal("120")], "announced for a week before it holds"
     foreign = catalogue.draft(item["code"], "1.00", catalogue.officer, level="secondary", campus_id="mch")
     assert (foreign.status_code, foreign.json()["code"]) == (403, "campus_price_not_allowed")
 

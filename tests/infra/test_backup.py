@@ -1,5 +1,7 @@
 """Backup against a real PostgreSQL and a real object store: what was committed comes back."""
 
+import os
+import signal
 import threading
 import uuid
 from collections.abc import Iterator
@@ -138,6 +140,20 @@ def test_an_archiver_that_was_away_goes_on_where_it_stopped(source: Postgres, se
         last = tick(source)[0]
         stored(source, settings)
     assert brought_back(settings, source)[-3:] == [first, away, last]
+
+
+def test_a_server_that_dies_ends_the_stream_and_not_the_archiver(source: Postgres, settings: Settings) -> None:
+    with archiving(settings):
+        take(settings)
+        # The stream breaks off in the middle of a message, as when the node of the primary is gone.
+        running = source.running()
+        assert running is not None
+        os.kill(running.pid, signal.SIGKILL)
+        assert process.until(lambda: not running.alive, 20)
+        source.start()
+        number = tick(source)[0]
+        stored(source, settings)
+    assert brought_back(settings, source)[-1] == number
 
 
 def test_a_full_segment_is_stored_once_and_whole(source: Postgres, settings: Settings) -> None:

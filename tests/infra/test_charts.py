@@ -47,6 +47,13 @@ def test_nothing_is_lost_and_namespaces_come_first(tmp_path: Path) -> None:
     assert names == ["000-namespace.yaml", "001-configmap.yaml", "002-secret.yaml"]
 
 
+def test_our_own_namespaces_are_left_to_terraform(tmp_path: Path) -> None:
+    ours = "{name: his-data, labels: {app.kubernetes.io/part-of: consortium-his}}"
+    folder = chart(tmp_path, f"{RELEASE}---\napiVersion: v1\nkind: Namespace\nmetadata: {ours}\n")
+    names = [json.loads(path.read_text())["metadata"]["name"] for path in (folder / "templates").glob("*namespace*")]
+    assert names == ["space"]
+
+
 def test_the_vendor_s_braces_are_no_template(tmp_path: Path) -> None:
     text = (chart(tmp_path) / "templates" / "001-configmap.yaml").read_text()
     printed = text.replace('{{ "{{" }}', "\0")

@@ -41,7 +41,7 @@ def test_container_may_do_little(pod: Pod) -> None:
 def test_pod_shares_nothing_with_its_node(pod: Pod) -> None:
     assert not {"hostNetwork", "hostPID", "hostIPC", "hostUsers"} & pod.spec.keys()
     for volume in pod.spec.get("volumes", []):
-        assert {"emptyDir", "configMap", "secret"} & volume.keys(), volume["name"]
+        assert {"emptyDir", "configMap", "secret", "persistentVolumeClaim"} & volume.keys(), volume["name"]
     for container in pod.containers:
         assert not any("hostPort" in port for port in container.get("ports", []))
 

@@ -15,7 +15,7 @@ import pytest
 from infra.local.keycloak import Keycloak
 from infra.simulators.wechat_login import WeChatLoginSimulator
 from shared.settings import REPOSITORY, Settings
-from tests.journeys.test_morning import hospital, host, house, monkeypatch_module
+from tests.journeys.test_morning import PASSWORD, hospital, host, house, monkeypatch_module
 from tests.journeys.test_morning import outside as channels
 from tests.support.hospital import Hospital
 
@@ -69,7 +69,11 @@ def told(url: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def outside(channels: dict[str, str], wechat: str, keycloak: Keycloak) -> dict[str, str]:
     """What the host is told: the town, WeChat's sign-on among it, and the keys of the realm it keeps."""
-    realm = {"HIS_KEYCLOAK_ADMIN": keycloak.admin_user, "HIS_KEYCLOAK_ADMIN_PASSWORD": keycloak.admin_password}
+    realm = {
+        "HIS_KEYCLOAK_ADMIN": keycloak.admin_user,
+        "HIS_KEYCLOAK_ADMIN_PASSWORD": keycloak.admin_password,
+        "HIS_DEMO_PASSWORD": PASSWORD,
+    }
     return {**channels, **told(wechat), **realm}
 
 

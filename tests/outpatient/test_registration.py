@@ -331,6 +331,22 @@ def test_a_hundred_patients_for_the_last_ten_numbers_of_both_campuses(
         assert states == [{"status": "taken", "n": 10, "owners": 10}]
 
 
+def test_two_windows_register_the_same_patient_at_once(hospital: Hospital, desks: dict[str, Desk]) -> None:
+    made = put_on_sale(hospital, desks["hq"], numbers=5, desk_no=16)
+    registrar, other = desks["hq"].registrar, hospital.caller("registrar")
+    person = register_person(registrar, resident_id(12))
+    body = {"patient_id": person, "session_id": made["session_id"]}
+    answers = at_once(hospital, [registrar, other], VISITS, body)
+    assert sorted(answer.status_code for answer in answers) == [201, 409]
+    assert [one.json()["code"] for one in answers if one.status_code == 409] == ["already_registered"]
+    states = hospital.rows(
+        "SELECT status, count(*) AS n FROM outpatient.slots WHERE session_id = %s GROUP BY 1 ORDER BY 1",
+        [made["session_id"]],
+    )
+    assert states == [{"status": "free", "n": 4}, {"status": "taken", "n": 1}]
+    assert hospital.value("SELECT count(*) FROM payments.charges WHERE patient_id = %s", [person]) == 1
+
+
 def test_two_windows_cancel_at_once(hospital: Hospital, desks: dict[str, Desk], session: dict, shift: dict) -> None:
     registrar = desks["hq"].registrar
     visit = register_visit(registrar, register_person(registrar, resident_id(9)), session)

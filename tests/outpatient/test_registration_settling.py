@@ -126,6 +126,48 @@ def broken(hospital: Hospital) -> list[str]:
     return [one.name for one in run(hospital.settings.auditor_database_url, CHECKS) if not one.holds]
 
 
+DAMAGE = {
+    "outpatient.visit_where_its_slot_is": (
+        "UPDATE outpatient.visits SET band_start = band_start + interval '1 hour' WHERE encounter_id = %s",
+        "UPDATE outpatient.visits SET band_start = band_start - interval '1 hour' WHERE encounter_id = %s",
+        "stands",
+    ),
+    "outpatient.visit_of_stopped_session": (
+        "UPDATE outpatient.visits SET status = 'registered', cancelled_at = NULL WHERE encounter_id = %s",
+        "UPDATE outpatient.visits SET status = 'cancelled', cancelled_at = now() WHERE encounter_id = %s",
+        "stopped",
+    ),
+    "outpatient.fee_correction_waiting": (
+        "UPDATE outpatient.fee_corrections SET done_at = NULL WHERE encounter_id = %s",
+        "UPDATE outpatient.fee_corrections SET done_at = now() WHERE encounter_id = %s",
+        "stopped",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def ordinary(hospital: Hospital, desks: dict[str, Desk]) -> dict[str, dict[str, Any]]:
+    """A visit that stands and one whose session was stopped."""
+    desk = desks["hq"]
+    one, other = people(desk, 2, "19840101")
+    stands = register_visit(desk.registrar, one, put_on_sale(hospital, desk, numbers=1, desk_no=13))
+    gone = put_on_sale(hospital, desk, numbers=1, desk_no=14)
+    stopped = register_visit(desk.registrar, other, gone)
+    change(hospital, gone, "stop")
+    hospital.drain()
+    return {"stands": stands, "stopped": stopped}
+
+
+@pytest.mark.parametrize("name", sorted(DAMAGE))
+def test_a_check_finds_its_damage(hospital: Hospital, ordinary: dict[str, dict[str, Any]], name: str) -> None:
+    damage, mend, whose = DAMAGE[name]
+    assert broken(hospital) == []
+    hospital.execute(damage, [ordinary[whose]["encounter_id"]])
+    assert name in broken(hospital)
+    hospital.execute(mend, [ordinary[whose]["encounter_id"]])
+    assert broken(hospital) == []
+
+
 def test_a_part_stopped_twice_leaves_the_rest_alone(hospital: Hospital, desks: dict[str, Desk]) -> None:
     desk = desks["hq"]
     session = put_on_sale(hospital, desk, numbers=4, bands=2, desk_no=3)

@@ -136,6 +136,19 @@ def test_a_stop_in_time_needs_the_head_and_a_late_one_two_offices(hospital: Hosp
     asked = ok(office.step(office.clerk, third, "request-stop", 4, reason="误报"))
     refused = ok(office.head.post(f"{PATH}/changes/{asked['change_id']}/refuse", {"reason": "可正常出诊"}))
     assert (refused["status"], states(hospital, third["session_id"])) == ("refused", {"free": 12})
+    for who, side in ((office.approver, "office"), (office.medical, "medical")):
+        asked = ok(office.step(office.clerk, third, "request-stop", 4, reason="再次申请"))
+        path = f"{PATH}/changes/{asked['change_id']}"
+        assert office.clerk.post(f"{path}/refuse-{side}", {"reason": "否"}).status_code == 403
+        assert ok(who.post(f"{path}/refuse-{side}", {"reason": "请安排替诊"}))["status"] == "refused"
+        assert who.post(f"{path}/refuse-{side}", {"reason": "否"}).json()["code"] == "schedule_request_state_wrong"
+
+    over = office.published(MONDAY, "12:30", number=1)
+    asked = ok(office.step(office.clerk, over, "request-stop", 4, reason="申请后一直未批"))
+    hospital.clock.set(moment(MONDAY, "14:30"))
+    hospital.minute("outpatient/schedule")
+    gone = office.head.post(f"{PATH}/changes/{asked['change_id']}/consent-head")
+    assert (gone.status_code, gone.json()["code"]) == (409, "session_state_wrong"), "what is over is not stopped"
 
 
 def test_nobody_agrees_for_two_sides(hospital: Hospital, office: Office) -> None:

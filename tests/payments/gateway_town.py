@@ -30,7 +30,11 @@ GATEWAY = "/api/payments/gateway"
 CIPHER = "0123456789abcdef0123456789abcdef"
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 """12:00 in Shanghai."""
-PRODUCTS = {"wechat": ["payment_code", "qr", "jsapi"], "alipay": ["payment_code", "qr"], "ecny": ["payment_code", "qr"]}
+PRODUCTS = {
+    "wechat": ["payment_code", "qr", "jsapi", "h5"],
+    "alipay": ["payment_code", "qr"],
+    "ecny": ["payment_code", "qr"],
+}
 APPS = {"wechat": "wx-app", "alipay": "20210001", "ecny": "ecny"}
 
 

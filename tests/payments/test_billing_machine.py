@@ -13,8 +13,9 @@ from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 import hypothesis.strategies as st
+import psycopg
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
@@ -24,6 +25,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from functions.payments.billing import rules
 from functions.payments.billing import service as billing
 from functions.payments.billing.schemas import (
     CancelSettlement,
@@ -41,16 +43,25 @@ from functions.payments.billing.schemas import (
     TakePrepayment,
     TenderInput,
 )
-from functions.payments.billing.service import ChargeInfo, ChargeLine, ChargeOrder, Executed
+from functions.payments.billing.service import (
+    ChargeInfo,
+    ChargeLine,
+    ChargeOrder,
+    Executed,
+    completing,
+    debts,
+    refunding,
+)
 from functions.payments.cashier import service as cashier
 from functions.payments.cashier.problems import CashInsufficient
 from functions.payments.cashier.schemas import ChangeShift, Denomination, GiveCount, OpenShift
 from functions.payments.cashier.schemas import HandIn as HandInCommand
 from shared.identity.actor import Actor
-from shared.money import ZERO
+from shared.money import ZERO, round_money
 from shared.problems import Problem
 from tests.payments.conftest import SOURCE, Hall, broken_checks, pieces, staff
 from tests.support.clinic import ok
+from tests.support.hospital import cloned_hospital
 
 EXAMPLES = int(os.environ.get("HIS_MONEY_EXAMPLES", "4"))
 STEPS = int(os.environ.get("HIS_MONEY_STEPS", "25"))
@@ -492,18 +503,50 @@ class MoneyDay(RuleBasedStateMachine):
         assert broken_checks(self.hall.hospital) == []
 
 
-@pytest.mark.case("01", 12)
-def test_random_days_keep_every_cent(hall: Hall) -> None:
-    """HIS_MONEY_EXAMPLES and HIS_MONEY_STEPS make it as long as one likes."""
-    put_under_rules(hall)
-    day = type("Day", (MoneyDay,), {"hall": hall})
+def run_days(day: type[MoneyDay], hall: Hall, examples: int, **more: Any) -> None:
     run_state_machine_as_test(
-        day,
+        type("Day", (day,), {"hall": hall}),
         settings=settings(
-            max_examples=EXAMPLES,
+            max_examples=examples,
             stateful_step_count=STEPS,
             deadline=None,
             suppress_health_check=list(HealthCheck),
-            print_blob=True,
+            **more,
         ),
     )
+
+
+@pytest.fixture(scope="module")
+def ruled(hall: Hall) -> Hall:
+    put_under_rules(hall)
+    return hall
+
+
+@pytest.mark.case("01", 12)
+def test_random_days_keep_every_cent(ruled: Hall) -> None:
+    """HIS_MONEY_EXAMPLES and HIS_MONEY_STEPS make it as long as one likes."""
+    run_days(MoneyDay, ruled, EXAMPLES, print_blob=True)
+
+
+WRONG = {
+    "parts of a line are rounded each by itself": (
+        rules,
+        "part_amount",
+        lambda amount, quantity, gone, part: round_money(amount * part / quantity),
+    ),
+    "a bill paid by a course leaves the course as it was": (completing, "use_course", lambda *given: None),
+    "a surcharge stays when its line goes back": (refunding, "_surcharges", lambda *given: []),
+    "what is given up is no entry of the journal": (debts, "_exchange", lambda *given: None),
+}
+"""What somebody might get wrong: module, function, what it would do instead."""
+
+
+@pytest.mark.parametrize("mistake", list(WRONG))
+def test_a_mistake_is_found_by_a_random_day(monkeypatch: pytest.MonkeyPatch, mistake: str) -> None:
+    """The machine can fail: each of these breaks a law within a few days, on books of its own."""
+    with cloned_hospital() as hospital:
+        hall = Hall(hospital)
+        put_under_rules(hall)
+        monkeypatch.setattr(*WRONG[mistake])
+        with pytest.raises((AssertionError, psycopg.Error, ExceptionGroup)):
+            run_days(MoneyDay, hall, 60, derandomize=True, phases=[Phase.generate], database=None)

@@ -136,6 +136,18 @@ def test_what_was_charged_before_counts_over_the_day_and_the_visit(hall: Hall) -
     hall.assert_balanced()
 
 
+def test_a_cap_counts_what_was_really_charged(hall: Hall) -> None:
+    """30.00 at half for the second: three of them are 30 + 15 + 5 up to the cap of 50, in one bill or in three."""
+    (dressing,) = items(hall, "30.00")
+    rule(hall, "reduce_pct_after_first", [dressing], percent="50", scope="day")
+    rule(hall, "cap_per_day", [dressing], amount="50.00")
+    together = post(hall, order(hall.patient(), (dressing, 3)))
+    patient = hall.patient()
+    apart = [post(hall, order(patient, (dressing, 1)))[0] for _ in range(3)]
+    assert (amounts(together), amounts(apart)) == (["50.00"], ["30.00", "15.00", "5.00"])
+    hall.assert_balanced()
+
+
 def test_a_withdrawn_charge_counts_no_more(hall: Hall) -> None:
     (dressing,) = items(hall, "30.00")
     rule(hall, "cap_per_day", [dressing], amount="30.00")

@@ -93,6 +93,23 @@ def test_a_mini_program_order_gives_the_phone_what_it_needs(town: Town) -> None:
     assert "openid-of-her" not in said
 
 
+def test_a_browser_is_sent_to_the_channels_page(town: Town) -> None:
+    payment = town.start("5.00", payer="203.0.113.7", product="h5")
+    assert payment.h5_url is not None
+    assert payment.h5_url.startswith("https://")
+    assert (payment.code_url, payment.jsapi) == (None, None)
+    again = town.start("5.00", ref_id=payment.ref_id, payer="203.0.113.7", product="h5")
+    assert (again.payment_id, again.h5_url) == (payment.payment_id, payment.h5_url)
+    said = town.hospital.value(
+        "SELECT request::text FROM payments.gateway_attempts WHERE payment_id = %s", [payment.payment_id]
+    )
+    assert "203.0.113.7" not in said
+    assert town.wechat.pay(payment.order_no)
+    assert town.deliver() == [200]
+    done = town.read(payment.payment_id)
+    assert (done.state, done.h5_url) == ("succeeded", None)
+
+
 @pytest.mark.parametrize("channel", ["alipay", "ecny"])
 def test_the_other_channels_take_qr_payments(town: Town, channel: str) -> None:
     payment = town.start("66.60", channel)
@@ -139,6 +156,9 @@ def test_an_old_order_that_turns_out_paid_keeps_the_new_one_from_being_sent(town
     [
         ({"channel": "cash"}, OrderInvalid),
         ({"channel": "alipay", "product": "jsapi", "payer": "x"}, OrderInvalid),
+        ({"channel": "alipay", "product": "h5", "payer": "203.0.113.7"}, OrderInvalid),
+        ({"product": "h5"}, OrderInvalid),
+        ({"product": "h5", "payer": "openid-of-her"}, OrderInvalid),
         ({"channel": None}, OrderInvalid),
         ({"channel": "bank_card"}, ChannelNotOpen),
         ({"channel": None, "auth_code": "99"}, PaymentCodeUnknown),

@@ -241,6 +241,37 @@ def test_a_department_head_reviews_the_department_and_what_is_struck_ends(consor
     assert unit not in late
 
 
+def test_a_review_nobody_answers_costs_an_office_its_single_grants_and_no_ward_anything(
+    consortium: Consortium,
+) -> None:
+    hospital = consortium.hospital
+    units = {kind: consortium.unit(name=f"复核{kind}", kind=kind) for kind in ("administrative", "nursing")}
+    people = {kind: consortium.posted("schedule_clerk", unit_id=unit) for kind, unit in units.items()}
+    for person in people.values():
+        consortium.granted(person, "patients.index.merge", valid_to=consortium.moment(days=60))
+    hospital.execute("DELETE FROM platform.attestation_lines")
+    hospital.execute("DELETE FROM platform.attestations")
+    hospital.minute("platform/permissions")
+
+    def rights(kind: str) -> tuple[list[str], list[str]]:
+        sheet = ok(consortium.security.get(f"{BASE}/staff/{people[kind]}/rights"))
+        return [one["post"] for one in sheet["posts"]], [one["permission"] for one in sheet["grants"]]
+
+    assert rights("administrative") == rights("nursing") == (["schedule_clerk"], ["patients.index.merge"])
+    hospital.clock.move(days=15, seconds=1)
+    try:
+        hospital.minute("platform/permissions")
+        hospital.minute("platform/permissions")
+        assert rights("administrative") == (["schedule_clerk"], [])
+        assert rights("nursing") == (["schedule_clerk"], ["patients.index.merge"])
+    finally:
+        hospital.clock.offset = timedelta()
+    why = "SELECT end_reason FROM platform.extra_scopes WHERE staff_id = %s"
+    assert "逾期" in hospital.value(why, [people["administrative"]])
+    told = {row["data"]["unit_id"] for row in hospital.events("attestation_overdue")}
+    assert set(units.values()) <= told
+
+
 def test_every_permission_names_its_risk(consortium: Consortium) -> None:
     scopes = {one["code"]: one for one in ok(consortium.security.get(f"{BASE}/scopes"))}
     assert scopes.keys() == PERMISSIONS.keys()

@@ -331,3 +331,23 @@ def test_who_has_not_signed_on_for_long_is_listed_and_a_badge_counts(world: Worl
     following = ok(world.consortium.security.get(f"{SSO}/idle-accounts", limit=1, cursor=first["next"]))
     assert first["items"][0]["staff_no"] < following["items"][0]["staff_no"]
     refused(world.consortium.system.get(f"{SSO}/idle-accounts"), 403, "permission_denied")
+
+
+def test_a_whole_campus_is_signed_off_after_a_break_in(world: World) -> None:
+    here, there = world.person("registrar"), world.person("registrar", campus="mch")
+    one = world.signed_on(here)
+    other = world.signed_on(there, campus="mch")
+    path, security = f"{SSO}/campus/end-sessions", world.consortium.security
+    refused(security.post(path, {"campus": "mch", "reason": "账号批量泄露"}), 422, "invalid")
+    refused(world.consortium.system.post(path, {"campus": "hq", "reason": "x"}), 403, "permission_denied")
+    assert one.get(f"{BASE}/my/rights").status_code == 200
+    ended = ok(security.post(path, {"campus": "hq", "reason": "账号批量泄露"}))
+    assert ended["sessions"] >= 1
+    world.see_deny_list()
+    refused(one.get(f"{BASE}/my/rights"), 401, "subject_denied")
+    assert other.get(f"{BASE}/my/rights").status_code == 200
+    world.minute()
+    assert world.admin.get_sessions(str(here)) == []
+    assert len(world.admin.get_sessions(str(there))) >= 1
+    assert world.hospital.value("SELECT count(*) FROM platform.identity_changes WHERE done_at IS NULL") == 0
+    assert world.signed_on(here).get(f"{BASE}/my/rights").status_code == 200

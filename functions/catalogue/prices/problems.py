@@ -76,6 +76,12 @@ class StopsUnconfirmed(Problem):
     title = "将停用的项目未确认"
 
 
+class MarketPriceTooSoon(Problem):
+    status = 422
+    code = "market_price_too_soon"
+    title = "市场调节价公示期不足"
+
+
 class FormTooLong(Problem):
     status = 422
     code = "price_form_too_long"

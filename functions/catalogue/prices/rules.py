@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from uuid import UUID
 
 from functions.catalogue.prices.problems import (
+    MarketPriceTooSoon,
     PriceAboveCeiling,
     PriceBackDated,
     PricePeriodOverlaps,
@@ -43,6 +44,8 @@ Booking = Callable[[str], tuple[str, str] | None]
 MOST = Decimal("9999999999.9999")
 CANCEL_UNTIL = timedelta(hours=1)
 """A scheduled price may be cancelled until so long before it takes effect (spec 40, "States and rules")."""
+MARKET_NOTICE = timedelta(days=7)
+"""A market-regulated price (市场调节价) is made public so long before it holds (spec 40, capability 11)."""
 BATCH_ROWS = 20_000
 """Rows of one batch, over all the calls that bring them."""
 
@@ -264,6 +267,14 @@ def require_future(valid_from: datetime, now: datetime) -> None:
     """A price never takes effect in the past; wrong prices are corrected by the correction procedure."""
     if valid_from < now:
         raise PriceBackDated("价格生效时间不能早于现在；已执行的错误价格请走更正程序。")
+
+
+def require_notice(valid_from: datetime, now: datetime) -> None:
+    """A campus's own price is announced for a week before it holds."""
+    if valid_from < now + MARKET_NOTICE:
+        raise MarketPriceTooSoon(
+            f"市场调节价须公示 {MARKET_NOTICE.days} 日后执行，最早可从 {_day(now + MARKET_NOTICE)} 起，请调整生效时间。"
+        )
 
 
 def require_ceiling(unit_price: Decimal, ceiling: Decimal | None) -> None:

@@ -2,22 +2,22 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from functions.organisation.structure import service as organisation
-from functions.organisation.structure.service import StaffInfo
 from functions.outpatient.schedule import rules
 from functions.outpatient.schedule.models import Session
 from functions.outpatient.schedule.queries import changes, figures, grid, plans
 from functions.outpatient.schedule.queries.grid import WeekRow
 from functions.outpatient.schedule.service.pool import LAST_CALL
 from shared.command import Document
-from shared.printing import check_data, render
-from shared.printing.published import layout_in_force
 from shared.problems import NotFound
 from shared.schemas import SHANGHAI
 from shared.tx import Tx
+
+if TYPE_CHECKING:
+    from functions.organisation.structure.service import PlaceInfo, StaffInfo
 
 PART_NAMES = {"morning": "上午", "noon": "中午", "afternoon": "下午", "evening": "晚间", "whole_day": "全天"}
 GRADE_NAMES = {"general": "普通", "associate_chief": "副主任", "chief": "主任", "specialist": "专科"}
@@ -180,16 +180,16 @@ def _facts(tx: Tx, session: Session) -> dict[str, Any]:
     }
 
 
-def _staff(tx: Tx, ids: Iterable[UUID | None]) -> dict[UUID, StaffInfo]:
+def _staff(tx: Tx, ids: Iterable[UUID | None]) -> "dict[UUID, StaffInfo]":
     wanted = sorted({one for one in ids if one is not None})
     return organisation.staff_members(tx, wanted) if wanted else {}
 
 
-def _name(staff: dict[UUID, StaffInfo], doctor_id: UUID | None) -> str:
+def _name(staff: "dict[UUID, StaffInfo]", doctor_id: UUID | None) -> str:
     return staff[doctor_id].name if doctor_id in staff else GENERAL
 
 
-def _title(staff: dict[UUID, StaffInfo], doctor_id: UUID | None) -> str | None:
+def _title(staff: "dict[UUID, StaffInfo]", doctor_id: UUID | None) -> str | None:
     return (staff[doctor_id].title or None) if doctor_id in staff else None
 
 
@@ -197,7 +197,7 @@ def _rooms(tx: Tx) -> dict[UUID, str]:
     return {place.place_id: _place(place) for place in organisation.places(tx, "room", "", MOST)}
 
 
-def _place(place: organisation.PlaceInfo) -> str:
+def _place(place: "PlaceInfo") -> str:
     return f"{place.building}{place.floor} {place.name}".strip()
 
 
@@ -206,6 +206,9 @@ def _hours(starts_at: datetime, ends_at: datetime) -> str:
 
 
 def _document(tx: Tx, form: str, data: dict[str, Any], filename: str) -> Document:
+    from shared.printing import check_data, render
+    from shared.printing.published import layout_in_force
+
     campus = organisation.campus(tx)
     layout = layout_in_force(tx, form)
     full = {

@@ -336,12 +336,14 @@ class NumberUnknown(Problem):
 
 
 class FeedConflict(Problem):
-    """What another system reports contradicts the person's documents: people decide, not messages."""
+    """What another system reports contradicts the person's documents: people decide, not messages.
+
+    Logged by the use case, not traced by the kernel: the address of the request holds the number.
+    """
 
     status = 409
     code = "feed_conflict"
     title = "上报内容与主索引不一致"
-    traced = True
 
 
 class IdentityCheckOff(Problem):

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
+from ipaddress import ip_address
 from typing import Any
 from uuid import UUID
 
@@ -21,18 +22,19 @@ CHANNELS: Mapping[str, str] = {
 """Channels (支付渠道) with their Chinese names; the first four are means of payment of a settlement."""
 
 PRODUCTS: Mapping[str, tuple[str, ...]] = {
-    "wechat": ("payment_code", "qr", "jsapi"),
+    "wechat": ("payment_code", "qr", "jsapi", "h5"),
     "alipay": ("payment_code", "qr"),
     "ecny": ("payment_code", "qr"),
     "bank_card": ("pos",),
     "transfer": ("transfer",),
 }
-"""Products of each channel: 付款码, Native 二维码, 小程序 JSAPI, 银行 POS, 银行转账."""
+"""Products of each channel: 付款码, Native 二维码, 小程序 JSAPI, 手机网页 H5, 银行 POS, 银行转账."""
 
 PRODUCT_NAMES: Mapping[str, str] = {
     "payment_code": "付款码",
     "qr": "二维码",
     "jsapi": "小程序",
+    "h5": "手机网页",
     "pos": "刷卡",
     "transfer": "转账",
 }
@@ -73,6 +75,7 @@ EXPIRES: Mapping[str, timedelta] = {
     "pos": timedelta(minutes=5),
     "qr": timedelta(minutes=3),
     "jsapi": timedelta(minutes=15),
+    "h5": timedelta(minutes=15),
     "transfer": timedelta(minutes=5),
 }
 """Spec 56: window 5 min, mini-program 15 min, QR at a machine 3 min."""
@@ -187,6 +190,15 @@ def next_check(now: datetime, begun: datetime, expires_at: datetime) -> datetime
     return later
 
 
+def is_address(text: str) -> bool:
+    """Whether a text is an IP address, by which a channel knows where a browser stands (手机网页支付)."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def is_masked_card(text: str) -> bool:
     """Whether a card number shows its first 6 and last 4 digits only."""
     return _CARD.match(text) is not None
@@ -205,6 +217,7 @@ _PERSONAL = frozenset(
         "user_received_account",
         "payer_account",
         "wallet",
+        "payer_client_ip",
     }
 )
 

@@ -32,7 +32,7 @@ class ProposeMerchant(Input):
     bank_name: Text
     account_tail: Tail
     products: Annotated[
-        list[Literal["payment_code", "qr", "jsapi", "pos", "transfer"]], Field(min_length=1, max_length=5)
+        list[Literal["payment_code", "qr", "jsapi", "h5", "pos", "transfer"]], Field(min_length=1, max_length=6)
     ]
     limit_per_payment: PositiveMoney
     fee_rate: Annotated[Decimal, Field(ge=0, lt=1, max_digits=7, decimal_places=6, description="费率，0.006 即 0.6%")]

@@ -33,6 +33,8 @@ OUTSIDER_TERM = timedelta(days=7)
 LEARNERS = frozenset({"resident", "visiting", "intern", "third_party"})
 """规培, 进修, 实习, 第三方: whatever they get has an end."""
 ATTEST_WITHIN = timedelta(days=15)
+OFFICES = frozenset({"administrative", "committee", "virtual"})
+"""Kinds of units without patients."""
 
 
 def risk_of(permission: str) -> Risk:

@@ -18,6 +18,7 @@ from functions.platform.sso.schemas import (
     EndedView,
     EndLink,
     EndSessions,
+    EndSessionsHere,
     EnrolDevice,
     IdleAccountView,
     IssueBadge,
@@ -150,6 +151,13 @@ def list_sessions(tx: Tx, staff_id: UUID) -> list[SessionView]:
 def end_sessions(tx: Tx, staff_id: UUID, body: EndSessions) -> EndedView:
     """End every session of a member of staff (强制下线)."""
     return service.end_sessions_of(tx, staff_id, body.reason)  # type: ignore[return-value]
+
+
+@router.post("/campus/end-sessions")
+@command("platform.sso.end_sessions")
+def end_sessions_here(tx: Tx, body: EndSessionsHere) -> EndedView:
+    """End every session at the acting campus but one's own (全院区下线)."""
+    return service.end_sessions_here(tx, body.campus, body.reason)
 
 
 @router.post("/staff/{staff_id}/password")

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from shared.schemas import Input, LongText, Moment, Text, View
+from shared.schemas import Code, Input, LongText, Moment, Text, View
 
 Pin = Annotated[str, StringConstraints(pattern=r"^\d{6}$")]
 CardNo = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{6,40}$")]
@@ -96,9 +96,16 @@ class EndSessions(Input):
     reason: Text
 
 
+class EndSessionsHere(Input):
+    """The campus once more, so that nobody signs a whole hospital off by a slip."""
+
+    campus: Code
+    reason: Text
+
+
 class EndedView(View):
     sessions: int
-    """Sessions the realm ended; the tokens are refused within a minute anyway."""
+    """Sessions the realm ended; of a whole campus, people signed off. Tokens are refused within a minute anyway."""
     told: bool
     """False while the realm is out of reach: it will be told."""
 

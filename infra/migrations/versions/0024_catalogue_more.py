@@ -25,6 +25,14 @@ def upgrade() -> None:
     op.add_column("import_batches", sa.Column("covers", sa.ARRAY(sa.Text()), nullable=True), schema="catalogue")
     op.add_column("import_batches", sa.Column("ignored", sa.Integer(), nullable=True), schema="catalogue")
     op.create_index(
+        "ix_price_versions_from",
+        "price_versions",
+        ["valid_from"],
+        unique=False,
+        schema="catalogue",
+        postgresql_where=sa.text("status = 'checked'"),
+    )
+    op.create_index(
         "ix_charged_lines_unit",
         "charged_lines",
         ["campus_id", "executing_unit_id", "item_code"],

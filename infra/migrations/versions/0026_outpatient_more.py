@@ -90,9 +90,7 @@ def upgrade() -> None:
         schema="outpatient",
         postgresql_where=sa.text("promised_until IS NOT NULL"),
     )
-    op.drop_index(
-        op.f("ix_bracelet_batches_campus_id_prepared_at"), table_name="bracelet_batches", schema="outpatient"
-    )
+    op.drop_index(op.f("ix_bracelet_batches_campus_id_prepared_at"), table_name="bracelet_batches", schema="outpatient")
     op.create_index(
         op.f("ix_bracelet_batches_campus_id_batch_id"),
         "bracelet_batches",

@@ -3,20 +3,11 @@
 from datetime import date
 from uuid import UUID
 
-from functions.catalogue.prices import exports, service
+from functions.catalogue.prices import service
 from functions.catalogue.prices.api.routing import router
 from shared.command import Document, query
 from shared.database.engine import REPORT
 from shared.tx import Tx
-
-
-@router.get("/public.xlsx")
-@query("catalogue.prices.read", REPORT)
-def public_spreadsheet(tx: Tx) -> Document:
-    """The effective price list of this campus as a spreadsheet (医疗服务价格公示表)."""
-    items = service.whole_public_list(tx)
-    at, campus = tx.now, tx.campus
-    return Document(lambda: exports.public_list(items, campus, at), exports.XLSX, f"价格公示表-{campus}.xlsx")
 
 
 @router.get("/batches/{batch_id}/notice.pdf")

@@ -26,6 +26,7 @@ from functions.catalogue.prices.schemas import (
     ItemView,
     MissingItemView,
     PricedItemView,
+    PriceEffectView,
     PriceView,
     PublishBatch,
     ResumeItem,
@@ -141,16 +142,11 @@ def cancel_price(tx: Tx, version_id: UUID) -> PriceView:
     return PriceView.model_validate(service.cancel_price(tx, version_id))
 
 
-@router.get("/public")
-@query("catalogue.prices.read")
-def public_list(
-    tx: Tx, limit: Limit = 100, cursor: Annotated[str | None, Parameter(max_length=40, pattern=r"^[^\x00]*$")] = None
-) -> Page[PricedItemView]:
-    """The effective price list of this campus (价格公示)."""
-    found = service.public_list(tx, cursor or "", limit)
-    return Page[PricedItemView](
-        items=[_priced(item) for item in found], next=found[-1].code if len(found) == limit else None
-    )
+@router.get("/prices/{version_id}/effect")
+@query("catalogue.prices.read", REPORT)
+def price_effect(tx: Tx, version_id: UUID) -> PriceEffectView:
+    """What a price means at this campus, before it is checked and after it holds (收入影响)."""
+    return PriceEffectView.model_validate(service.effect_of_price(tx, version_id))
 
 
 # -- lists

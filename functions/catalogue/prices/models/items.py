@@ -109,6 +109,7 @@ class PriceVersion(Model):
         Index(
             "ix_price_versions_checked", "item_id", "level", "valid_from", postgresql_where=text("status = 'checked'")
         ),
+        Index("ix_price_versions_from", "valid_from", postgresql_where=text("status = 'checked'")),
         Index("ix_price_versions_drafts", "version_id", postgresql_where=text("status = 'draft'")),
         Index(None, "item_id", "valid_from"),
         Index(None, "batch_id", postgresql_where=text("batch_id IS NOT NULL")),

@@ -1,11 +1,13 @@
 """Selects, locks and guarded updates of the charge catalogue."""
 
+from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from sqlalchemy import (
     DateTime,
+    Select,
     Text,
     and_,
     bindparam,
@@ -20,12 +22,15 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.orm import aliased
 
 from functions.catalogue.prices.models import ChargeItem, ChargeUnit, PriceVersion
 from functions.catalogue.prices.rules import Period
 from functions.organisation.structure.service import price_level_of
 from shared.database.model import QUANTITY
 from shared.database.query import Query, among, constant, one_of
+
+T = TypeVar("T")
 
 # -- what an item costs
 
@@ -51,12 +56,28 @@ class PricedItem(NamedTuple):
     """Who it may be charged to, as in ChargeItem.limits."""
 
 
+class PublicPrice(NamedTuple):
+    """What patients are shown of an item (明码标价): price, unit, what it contains, and the document it rests on."""
+
+    code: str
+    national_code: str | None
+    name: str
+    unit: str
+    kind: str
+    fee_class: str
+    unit_price: Decimal
+    content: str
+    excluded: str
+    note: str | None
+    basis_document: str
+
+
 _AT = bindparam("at", type_=DateTime(timezone=True))
 _CAMPUS = bindparam("campus", type_=Text)
 _PAYER = bindparam("payer", type_=Text)
 
 _in_force = (
-    select(PriceVersion.unit_price, PriceVersion.version_id)
+    select(PriceVersion.unit_price, PriceVersion.version_id, PriceVersion.basis_document)
     .where(
         PriceVersion.item_id == ChargeItem.item_id,
         PriceVersion.status == constant("checked"),
@@ -97,25 +118,94 @@ PRICES_AT = Query(PricedItem, _priced.where(among(ChargeItem.code, "codes")))
 """Items by code with the price in force: the campus's own before its level's, the payer's own before everybody's."""
 
 
-def _beginning(text: Any) -> Query[PricedItem]:
+_public = select(
+    ChargeItem.code,
+    ChargeItem.national_code,
+    ChargeItem.name,
+    ChargeItem.unit,
+    ChargeItem.kind,
+    ChargeItem.fee_class,
+    _in_force.c.unit_price,
+    ChargeItem.content,
+    ChargeItem.excluded,
+    ChargeItem.note,
+    _in_force.c.basis_document,
+).outerjoin(_in_force, true())
+
+
+def _beginning(row: type[T], items: Select[Any], text: Any) -> Query[T]:
     return Query(
-        PricedItem,
-        _priced.where(text >= bindparam("low", type_=Text), text < bindparam("high", type_=Text), _chargeable)
+        row,
+        items.where(text >= bindparam("low", type_=Text), text < bindparam("high", type_=Text), _chargeable)
         .order_by(text, ChargeItem.code)
         .limit(bindparam("limit")),
     )
 
 
-SEARCH_NAME = _beginning(ChargeItem.name)
-SEARCH_INITIALS = _beginning(ChargeItem.initials)
-SEARCH_CODE = _beginning(ChargeItem.code)
-
+_TEXTS = {"name": ChargeItem.name, "initials": ChargeItem.initials, "code": ChargeItem.code}
+SEARCH = {kind: _beginning(PricedItem, _priced, text) for kind, text in _TEXTS.items()}
+"""Items that can be charged whose name, initials or code begins with a text."""
+PUBLIC_SEARCH = {kind: _beginning(PublicPrice, _public, text) for kind, text in _TEXTS.items()}
 PUBLIC_LIST = Query(
-    PricedItem,
-    _priced.where(ChargeItem.code > bindparam("after"), _chargeable)
+    PublicPrice,
+    _public.where(ChargeItem.code > bindparam("after"), _chargeable)
     .order_by(ChargeItem.code)
     .limit(bindparam("limit")),
 )
+
+
+class ComingPrice(NamedTuple):
+    """A checked price that takes effect later here, and what it follows."""
+
+    code: str
+    name: str
+    unit: str
+    old_price: Decimal | None
+    new_price: Decimal
+    effective_at: datetime
+    basis_document: str
+    own: bool
+    """A market-regulated price of this campus."""
+
+
+_coming = aliased(PriceVersion)
+_until_then = aliased(PriceVersion)
+COMING = Query(
+    ComingPrice,
+    select(
+        ChargeItem.code,
+        ChargeItem.name,
+        ChargeItem.unit,
+        _until_then.unit_price,
+        _coming.unit_price,
+        _coming.valid_from,
+        _coming.basis_document,
+        _coming.campus_id.is_not(null()),
+    )
+    .join(_coming, _coming.item_id == ChargeItem.item_id)
+    .outerjoin(
+        _until_then,
+        and_(_until_then.item_id == _coming.item_id, _until_then.succeeded_by == _coming.version_id),
+    )
+    .where(
+        _coming.status == constant("checked"),
+        _coming.payer_class == constant("all"),
+        _coming.level == price_level_of(_CAMPUS, _AT),
+        or_(_coming.campus_id.is_(null()), _coming.campus_id == _CAMPUS),
+        _coming.valid_from > _AT,
+        _coming.valid_from <= bindparam("until", type_=DateTime(timezone=True)),
+        or_(
+            _coming.valid_from > bindparam("since", type_=DateTime(timezone=True)),
+            and_(
+                _coming.valid_from == bindparam("since", type_=DateTime(timezone=True)),
+                ChargeItem.code > bindparam("after", type_=Text),
+            ),
+        ),
+    )
+    .order_by(_coming.valid_from, ChargeItem.code)
+    .limit(bindparam("limit")),
+)
+"""The calendar of scheduled changes: what will cost something else within some days, in order of time."""
 
 
 # -- items

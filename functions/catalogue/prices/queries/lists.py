@@ -248,6 +248,22 @@ ADJUSTABLE = Query(
     .order_by(ChargeItem.code)
     .limit(20_001),
 )
+PRICE_BEFORE = Query(
+    Decimal,
+    select(PriceVersion.unit_price)
+    .where(
+        PriceVersion.item_id == bindparam("item"),
+        PriceVersion.level == bindparam("level_"),
+        PriceVersion.payer_class == bindparam("payer"),
+        PriceVersion.campus_id.is_not_distinct_from(bindparam("campus_", type_=Text)),
+        PriceVersion.status == constant("checked"),
+        PriceVersion.valid_from < _AT,
+        PriceVersion.version_id != bindparam("itself", type_=Uuid),
+    )
+    .order_by(PriceVersion.valid_from.desc())
+    .limit(1),
+)
+"""What an item cost in one series before a moment."""
 CODES_AFTER = Query(
     str,
     select(ChargeItem.code)

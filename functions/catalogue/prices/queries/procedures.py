@@ -204,6 +204,7 @@ VOLUMES = Query(
         ChargedLine.campus_id == bindparam("campus"),
         among(ChargedLine.item_code, "codes"),
         ChargedLine.day >= bindparam("since", type_=Date),
+        ChargedLine.day < bindparam("until", type_=Date),
         ChargedLine.voided.is_(False),
     )
     .group_by(ChargedLine.item_code),

@@ -1,13 +1,14 @@
 """Requests and answers of the charge catalogue."""
 
 from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, model_validator
 
-from shared.money import Quantity, UnitPrice
+from shared.money import Money, Quantity, UnitPrice
 from shared.schemas import Code, Input, LongText, Moment, Text, View
 
 
@@ -247,6 +248,51 @@ class PricedItemView(View):
     fee_class: str
     unit_price: UnitPrice
     direct_entry: bool
+
+
+class PublicPriceView(View):
+    """What patients are shown of an item (明码标价)."""
+
+    code: str
+    national_code: str | None
+    name: str
+    unit: str
+    kind: ItemKind
+    fee_class: str
+    unit_price: UnitPrice
+    content: str
+    excluded: str
+    note: str | None
+    basis_document: str
+
+
+class ComingPriceView(View):
+    """A price that takes effect later; `own` for a market-regulated price of this campus."""
+
+    code: str
+    name: str
+    unit: str
+    old_price: UnitPrice | None
+    new_price: UnitPrice
+    effective_at: Moment
+    basis_document: str
+    own: bool
+
+
+class PriceEffectView(View):
+    """What a price means at this campus: charged volume times the difference to the price before.
+
+    `yearly_quantity` is that of the twelve months before it takes effect (or before today), `since_quantity` what was
+    charged since it holds.
+    """
+
+    item_code: str
+    old_price: UnitPrice | None
+    new_price: UnitPrice
+    yearly_quantity: Decimal
+    yearly_difference: Money
+    since_quantity: Decimal
+    since_difference: Money
 
 
 class WaitingPriceView(View):

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         adjust_prices,
         differences,
         effect_of_batch,
+        effect_of_price,
         read_file,
         reverse_batch,
         roll_back_batch,
@@ -63,18 +64,17 @@ if TYPE_CHECKING:
         discard_batch,
         fix_row,
         import_list,
-        listed_prices,
-        missing_items,
-        publish_batch,
         read_batch,
         set_aside,
     )
     from functions.catalogue.prices.service.lookups import (
         check_quantity,
+        coming_prices,
         current_prices,
         price_at,
         prices_at,
         public_list,
+        public_search,
         search,
         whole_public_list,
     )
@@ -108,6 +108,7 @@ if TYPE_CHECKING:
     )
     from functions.catalogue.prices.service.packages import total as package_total
     from functions.catalogue.prices.service.pricing import cancel_price, check_price, draft_price, waiting_prices
+    from functions.catalogue.prices.service.publishing import listed_prices, missing_items, publish_batch
     from functions.catalogue.prices.service.quoting import (
         PriceBook,
         Wanted,
@@ -164,6 +165,7 @@ __all__ = [
     "check_quantity",
     "check_rule",
     "close_finding",
+    "coming_prices",
     "complaint_form",
     "complaints",
     "correction",
@@ -182,6 +184,7 @@ __all__ = [
     "draft_rule",
     "each_minute",
     "effect_of_batch",
+    "effect_of_price",
     "end_rule",
     "expand",
     "findings",
@@ -205,6 +208,7 @@ __all__ = [
     "prices_at",
     "propose_correction",
     "public_list",
+    "public_search",
     "publish_batch",
     "quote",
     "read_batch",

@@ -1,6 +1,6 @@
 """Price lists from spreadsheets and from a percentage; lists taken back; what a list would mean."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
 from uuid import UUID
@@ -15,21 +15,14 @@ from functions.catalogue.prices.queries import procedures
 from functions.catalogue.prices.queries.rules import Difference
 from functions.catalogue.prices.schemas.procedures import AdjustPrices, ImportFile, UndoBatch
 from functions.catalogue.prices.service.items import require_head
-from functions.catalogue.prices.service.lists import (
-    Batch,
-    listed_prices,
-    numbered,
-    open_batch,
-    read_batch,
-    take_rows,
-    tell_list,
-    touch,
-)
+from functions.catalogue.prices.service.lists import Batch, numbered, open_batch, read_batch, take_rows, touch
 from functions.catalogue.prices.service.lookups import EVERYBODY, current_prices
+from functions.catalogue.prices.service.publishing import listed_prices, tell_list
 from functions.organisation.structure import service as organisation
 from shared.database.engine import REPORT
 from shared.money import ZERO, Money, round_money
 from shared.problems import NotFound, Problem, Stale
+from shared.schemas import SHANGHAI
 from shared.steps import Steps
 from shared.tx import Tx
 
@@ -193,17 +186,63 @@ def effect_of_batch(tx: Tx, batch_id: UUID) -> list[Effect]:
     }
     start = batch.effective_at or batch.published_at or tx.now
     old = current_prices(tx, sorted(new), start - timedelta(microseconds=1))
-    volumes = {
-        one.item_code: one.quantity
-        for one in tx.session.all(
-            procedures.VOLUMES, campus=tx.campus, codes=sorted(new), since=tx.today - timedelta(days=VOLUME_DAYS)
-        )
-    }
+    volumes = _volumes(tx, sorted(new), tx.today - timedelta(days=VOLUME_DAYS), tx.today + timedelta(days=1))
     effects = [
         Effect(code, volumes.get(code, Decimal(0)), old[code].unit_price if code in old else None, price)
         for code, price in new.items()
     ]
     return sorted(effects, key=lambda one: (-abs(one.difference), one.item_code))
+
+
+class PriceEffect(NamedTuple):
+    """What one price means here: volume times the difference to the price before it, a year ahead of it and since."""
+
+    item_code: str
+    old_price: Decimal | None
+    new_price: Decimal
+    yearly_quantity: Decimal
+    since_quantity: Decimal
+
+    @property
+    def yearly_difference(self) -> Money:
+        return self._difference(self.yearly_quantity)
+
+    @property
+    def since_difference(self) -> Money:
+        return self._difference(self.since_quantity)
+
+    def _difference(self, quantity: Decimal) -> Money:
+        return round_money(quantity * (self.new_price - self.old_price)) if self.old_price is not None else ZERO
+
+
+def effect_of_price(tx: Tx, version_id: UUID) -> PriceEffect:
+    """What a draft would mean at this campus, or what a price has meant since it holds (调价效果). Raises NotFound."""
+    rows = tx.session.all(catalogue.PRICES_BY_ID, version_ids=[version_id])
+    if not rows or rows[0].campus_id not in (None, tx.campus):
+        raise NotFound("没有这条价格，请刷新后重试。")
+    price = rows[0]
+    item = tx.session.one(catalogue.ITEM_OF, item_id=price.item_id)
+    old = tx.session.first(
+        queries.PRICE_BEFORE,
+        item=price.item_id,
+        level_=price.level,
+        payer=price.payer_class,
+        campus_=price.campus_id,
+        at=price.valid_from,
+        itself=version_id,
+    )
+    start = min(price.valid_from.astimezone(SHANGHAI).date(), tx.today + timedelta(days=1))
+    end = price.valid_to.astimezone(SHANGHAI).date() if price.valid_to else tx.today + timedelta(days=1)
+    before = _volumes(tx, [item.code], start - timedelta(days=VOLUME_DAYS), start)
+    since = _volumes(tx, [item.code], start, end) if price.status == "checked" else {}
+    nothing = Decimal(0)
+    return PriceEffect(item.code, old, price.unit_price, before.get(item.code, nothing), since.get(item.code, nothing))
+
+
+def _volumes(tx: Tx, codes_of: list[str], since: date, until: date) -> dict[str, Decimal]:
+    """Quantity charged here of items from a day on and before another."""
+    found = tx.session.all(procedures.VOLUMES, campus=tx.campus, codes=codes_of, since=since, until=until)
+    return {one.item_code: one.quantity for one in found}
 
 
 def differences(tx: Tx, other: str, after: str, limit: int) -> tuple[list[Difference], str | None]:

@@ -9,8 +9,9 @@ from functions.catalogue.prices import queries as catalogue
 from functions.catalogue.prices.problems import FormTooLong
 from functions.catalogue.prices.queries import procedures as queries
 from functions.catalogue.prices.service.applying import application
-from functions.catalogue.prices.service.lists import listed_prices, read_batch_line
+from functions.catalogue.prices.service.lists import read_batch_line
 from functions.catalogue.prices.service.lookups import current_prices
+from functions.catalogue.prices.service.publishing import listed_prices
 from functions.organisation.structure import service as organisation
 from shared.command import Document
 from shared.printing import check_data, render

@@ -6,25 +6,21 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
-from events.catalogue import PackageChanged, PricesBatchPublished
 from functions.catalogue.prices import queries as catalogue
 from functions.catalogue.prices import rules
-from functions.catalogue.prices.models import ChargeItem, ImportBatch, ImportRow
-from functions.catalogue.prices.problems import BatchNotClean, BatchStateWrong, BatchTooLong, StopsUnconfirmed
+from functions.catalogue.prices.models import ImportBatch, ImportRow
+from functions.catalogue.prices.problems import BatchStateWrong, BatchTooLong
 from functions.catalogue.prices.queries import lists as queries
-from functions.catalogue.prices.queries.lists import LevelPrice, ListedPrice, MissingItem
-from functions.catalogue.prices.queries.rules import PACKAGES_WITH_ANY
-from functions.catalogue.prices.rules import KnownItem, ListedItem, Verdict
-from functions.catalogue.prices.schemas import AddRows, DiscardBatch, FixRow, ImportList, PublishBatch, SetAside
-from functions.catalogue.prices.service.items import new_item, require_head
+from functions.catalogue.prices.queries.lists import LevelPrice
+from functions.catalogue.prices.rules import KnownItem, Verdict
+from functions.catalogue.prices.schemas import AddRows, DiscardBatch, FixRow, ImportList, SetAside
+from functions.catalogue.prices.service.items import require_head
 from functions.catalogue.prices.sheets import usual_booking
 from shared.ids import new_id
 from shared.problems import NotFound, Stale
 from shared.tx import Tx
 
 Cells = Mapping[str, str | None]
-TOLD_AT_ONCE = 500
-"""Items one event tells of: what a subscriber puts right in one transaction."""
 
 
 class Batch(NamedTuple):
@@ -80,7 +76,7 @@ def numbered(cells: Sequence[Cells]) -> list[tuple[int, Cells]]:
 
 def take_rows(tx: Tx, batch: ImportBatch, cells: Sequence[tuple[int, Cells]]) -> Batch:
     """The first rows of a batch with their numbers, judged."""
-    verdicts, _ = _judge(tx, batch, cells)
+    verdicts, _ = judge(tx, batch, cells)
     rows = [_row(batch, *row, verdict) for row, verdict in zip(cells, verdicts, strict=True)]
     keep_rows(tx, rows)
     tx.audit("price_batch.imported", "price_batch", batch.batch_id, rows=len(rows))
@@ -89,13 +85,13 @@ def take_rows(tx: Tx, batch: ImportBatch, cells: Sequence[tuple[int, Cells]]) ->
 
 def add_rows(tx: Tx, batch_id: UUID, command: AddRows) -> Batch:
     """Further rows of a list that is longer than one call; all rows are judged again, for repeated codes."""
-    batch = _open_batch(tx, batch_id, command.version)
+    batch = locked_batch(tx, batch_id, command.version)
     rows = tx.session.all(queries.BATCH_ROWS, batch_id=batch_id)
     if len(rows) + len(command.rows) > rules.BATCH_ROWS:
         raise BatchTooLong(f"一个批次最多 {rules.BATCH_ROWS} 行，请分批导入。")
     new = list(enumerate(command.rows, rows[-1].row_no + 1 if rows else 1))
     kept = [(row.row_no, row.content) for row in rows if not row.set_aside]
-    verdicts, _ = _judge(tx, batch, [*kept, *new])
+    verdicts, _ = judge(tx, batch, [*kept, *new])
     added = [_row(batch, *row, verdict) for row, verdict in zip(new, verdicts[len(kept) :], strict=True)]
     keep_rows(tx, added)
     touched = touch(tx, batch, "open")
@@ -105,7 +101,7 @@ def add_rows(tx: Tx, batch_id: UUID, command: AddRows) -> Batch:
 
 def fix_row(tx: Tx, batch_id: UUID, row_no: int, command: FixRow) -> Batch:
     """Put a row right; the whole list is judged again, because one row's code may be another's duplicate."""
-    batch = _open_batch(tx, batch_id, command.version)
+    batch = locked_batch(tx, batch_id, command.version)
     if tx.session.first(queries.REPLACE_ROW, batch=batch_id, number=row_no, new_content=dict(command.row)) is None:
         raise NotFound("该批次没有这一行，请刷新后核对行号。")
     rows = tx.session.all(queries.BATCH_ROWS, batch_id=batch_id)
@@ -117,7 +113,7 @@ def fix_row(tx: Tx, batch_id: UUID, row_no: int, command: FixRow) -> Batch:
 
 def set_aside(tx: Tx, batch_id: UUID, command: SetAside) -> Batch:
     """Leave rows of a batch out of the publication (剔除)."""
-    batch = _open_batch(tx, batch_id, command.version)
+    batch = locked_batch(tx, batch_id, command.version)
     found = tx.session.all(queries.SET_ASIDE, batch=batch_id, numbers=command.row_numbers)
     if missing := sorted(set(command.row_numbers) - set(found)):
         raise NotFound(f"该批次没有第 {missing[0]} 行，请刷新后核对行号。")
@@ -130,7 +126,7 @@ def set_aside(tx: Tx, batch_id: UUID, command: SetAside) -> Batch:
 
 def discard_batch(tx: Tx, batch_id: UUID, command: DiscardBatch) -> Batch:
     """Give a batch up (作废); it stays readable."""
-    batch = _open_batch(tx, batch_id, command.version)
+    batch = locked_batch(tx, batch_id, command.version)
     touched = touch(tx, batch, "discarded")
     tx.audit("price_batch.discarded", "price_batch", batch_id, reason=command.reason)
     return Batch(touched, tx.session.all(queries.BATCH_ROWS, batch_id=batch_id))
@@ -159,75 +155,6 @@ def batches(tx: Tx, before: UUID, limit: int) -> list[ImportBatch]:
     return tx.session.all(queries.BATCHES, before=before, limit=limit)
 
 
-def publish_batch(tx: Tx, batch_id: UUID, command: PublishBatch) -> Batch:
-    """Publish a whole list in one transaction, by a second officer. Refused while a row is wrong and not set aside.
-
-    Rows are judged once more against the catalogue of this moment. Rows that change nothing publish nothing.
-    """
-    batch = _open_batch(tx, batch_id, command.version)
-    tx.assert_distinct([batch.maker], "价格目录的导入与发布须由不同人员办理。")
-    rows = tx.session.all(queries.BATCH_ROWS, batch_id=batch_id)
-    kept = [row for row in rows if not row.set_aside]
-    locked = tx.session.all(catalogue.LOCK_ITEMS, codes=[(row.content.get("code") or "").strip() for row in kept])
-    verdicts, known = _judge(tx, batch, [(row.row_no, row.content) for row in kept])
-    wrong = [(row.row_no, verdict.faults) for row, verdict in zip(kept, verdicts, strict=True) if verdict.faults]
-    if wrong:
-        raise BatchNotClean(
-            f"还有 {len(wrong)} 行有问题，请修正或剔除后再发布。",
-            rows=[{"row_no": number, "faults": faults} for number, faults in wrong[:50]],
-        )
-    listed = [verdict.item for verdict in verdicts if verdict.item is not None and verdict.change != "same"]
-    prices, usable = _publish(tx, batch, listed, {item.code: item for item in locked}, known)
-    stopped = _stop_missing(tx, batch, command.stops)
-    tell_list(
-        tx,
-        batch_id,
-        [*(item.code for item in listed), *stopped],
-        prices,
-        _start(tx, batch),
-        new_codes=usable,
-        stopped_codes=frozenset(stopped),
-    )
-    tx.audit("price_batch.published", "price_batch", batch_id, items=len(listed), prices=prices, stopped=len(stopped))
-    return Batch(touch(tx, batch, "published"), rows)
-
-
-def listed_prices(tx: Tx, batch_id: UUID, codes: Sequence[str] | None = None) -> list[ListedPrice]:
-    """What a published list made items cost, and what they cost before; of some items or of all. One round trip."""
-    return tx.session.all(queries.LISTED_PRICES, batch_id=batch_id, all_codes=codes is None, codes=list(codes or ()))
-
-
-def tell_list(
-    tx: Tx,
-    batch_id: UUID,
-    codes: Sequence[str],
-    prices: int,
-    effective_at: datetime,
-    *,
-    new_codes: frozenset[str] = frozenset(),
-    stopped_codes: frozenset[str] = frozenset(),
-    rolled_back: bool = False,
-) -> None:
-    """Tell of a whole list, some hundred items an event; of one that changes nothing too."""
-    parts = max(-(-len(codes) // TOLD_AT_ONCE), 1)
-    for part in range(parts):
-        some = list(codes[part * TOLD_AT_ONCE : (part + 1) * TOLD_AT_ONCE])
-        tx.emit(
-            PricesBatchPublished(
-                batch_id=batch_id,
-                items=len(codes),
-                prices=prices,
-                effective_at=effective_at,
-                part=part + 1,
-                parts=parts,
-                item_codes=some,
-                new_codes=[code for code in some if code in new_codes],
-                stopped_codes=[code for code in some if code in stopped_codes],
-                rolled_back=rolled_back,
-            )
-        )
-
-
 def keep_rows(tx: Tx, rows: Sequence[ImportRow]) -> None:
     """Write rows in one statement."""
     import orjson
@@ -247,88 +174,16 @@ def keep_rows(tx: Tx, rows: Sequence[ImportRow]) -> None:
 # -- inside
 
 
-def _start(tx: Tx, batch: ImportBatch) -> datetime:
+def starts_at(tx: Tx, batch: ImportBatch) -> datetime:
     """When the prices of a batch take effect if it were published now."""
     return max(batch.effective_at or tx.now, tx.now)
 
 
-def _publish(
-    tx: Tx,
-    batch: ImportBatch,
-    listed: Sequence[ListedItem],
-    there: Mapping[str, ChargeItem],
-    known: Mapping[str, KnownItem],
-) -> tuple[int, frozenset[str]]:
-    """How many prices were made, and the items that may be used from now on.
-
-    Prices travel as plain values in one document: built as rows, a provincial list would cost three times as much.
-    """
-    import orjson
-
-    start = _start(tx, batch)
-    new = [new_item(tx, entry, batch.basis_document, status="published") for entry in listed if entry.code not in there]
-    items = {item.code: item.item_id for item in (*there.values(), *new)}
-    made: list[dict[str, object]] = []
-    for entry in listed:
-        before = known.get(entry.code)
-        made += [
-            {
-                "version_id": new_id(),
-                "item_id": items[entry.code],
-                "level": level,
-                "unit_price": amount,
-                "ceiling": before.ceilings.get(level) if before is not None else None,
-            }
-            for level, amount in entry.prices.items()
-            if before is None or before.prices.get(level) != amount
-        ]
-    drafts = [there[entry.code].item_id for entry in listed if entry.code in there]
-    published = tx.session.all(queries.PUBLISH_ITEMS, ids=drafts)
-    tx.session.add_many(new)
-    document = orjson.dumps(made, default=str).decode()
-    tx.session.execute(queries.END_PRICES, listed=document, until=start)
-    tx.session.execute(
-        queries.LIST_PRICES,
-        listed=document,
-        start=start,
-        batch=batch.batch_id,
-        basis=batch.basis_document,
-        maker=batch.maker,
-        made_at=batch.made_at,
-        checker=tx.actor.subject,
-        checked_at=tx.now,
-    )
-    return len(made), frozenset([*published, *(item.code for item in new)])
-
-
-def missing_items(tx: Tx, batch_id: UUID, after: str, limit: int) -> list[MissingItem]:
-    """Items a whole list does not name any more, in order of code: its publication stops them."""
-    batch = read_batch_line(tx, batch_id)
-    return tx.session.all(queries.MISSING, batch_id=batch_id, kinds=batch.covers or [], after=after, limit=limit)
-
-
-def _stop_missing(tx: Tx, batch: ImportBatch, seen: int | None) -> list[str]:
-    """Stop what a whole list does not name, if the officer has seen how many. Raises StopsUnconfirmed."""
-    if not batch.covers:
-        return []
-    start = _start(tx, batch)
-    stopped = sorted(tx.session.all(queries.STOP_MISSING, batch_id=batch.batch_id, kinds=batch.covers, start=start))
-    if stopped and seen != len(stopped):
-        raise StopsUnconfirmed(
-            f"该目录未列出的 {len(stopped)} 个在用项目将在生效时停用，请核对名单后确认数量再发布。",
-            stops=len(stopped),
-            first=stopped[:50],
-        )
-    for package in tx.session.all(PACKAGES_WITH_ANY, codes=stopped, at=tx.now) if stopped else ():
-        tx.emit(PackageChanged(package_code=package, package_version_id=None, effective_at=start, usable=False))
-    return stopped
-
-
-def _judge(tx: Tx, batch: ImportBatch, rows: Sequence[tuple[int, Cells]]) -> tuple[list[Verdict], dict[str, KnownItem]]:
+def judge(tx: Tx, batch: ImportBatch, rows: Sequence[tuple[int, Cells]]) -> tuple[list[Verdict], dict[str, KnownItem]]:
     """What becomes of each row, against the prices of the moment the batch would take effect."""
     units = tx.session.send(catalogue.UNITS)
     codes = sorted({(cells.get("code") or "").strip() for _, cells in rows})
-    known = _known(tx.session.all(queries.KNOWN, codes=codes, at=_start(tx, batch)))
+    known = _known(tx.session.all(queries.KNOWN, codes=codes, at=starts_at(tx, batch)))
     return rules.judge_rows(rows, frozenset(units.all()), known, usual_booking), known
 
 
@@ -350,7 +205,7 @@ def _known(rows: Sequence[LevelPrice]) -> dict[str, KnownItem]:
 def _judge_again(tx: Tx, batch: ImportBatch, rows: Sequence[ImportRow]) -> None:
     """A row set aside neither blocks the list nor makes another row a duplicate."""
     kept = [row for row in rows if not row.set_aside]
-    verdicts, _ = _judge(tx, batch, [(row.row_no, row.content) for row in kept])
+    verdicts, _ = judge(tx, batch, [(row.row_no, row.content) for row in kept])
     for row, verdict in zip(kept, verdicts, strict=True):
         if (row.change, row.faults) != (verdict.change, verdict.faults):
             tx.session.execute(
@@ -373,7 +228,8 @@ def _row(batch: ImportBatch, number: int, cells: Cells, verdict: Verdict) -> Imp
     )
 
 
-def _open_batch(tx: Tx, batch_id: UUID, version: int) -> ImportBatch:
+def locked_batch(tx: Tx, batch_id: UUID, version: int) -> ImportBatch:
+    """An open batch of the version seen, locked. Raises ConsortiumList, NotFound, Stale, BatchStateWrong."""
     require_head(tx)
     batch = tx.session.first(queries.BATCH, batch_id=batch_id)
     if batch is None:

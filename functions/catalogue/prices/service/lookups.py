@@ -1,12 +1,12 @@
 """What an item costs: the look-ups every charging module calls in its own transaction."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from functions.catalogue.prices import queries, rules
 from functions.catalogue.prices.problems import ItemStopped, ItemUnknown, NoPrice
-from functions.catalogue.prices.queries import PricedItem
+from functions.catalogue.prices.queries import ComingPrice, PricedItem, PublicPrice
 from shared.problems import Problem
 from shared.tx import Tx
 
@@ -80,26 +80,54 @@ def check_quantity(item: PricedItem, quantity: Decimal, already_today: Decimal =
 
 def search(tx: Tx, text: str, limit: int) -> list[PricedItem]:
     """Items that can be charged here whose code, pinyin initials or name begins with the text."""
-    lowered = text.lower()
-    if text.isascii() and text.isalpha():
-        query, low = queries.SEARCH_INITIALS, lowered
-    elif text.isascii():
-        query, low = queries.SEARCH_CODE, text
-    else:
-        query, low = queries.SEARCH_NAME, text
+    kind, low = _typed(text)
     return tx.session.all(
-        query, low=low, high=low + "\U0010ffff", campus=tx.campus, at=tx.now, payer=EVERYBODY, limit=limit
+        queries.SEARCH[kind],
+        low=low,
+        high=low + "\U0010ffff",
+        campus=tx.campus,
+        at=tx.now,
+        payer=EVERYBODY,
+        limit=limit,
     )
 
 
-def public_list(tx: Tx, after: str, limit: int) -> list[PricedItem]:
+def _typed(text: str) -> tuple[str, str]:
+    """What a typed text begins: initials, a code or a name."""
+    if text.isascii() and text.isalpha():
+        return "initials", text.lower()
+    return ("code" if text.isascii() else "name"), text
+
+
+def public_search(tx: Tx, text: str, limit: int) -> list[PublicPrice]:
+    """As `search`, with what patients are shown."""
+    kind, low = _typed(text)
+    query, high = queries.PUBLIC_SEARCH[kind], low + "\U0010ffff"
+    return tx.session.all(query, low=low, high=high, campus=tx.campus, at=tx.now, payer=EVERYBODY, limit=limit)
+
+
+def coming_prices(tx: Tx, days: int, since: datetime | None, after: str, limit: int) -> list[ComingPrice]:
+    """Prices of this campus that take effect within some days, in order of time: the calendar of scheduled changes,
+    and where market-regulated prices are announced before they hold."""
+    return tx.session.all(
+        queries.COMING,
+        campus=tx.campus,
+        at=tx.now,
+        until=tx.now + timedelta(days=days),
+        since=since or tx.now,
+        after=after,
+        limit=limit,
+    )
+
+
+def public_list(tx: Tx, after: str, limit: int) -> list[PublicPrice]:
     """The effective prices of this campus in order of code (价格公示): generated, never typed."""
     return tx.session.all(queries.PUBLIC_LIST, after=after, campus=tx.campus, at=tx.now, payer=EVERYBODY, limit=limit)
 
 
-def whole_public_list(tx: Tx) -> list[PricedItem]:
+def whole_public_list(tx: Tx) -> list[PublicPrice]:
     """Every effective price of this campus, for the printed list (价格公示表)."""
-    found: list[PricedItem] = []
+    found: list[PublicPrice] = []
     while page := public_list(tx, found[-1].code if found else "", PAGE):
         found += page
     return found

@@ -32,9 +32,14 @@ MOST_FINDINGS = 2000
 
 
 def keep_posted(tx: Tx, event: ChargesPosted) -> None:
-    """Follow charges as they are posted; the day is that of the news, minutes after the charge at most."""
+    """Follow charges as they are posted; the day is that of the news, minutes after the charge at most.
+
+    A surcharge (加收) is no item charged twice: its line is the one that counts.
+    """
     day = tx.now.astimezone(SHANGHAI).date()
     for line in event.lines:
+        if line.base_charge_id is not None:
+            continue
         tx.session.execute(
             queries.KEEP_LINES,
             charge_id=line.charge_id,

@@ -21,7 +21,7 @@ def draft_price(tx: Tx, command: DraftPrice) -> PriceVersion:
 
     The price of all campuses is made at the head hospital; a campus makes its own for market-priced items only. A
     ceiling once given holds until another is given. Raises ConsortiumList, CampusPriceNotAllowed, PriceAboveCeiling,
-    PriceBackDated, ItemUnknown.
+    PriceBackDated, MarketPriceTooSoon, ItemUnknown.
     """
     item = known(tx, command.item_code)
     if command.campus_id is None:
@@ -36,6 +36,8 @@ def draft_price(tx: Tx, command: DraftPrice) -> PriceVersion:
     rules.require_ceiling(command.unit_price, ceiling)
     if command.valid_from is not None:
         rules.require_future(command.valid_from, tx.now)
+        if command.campus_id is not None:
+            rules.require_notice(command.valid_from, tx.now)
     if command.valid_to is not None:
         rules.require_future(command.valid_to, tx.now)
     price = PriceVersion(
@@ -68,14 +70,15 @@ def waiting_prices(tx: Tx, after: UUID, limit: int) -> list[tuple[WaitingPrice, 
 def check_price(tx: Tx, version_id: UUID) -> PriceVersion:
     """Check a price (复核): it takes effect by its period alone, and the open-ended price before it ends there.
 
-    A draft whose moment has passed takes effect now. Raises SamePerson for its own maker, PricePeriodOverlaps with
+    A draft whose moment has passed takes effect now; a campus's own, announced by its check, a week from now at the
+    earliest. Raises SamePerson for its own maker, PricePeriodOverlaps with
     the price it would meet, PriceStateWrong.
     """
     price = _locked(tx, version_id)
     if price.status != "draft":
         raise PriceStateWrong("该价格已复核或已取消，请刷新后核对。", current_status=price.status)
     tx.assert_distinct([price.maker], "价格的经办与复核须由不同人员办理。")
-    start = max(price.valid_from, tx.now)
+    start = max(price.valid_from, tx.now + rules.MARKET_NOTICE if price.campus_id is not None else tx.now)
     if price.valid_to is not None:
         rules.require_future(price.valid_to, start)
     item = tx.session.one(queries.ITEM_OF, item_id=price.item_id)

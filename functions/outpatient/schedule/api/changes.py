@@ -92,7 +92,21 @@ def consent_medical(tx: Tx, change_id: UUID) -> ChangeView:
 @router.post("/changes/{change_id}/refuse")
 @command("outpatient.schedule.head")
 def refuse_change(tx: Tx, change_id: UUID, body: RefuseChange) -> ChangeView:
-    """Refuse a stop (不同意停诊)."""
+    """The head of department refuses a stop (科主任不同意停诊)."""
+    return _change(service.refuse_stop(tx, change_id, body.reason))
+
+
+@router.post("/changes/{change_id}/refuse-office")
+@command("outpatient.schedule.approve")
+def refuse_change_office(tx: Tx, change_id: UUID, body: RefuseChange) -> ChangeView:
+    """门诊部 refuses a stop inside 24 hours (门诊部不同意停诊)."""
+    return _change(service.refuse_stop(tx, change_id, body.reason))
+
+
+@router.post("/changes/{change_id}/refuse-medical")
+@command("outpatient.schedule.medical")
+def refuse_change_medical(tx: Tx, change_id: UUID, body: RefuseChange) -> ChangeView:
+    """医务科 refuses a stop inside 24 hours (医务科不同意停诊)."""
     return _change(service.refuse_stop(tx, change_id, body.reason))
 
 

@@ -167,7 +167,7 @@ TAKE_RESERVED = Query(
     update(Slot)
     .where(
         Slot.session_id == bindparam("id_"),
-        Slot.for_patient == bindparam("patient"),
+        among(Slot.for_patient, "patients"),
         one_of(Slot.status, "held"),
         Slot.held_until > bindparam("now"),
         *_OF_SESSION,

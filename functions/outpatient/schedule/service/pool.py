@@ -15,6 +15,7 @@ from functions.outpatient.schedule.queries import availability as reading
 from functions.outpatient.schedule.queries import pool as queries
 from functions.outpatient.schedule.queries.availability import Offer
 from functions.outpatient.schedule.queries.pool import Returned, SlotPlace, SlotTaken
+from functions.patients.index import service as patients
 from shared.problems import NotFound
 from shared.tx import Tx
 
@@ -45,7 +46,7 @@ def take_slot(
         extra = tx.session.first(
             queries.TAKE_RESERVED,
             id_=session_id,
-            patient=patient_id,
+            patients=patients.group_ids(tx, patient_id),
             now=tx.now,
             kind=owner_kind,
             owner=owner_id,

@@ -6,6 +6,7 @@ only, and what contradicts somebody's documents is refused for people to look at
 message; it puts the pair before the steward.
 """
 
+import logging
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -49,6 +50,7 @@ from functions.patients.index.service.register import register_patient
 from shared.problems import NotFound
 from shared.tx import Tx
 
+log = logging.getLogger("his.patients")
 REASON = "外部系统上报"
 NO_PHONE = "外部系统未提供"
 _KINDS = frozenset(kind.value for kind in IdentifierType)
@@ -279,7 +281,24 @@ def _registered(tx: Tx, given: Sequence[fhir.Token], resource: FhirPatient) -> U
             IdentifierRead(type=_kind(one), value=one.value) for one in given if one != document and one.kind != "empi"
         ],
     )
-    return register_patient(tx, command).patient_id
+    try:
+        return register_patient(tx, command).patient_id
+    except problems.IdentityDisputed as dispute:
+        raise _conflict(tx, str(dispute.extra["patient_id"]), ["name"]) from None
+
+
+def _conflict(tx: Tx, patient_id: str, fields: list[str]) -> problems.FeedConflict:
+    log.warning(
+        "another system contradicts the index",
+        extra={
+            "fields": {"patient_id": patient_id, "campus": tx.campus, "actor": tx.actor.subject, "differing": fields}
+        },
+    )
+    return problems.FeedConflict(
+        "上报的姓名、性别或出生日期与主索引不一致，须凭证件到窗口更正。",
+        fields=fields,
+        **fhir.outcome("error", "conflict", f"differs: {', '.join(fields)}"),
+    )
 
 
 def _kind(token: fhir.Token) -> IdentifierType:
@@ -300,11 +319,7 @@ def _revised(tx: Tx, known: Patient, given: Sequence[fhir.Token], resource: Fhir
         if differs
     ]
     if differing:
-        raise problems.FeedConflict(
-            "上报的姓名、性别或出生日期与主索引不一致，须凭证件到窗口更正。",
-            fields=differing,
-            **fhir.outcome("error", "conflict", f"differs: {', '.join(differing)}"),
-        )
+        raise _conflict(tx, str(known.patient_id), differing)
     phone, home = resource.phone(), resource.home()
     changes: dict[str, Any] = {}
     if phone and phone != known.phone:

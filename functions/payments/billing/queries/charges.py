@@ -335,11 +335,15 @@ AT_VERSION = Query(
 )
 """Settled lines at one version of a price: the list of a correction."""
 
-_told = func.unnest(
-    bindparam("ids", type_=ARRAY(Uuid())),
-    bindparam("levels", type_=ARRAY(Text())),
-    bindparam("ratios", type_=ARRAY(Numeric(5, 4))),
-).table_valued(column("charge_id", Uuid()), column("level", Text()), column("ratio", Numeric(5, 4)), name="told")
+_told = (
+    func.unnest(
+        bindparam("ids", type_=ARRAY(Uuid())),
+        bindparam("levels", type_=ARRAY(Text())),
+        bindparam("ratios", type_=ARRAY(Numeric(5, 4))),
+    )
+    .table_valued(column("charge_id", Uuid()), column("level", Text()), column("ratio", Numeric(5, 4)), name="told")
+    .render_derived()
+)
 KEEP_LEVELS = Query(
     object,
     update(Charge)

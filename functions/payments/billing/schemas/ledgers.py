@@ -8,7 +8,11 @@ from shared.schemas import Moment, View
 
 
 class PaymentView(View):
-    """The electronic payment a settlement or debt waits for. `code_url` is the content of the QR code to show."""
+    """The electronic payment a settlement, debt or course waits for.
+
+    `code_url` is the content of the QR code to show, `jsapi` what the mini-program hands on, `h5_url` the channel's
+    page the payer's browser is sent to.
+    """
 
     payment_id: UUID
     order_no: str
@@ -18,6 +22,7 @@ class PaymentView(View):
     amount: Money
     code_url: str | None
     jsapi: dict[str, str] | None
+    h5_url: str | None
     expires_at: Moment
     reason: str | None
 

@@ -59,7 +59,8 @@ class TenderInput(Input):
     cash: `received` is what the patient handed over, for the change. contract: `reference` is the contract unit.
     relief: `reference` is the approval number. debt: `approved_by` is the member of staff who answers for it, `note`
     why. course: `course_id` is the course it is taken from. wechat, alipay, ecny: `auth_code` is the payment code the
-    patient shows (付款码; the channel is told from it), or `product` is qr or jsapi (then `payer` is the openid).
+    patient shows (付款码; the channel is told from it), or `product` is qr, jsapi (then `payer` is the openid) or h5
+    (then it is the address of the payer's browser).
     bank_card: the amount goes to the terminal.
     """
 
@@ -71,7 +72,7 @@ class TenderInput(Input):
     approved_by: UUID | None = None
     course_id: UUID | None = None
     auth_code: Annotated[str, Field(pattern=r"^[0-9]{16,24}$", description="付款码")] | None = None
-    product: Literal["payment_code", "qr", "jsapi", "pos"] | None = None
+    product: Literal["payment_code", "qr", "jsapi", "h5", "pos"] | None = None
     payer: Text | None = None
     terminal: Code | None = None
 
@@ -151,7 +152,7 @@ class _Paid(Input):
     received: PositiveMoney | None = None
     method: Literal["cash", "wechat", "alipay", "bank_card", "ecny"] = "cash"
     auth_code: Annotated[str, Field(pattern=r"^[0-9]{16,24}$", description="付款码")] | None = None
-    product: Literal["payment_code", "qr", "jsapi", "pos"] | None = None
+    product: Literal["payment_code", "qr", "jsapi", "h5", "pos"] | None = None
     payer: Text | None = None
     terminal: Code | None = None
 

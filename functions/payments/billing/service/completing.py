@@ -118,6 +118,7 @@ def _lines(charges: Iterable[Charge]) -> Iterable[SettledLine]:
             item_code=charge.item_code,
             quantity=charge.remaining_quantity,
             amount=charge.worth,
+            base_charge_id=charge.base_charge_id,
         )
 
 

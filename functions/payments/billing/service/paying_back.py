@@ -223,6 +223,7 @@ def refunded_line(charge: Charge, line: RefundLine) -> RefundedLine:
         quantity=line.quantity,
         amount=line.amount,
         remaining=charge.quantity - charge.refunded_quantity - line.quantity,
+        base_charge_id=charge.base_charge_id,
     )
 
 

@@ -121,11 +121,16 @@ def _past(
     found = tx.session.all(
         queries.BESIDE, patients=group, campus=tx.campus, codes=sorted(codes), since=midnight, encounter=encounter_id
     )
-    return [_charged(one) for one in found if before is None or one.charge_id < before]
+    return [_counted(one) for one in found if before is None or one.charge_id < before]
+
+
+def _counted(charge: Charge) -> BillLine:
+    """A charged line as it counts beside a bill: what of it was not refunded, for what was really charged of that."""
+    return replace(_charged(charge), unit_price=charge.worth / charge.remaining_quantity)
 
 
 def _charged(charge: Charge) -> BillLine:
-    """A charged line as one that stands beside a bill: what of it still counts, at its price."""
+    """A charged line at its price of the list, before any rule."""
     return BillLine(
         line_no=str(charge.charge_id),
         item_code=charge.item_code,

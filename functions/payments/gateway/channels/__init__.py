@@ -52,7 +52,7 @@ class Order(NamedTuple):
     product: str
     description: str
     one_time: str
-    """Payment code, or the payer's openid."""
+    """Payment code, or the payer's openid, or the address of the payer's browser (h5)."""
     terminal: str
     expires_at: datetime
     channel_no: str = ""
@@ -78,7 +78,7 @@ class Told(NamedTuple):
     at: datetime | None = None
     payer: str | None = None
     parameters: Mapping[str, Any] | None = None
-    """code_url or jsapi for the payer."""
+    """code_url, jsapi or h5_url for the payer."""
     code: str | None = None
     message: str | None = None
     healthy: bool = True

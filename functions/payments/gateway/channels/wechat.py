@@ -74,13 +74,14 @@ class WeChat:
     # -- orders
 
     def order(self, order: Order) -> tuple[Told, Exchange]:
-        """Place an order. Native gives a code_url, JSAPI a prepay_id; a payment code is charged at once."""
+        """Place an order. Native gives a code_url, JSAPI a prepay_id, H5 a page; a payment code is charged at once."""
         from wechatpayv3 import WeChatPayType, transaction  # type: ignore[import-untyped]
 
         pay_type = {
             "payment_code": WeChatPayType.CODEPAY,
             "qr": WeChatPayType.NATIVE,
             "jsapi": WeChatPayType.JSAPI,
+            "h5": WeChatPayType.H5,
         }[order.product]
         more: dict[str, Any] = {}
         if order.product == "payment_code":
@@ -90,6 +91,8 @@ class WeChat:
             more["time_expire"] = order.expires_at.astimezone(SHANGHAI).isoformat(timespec="seconds")
             if order.product == "jsapi":
                 more["payer"] = {"openid": order.one_time}
+            if order.product == "h5":
+                more["scene_info"] = {"payer_client_ip": order.one_time, "h5_info": {"type": "Wap"}}
         answer, exchange = transaction.pay(
             _Merchant(self, "order", pay_type),
             description=order.description,
@@ -271,6 +274,8 @@ class WeChat:
     def _parameters(self, document: dict[str, Any]) -> dict[str, Any]:
         if "code_url" in document:
             return {"code_url": document["code_url"]}
+        if "h5_url" in document:
+            return {"h5_url": document["h5_url"]}
         package = f"prepay_id={document.get('prepay_id', '')}"
         stamp, nonce = str(int(self._clock().timestamp())), secrets.token_hex(16)
         pay_sign = sign(self.credentials.sign_key, f"{self.credentials.app_id}\n{stamp}\n{nonce}\n{package}\n")

@@ -102,7 +102,7 @@ class Payment(CampusOwned, Model):
     replaces_id: Mapped[UUID | None]
     """The open payment of the same reference that must be closed before this one is ordered."""
     parameters: Mapped[dict[str, Any]] = mapped_column(JSONB, default_factory=dict)
-    """What the payer's phone or the screen needs: code_url, or jsapi."""
+    """What the payer's phone or the screen needs: code_url, jsapi, or h5_url."""
     channel_no: Mapped[str | None] = mapped_column(Text, default=None)
     proof: Mapped[dict[str, Any]] = mapped_column(JSONB, default_factory=dict)
     """Bank card: masked card, reference, terminal, batch; transfer: bank reference and date."""

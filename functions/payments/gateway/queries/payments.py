@@ -83,7 +83,7 @@ SEND = _step(
     Payment.close_requested_at.is_(None),
     or_(
         and_(Payment.sent_at.is_(None), one_of(Payment.state, "paying")),
-        and_(one_of(Payment.product, "qr", "jsapi"), Payment.parameters == cast(literal("{}", Text), JSONB)),
+        and_(one_of(Payment.product, "qr", "jsapi", "h5"), Payment.parameters == cast(literal("{}", Text), JSONB)),
     ),
     sent_at=_AT,
 )
@@ -265,7 +265,7 @@ ORDERS_DAY = Query(
         func.round(
             cast(
                 func.avg(func.extract("epoch", Payment.paid_at - Payment.created_at)).filter(
-                    Payment.paid_at.is_not(None), one_of(Payment.product, "payment_code", "qr", "jsapi", "pos")
+                    Payment.paid_at.is_not(None), one_of(Payment.product, "payment_code", "qr", "jsapi", "h5", "pos")
                 ),
                 MONEY,
             ),

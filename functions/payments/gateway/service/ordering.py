@@ -123,8 +123,10 @@ def _choose(order: PaymentOrder) -> _Chosen:
         raise OrderInvalid(f"{rules.CHANNELS[channel]}不支持这种支付产品，请重新选择。")
     if product == "payment_code":
         raise OrderInvalid("请扫描患者付款码。")
-    if (product == "jsapi") != (order.payer is not None):
-        raise OrderInvalid("小程序支付须带付款人在该渠道的标识，其他方式不带。")
+    if (product in ("jsapi", "h5")) != (order.payer is not None):
+        raise OrderInvalid("小程序支付须带付款人在该渠道的标识，手机网页支付须带其网络地址，其他方式不带。")
+    if product == "h5" and not rules.is_address(order.payer or ""):
+        raise OrderInvalid("手机网页支付须带付款人的网络地址（IP）。")
     return _Chosen(channel, product)
 
 
@@ -148,7 +150,7 @@ def _is_same(row: Payment, order: PaymentOrder, chosen: _Chosen, tx: Tx) -> bool
     return (
         (row.amount, row.channel, row.product) == (order.amount, chosen.channel, chosen.product)
         and (order.auth_code is None or order.auth_code == row.one_time)
-        and (row.product != "jsapi" or row.payer_hash == rules.payer_hash(order.payer))
+        and (row.product not in ("jsapi", "h5") or row.payer_hash == rules.payer_hash(order.payer))
         and row.expires_at > tx.now
     )
 

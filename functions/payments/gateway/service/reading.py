@@ -36,6 +36,7 @@ def payment_info(row: Payment) -> PaymentInfo:
         reason_code=row.reason_code,
         reason=row.reason,
         version=row.version,
+        h5_url=row.parameters.get("h5_url") if is_open else None,
     )
 
 

@@ -11,9 +11,9 @@ class PaymentOrder(NamedTuple):
 
     One payment is open at a time for each `ref_module` and `ref_id`, so a bill paid by two means gives each its own
     `ref_id` (the tender). `channel` is wechat, alipay, bank_card or ecny; with `auth_code` (付款码) it is told from
-    the code. `product` is payment_code, qr, jsapi or pos; left out, it follows from what is given. `payer` is the
-    payer's id at the channel (openid) for jsapi. `description` is what the payer reads at the channel: never a
-    diagnosis or a department; left out, the name of the purpose.
+    the code. `product` is payment_code, qr, jsapi, h5 or pos; left out, it follows from what is given. `payer` is the
+    payer's id at the channel (openid) for jsapi, the address (IP) of the payer's browser for h5. `description` is what
+    the payer reads at the channel: never a diagnosis or a department; left out, the name of the purpose.
     """
 
     purpose: str
@@ -66,6 +66,8 @@ class PaymentInfo(NamedTuple):
     reason_code: str | None
     reason: str | None
     version: int
+    h5_url: str | None = None
+    """The channel's page the payer's browser is sent to (h5)."""
 
     @property
     def is_open(self) -> bool:

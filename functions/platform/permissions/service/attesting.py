@@ -68,9 +68,18 @@ def open_attestations(tx: Tx) -> int:
 
 
 def tell_overdue(tx: Tx) -> int:
-    """Escalate the reviews of the acting campus nobody has answered in time."""
+    """Escalate the reviews of the acting campus nobody has answered in time.
+
+    Single grants of people who are not at patients end; posts stay, and clinical grants: nobody's care hangs on a head
+    who forgot a form (spec 41 no. 10).
+    """
     late = tx.session.all(queries.OVERDUE, campus=tx.campus, now=tx.now)
+    kinds = {unit.unit_id: unit.kind for unit in organisation.unit_tree(tx)} if late else {}
     for row in late:
+        if kinds.get(row.unit_id) in rules.OFFICES:
+            for line in tx.session.all(queries.LINES, id_=row.attestation_id):
+                if line.grant_id is not None:
+                    _strike(tx, line, "季度权限复核逾期未办")
         tx.emit(
             AttestationOverdue(
                 attestation_id=row.attestation_id,
@@ -127,14 +136,13 @@ def answer_attestation(tx: Tx, attestation_id: UUID, command: AnswerAttestation)
         verdict = verdicts[line.line_id]
         tx.session.execute(queries.JUDGE, id_=line.line_id, verdict_=verdict)
         if verdict == "strike":
-            _strike(tx, line)
+            _strike(tx, line, "季度权限复核取消")
     struck = sum(verdict == "strike" for verdict in verdicts.values())
     tx.audit("attestation.answered", "attestation", attestation_id, lines=len(lines), struck=struck)
     return after
 
 
-def _strike(tx: Tx, line: AttestationLine) -> None:
-    why = "季度权限复核取消"
+def _strike(tx: Tx, line: AttestationLine, why: str) -> None:
     try:
         if line.assignment_id is not None:
             organisation.end_post(tx, line.assignment_id, organisation.EndPost(reason=why, immediate=True))

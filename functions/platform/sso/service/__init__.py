@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from functions.platform.sso.service.sessions import (
         IdleAccount,
         collect_events,
+        end_sessions_here,
         end_sessions_of,
         idle_accounts,
         keep_events,
@@ -76,6 +77,7 @@ __all__ = [
     "end_device",
     "end_link",
     "end_partner",
+    "end_sessions_here",
     "end_sessions_of",
     "enrol_device",
     "forget_second_factor",

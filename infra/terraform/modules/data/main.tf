@@ -63,23 +63,24 @@ resource "kubernetes_endpoint_slice_v1" "outside" {
   }
 }
 
+# The chart holds the operator's own namespace, as the vendor's release file does.
 resource "helm_release" "operator" {
-  for_each         = var.data_services == "cluster" ? var.operators : {}
-  name             = each.key
-  namespace        = "${each.key}-system"
-  create_namespace = true
-  chart            = each.value
-  wait             = true
-  timeout          = 600
+  for_each  = var.data_services == "cluster" ? var.operators : {}
+  name      = each.key
+  namespace = "default"
+  chart     = each.value
+  wait      = true
+  timeout   = 600
 }
 
 resource "helm_release" "services" {
-  count      = var.data_services == "cluster" && var.chart != null ? 1 : 0
-  name       = "his-data"
-  namespace  = var.namespace
-  chart      = var.chart
-  wait       = true
-  timeout    = 1800
+  count     = var.data_services == "cluster" && var.chart != null ? 1 : 0
+  name      = "his-data"
+  namespace = var.namespace
+  chart     = var.chart
+  # Keycloak waits for its database, which the jobs make that come next: they are what waits for the services.
+  wait       = false
+  timeout    = 600
   depends_on = [helm_release.operator]
 }
 

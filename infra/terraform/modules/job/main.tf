@@ -52,7 +52,8 @@ resource "kubernetes_job_v1" "one" {
   }
   wait_for_completion = true
   spec {
-    backoff_limit           = 3
+    # Ten minutes of trying: a new database or store is not there at once.
+    backoff_limit           = 6
     active_deadline_seconds = 900
     template {
       metadata {

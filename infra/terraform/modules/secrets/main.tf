@@ -26,6 +26,10 @@ variable "settings" {
   type = map(string)
 }
 
+variable "backup_bucket" {
+  type = string
+}
+
 variable "passwords" {
   type      = map(string)
   sensitive = true
@@ -42,6 +46,7 @@ locals {
   app = "postgresql://his_app:${urlencode(local.p.his_app)}@${var.database}:5432/his"
   s3  = { HIS_S3_ACCESS_KEY = local.p.s3_access_key, HIS_S3_SECRET_KEY = local.p.s3_secret_key }
   backup_s3 = {
+    HIS_BACKUP_BUCKET        = var.backup_bucket
     HIS_BACKUP_S3_ACCESS_KEY = local.p.s3_backup_access != "" ? local.p.s3_backup_access : local.p.s3_access_key
     HIS_BACKUP_S3_SECRET_KEY = local.p.s3_backup_secret != "" ? local.p.s3_backup_secret : local.p.s3_secret_key
   }
@@ -81,7 +86,7 @@ locals {
     })
     "keycloak" = {
       KC_HOSTNAME                 = lookup(var.settings, "HIS_KEYCLOAK_URL", "")
-      KC_DB_URL                   = "jdbc:postgresql://${var.primary}:5432/keycloak"
+      KC_DB_URL                   = "jdbc:postgresql://${var.primary}:5432/keycloak?connectTimeout=5&socketTimeout=60&tcpKeepAlive=true"
       KC_DB_USERNAME              = "keycloak"
       KC_DB_PASSWORD              = local.p.keycloak
       KC_BOOTSTRAP_ADMIN_USERNAME = "admin"
