@@ -117,7 +117,8 @@ class AccountLocked(Event, type="platform.sso.account_locked", subject="staff_id
 
 
 class LoginRiskFound(Event, type="platform.sso.login_risk_found", subject="subject_key"):
-    """A pattern of attack or an emergency account in use: security looks at it, a freeze is proposed."""
+    """A pattern of attack, an emergency account in use, an administrator let in anew: security looks at it, a freeze is
+    proposed."""
 
     subject_key: str
     """The account, the address or the session the risk was seen at."""
@@ -127,9 +128,10 @@ class LoginRiskFound(Event, type="platform.sso.login_risk_found", subject="subje
 
 
 class SessionsEnded(Event, type="platform.sso.sessions_ended", subject="subject_key"):
-    """Sessions of a person were ended by somebody, or by leaving, freezing or signing out."""
+    """Sessions were ended by somebody, or by leaving, freezing, a new password or signing out."""
 
     subject_key: str
+    """The person or account; the campus, where everybody of it was signed off."""
     sessions: int
     cause: str
 

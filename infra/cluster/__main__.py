@@ -32,7 +32,7 @@ def main() -> int:
     bank = commands.add_parser(
         "data", help="production's data services in the cluster: up, down, failover, replicas, restore"
     )
-    bank.add_argument("action", choices=("up", "down", "failover", "replicas", "restore"))
+    bank.add_argument("action", choices=("up", "down", "failover", "replicas", "restore", "rotate"))
     bank.add_argument("--patients", type=int, default=150, help="of the morning during each failover")
     charts = commands.add_parser("charts", help="charts of release files, for Terraform")
     charts.add_argument("out", type=Path)
@@ -87,7 +87,7 @@ def main() -> int:
 
 
 def _data(action: str, patients: int, say: Callable[[str], None]) -> int:
-    from infra.cluster import databank, failover, replicas, restoring
+    from infra.cluster import databank, failover, replicas, restoring, rotation
 
     match action:
         case "up":
@@ -96,6 +96,8 @@ def _data(action: str, patients: int, say: Callable[[str], None]) -> int:
         case "down":
             databank.down(say)
             deploy.deploy("lab", say)
+        case "rotate":
+            return rotation.rotate(say)
         case "restore":
             return restoring.restore(say)
         case "replicas":

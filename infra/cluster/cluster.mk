@@ -1,6 +1,6 @@
 # Targets of the lab cluster; the Makefile includes this file. KUBECONFIG names the cluster, the lab's own place else.
 
-.PHONY: image cluster-deploy cluster-test cluster-measure cluster-disturb cluster-peak cluster-terraform cluster-data cluster-failover cluster-replicas cluster-restore cluster-data-down backup-drill cluster-down cluster-schemas
+.PHONY: image cluster-deploy cluster-test cluster-measure cluster-disturb cluster-peak cluster-terraform cluster-data cluster-failover cluster-replicas cluster-restore cluster-rotate cluster-data-down backup-drill cluster-down cluster-schemas
 
 # lab runs groups as production does, lab-functions every function by itself.
 OVERLAY ?= lab
@@ -43,6 +43,9 @@ cluster-replicas: venv  ## Kill one Keycloak of two under people signed on, then
 
 cluster-restore: venv  ## Bring the cluster's database back from its backup beside it, and let CloudNativePG clone that
 	@$(BIN)/python -m infra.cluster data restore
+
+cluster-rotate: venv  ## Rotate certificate, signing key, backup key and a database password while somebody asks
+	@$(BIN)/python -m infra.cluster data rotate
 
 cluster-data-down: venv system  ## Take them out again with all they hold; the lab goes back to single services on the node
 	@$(BIN)/python -m infra.cluster data down

@@ -48,6 +48,7 @@ def restore(say: Say, state: Path = data.STATE) -> int:
     say(f"cloned: primary {databank.primary()} and a standby in step after {time.monotonic() - begun:.0f} s")
     faults += _compared("cloned", before, _counted(databank.primary()))
     kubectl("delete", "-k", str(_beside(images, state)), "--ignore-not-found")
+    kubectl("-n", DATA, "delete", "pvc", f"restore-{RESTORED}-0", "--ignore-not-found")
     kubectl("-n", "his", "scale", "deployment/worker", "--replicas=1")
     for fault in faults:
         say(f"wrong: {fault}")
@@ -70,7 +71,7 @@ def _beside(images: dict[str, str], state: Path) -> Path:
             databank.placed("registry.his.internal/cloudnative-pg/postgresql", images["postgresql"]),
         ],
         "patches": [
-            _change("PersistentVolumeClaim", "/spec/resources/requests/storage", "4Gi"),
+            _change("StatefulSet", "/spec/volumeClaimTemplates/0/spec/resources/requests/storage", "4Gi"),
             _change("StatefulSet", "/spec/template/spec/containers/0/resources", small),
         ],
     }

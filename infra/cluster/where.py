@@ -42,6 +42,11 @@ def passwords(state: Path) -> dict[str, str]:
     return known
 
 
+def keep_passwords(state: Path, known: dict[str, str]) -> None:
+    """Write them back after one was changed."""
+    credentials.write_private(state / "databank.json", json.dumps(known))
+
+
 def addresses(state: Path) -> dict[str, str]:
     """Database addresses of every role, as pods reach them: functions ask the pooler, all others the primary itself."""
     own, made = credentials.load(state), passwords(state)

@@ -121,3 +121,51 @@ def test_procedure_categories_need_no_pattern_of_their_own(standards: Standards)
     ok(standards.publish(made["version_id"]))
     card = ok(standards.doctor.get(f"{CODES}/systems/{system}/codes/47.0100"))
     assert [one["code"] for one in card["ancestors"]] == ["47", "47.0"]
+
+
+def test_mappings_and_differences_are_read_and_taken_along(standards: Standards) -> None:
+    clinical = standards.in_force([["A00.000", "霍乱甲"], ["A00.100", "霍乱乙"], ["A01.000", "伤寒"]])
+    insured = standards.in_force([["A00.000", "霍乱甲"], ["A00.101", "霍乱乙型"]], name="医保版")
+    rows = [
+        {"from_code": "A00.000", "to_code": "A00.000", "relation": "equal"},
+        {"from_code": "A00.100", "to_code": "A00.101", "relation": "equal"},
+        {"from_code": "A01.000", "to_code": None, "relation": "none"},
+    ]
+    drafted = ok(
+        standards.manager.post(
+            f"{CODES}/systems/{clinical}/mappings", {"to_system": insured, "official": True, "rows": rows}
+        )
+    )
+    ok(standards.checker.post(f"{CODES}/mappings/check", {"mapping_ids": [one["mapping_id"] for one in drafted]}))
+    standards.hospital.clock.move(seconds=1)
+    first = ok(standards.doctor.get(f"{CODES}/systems/{clinical}/mappings", to=insured, limit=2))
+    assert [(one["from_code"], one["to_display"], one["relation"]) for one in first["items"]] == [
+        ("A00.000", "霍乱甲", "equal"),
+        ("A00.100", "霍乱乙型", "equal"),
+    ]
+    rest = ok(standards.doctor.get(f"{CODES}/systems/{clinical}/mappings", to=insured, limit=2, cursor=first["next"]))
+    assert [(one["from_code"], one["to_code"], one["to_display"]) for one in rest["items"]] == [("A01.000", "", None)]
+    table = standards.doctor.get(f"{CODES}/systems/{clinical}/mappings.csv", to=insured).content.decode("utf-8-sig")
+    lines = [line.split(",") for line in table.replace('"', "").splitlines()]
+    assert [line[:6] for line in lines] == [
+        ["编码", "名称", "关系", "对照编码", "对照名称", "来源"],
+        ["A00.000", "霍乱甲", "等同", "A00.000", "霍乱甲", "官方"],
+        ["A00.100", "霍乱乙", "等同", "A00.101", "霍乱乙型", "官方"],
+        ["A01.000", "伤寒", "无对应", "", "", "官方"],
+    ]
+
+    versions = ok(standards.manager.get(f"{CODES}/systems/{clinical}/versions"))
+    made = ok(
+        standards.take_in(
+            clinical, workbook([["A00.000", "霍乱（改名）"], ["A00.100", "霍乱乙"], ["B00.000", "新码"]]), "3.0"
+        )
+    )
+    report = standards.manager.get(
+        f"{CODES}/versions/{made['version_id']}/differences.csv", older=versions[0]["version_id"]
+    )
+    assert report.content.decode("utf-8-sig").replace('"', "").splitlines() == [
+        "编码,变化,原名称,现名称",
+        "A00.000,变更,霍乱甲,霍乱（改名）",
+        "A01.000,取消,伤寒,",
+        "B00.000,新增,,新码",
+    ]

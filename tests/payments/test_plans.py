@@ -14,6 +14,7 @@ from tests.payments.conftest import Hall
 MODULES = [
     "cashier.queries",
     "billing.queries.charges",
+    "billing.queries.pricing",
     "billing.queries.settlements",
     "billing.queries.refunds",
     "billing.queries.reports",

@@ -1,20 +1,22 @@
-"""What the realm cannot know itself: patients by WeChat, devices, shared workstations, the sealed account."""
+"""What the realm cannot know itself: patients by WeChat, devices, programs of other makers."""
 
 import json
 import logging
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import jwt
 import pytest
 from keycloak import KeycloakAdmin
 
 from infra.local.login import LoginRefused
 from infra.simulators.wechat_login import WeChatLoginSimulator
 from shared.identity.keycloak_admin import call
-from tests.platform.beyond import SSO, Listener, badge, enrolled, patient, renewed, signed_on
+from tests.platform.beyond import SSO, Listener, badge, enrolled, patient, programs_told, renewed, signed_on
 from tests.platform.conftest import BASE, ORGANISATION, ok, refused
 from tests.platform.realm import PASSWORD, Refused, Totp, World, opened_world
 from tests.support.clinic import register_person, resident_id
@@ -223,65 +225,78 @@ def test_a_repeated_sign_on_gets_no_second_token(
     assert (again["state"], again["access_token"]) == ("pending", "")
 
 
-# -- shared workstations
+# -- programs of other makers
 
 
-@pytest.mark.case("42", 7)
-def test_two_nurses_change_twenty_times_and_each_act_stands_under_the_right_name(
-    world: World, secrets: set[str]
+@pytest.fixture
+def told() -> Iterator[tuple[str, list[dict[str, Any]], threading.Semaphore]]:
+    with programs_told() as one:
+        yield one
+
+
+@pytest.mark.case("42", 2)
+def test_one_login_opens_six_programs_and_one_logout_ends_them_all(
+    world: World, secrets: set[str], told: tuple[str, list[dict[str, Any]], threading.Semaphore]
 ) -> None:
-    station = signed_on(world, secrets, enrolled(world, secrets, "ward-1", "workstation"))
-    nurses = [world.person("registrar"), world.person("registrar")]
-    cards = [("CARD00000001", "258031"), ("CARD00000002", "913572")]
-    for nurse, (card, pin) in zip(nurses, cards, strict=True):
-        badge(world, secrets, nurse, card, pin)
-    done: list[str] = []
-    for turn in range(20):
-        card, pin = cards[turn % 2]
-        answer = ok(station.post(f"{SSO}/switches", {"card_no": card, "pin": pin}))
-        secrets.update({answer["access_token"], answer["refresh_token"]})
-        me = world.caller(answer["access_token"])
-        assert me.get(f"{ORGANISATION}/staff/{nurses[0]}").status_code == 200
-        done.append(str(nurses[turn % 2]))
-    audited = world.hospital.rows(
-        "SELECT actor FROM kernel.audit_entries WHERE action = 'staff.read' AND subject_id = %s ORDER BY at, entry_id",
-        [str(nurses[0])],
-    )
-    assert [row["actor"] for row in audited] == done
-    rows = world.hospital.rows("SELECT * FROM platform.workstation_sessions ORDER BY opened_at")
-    assert [str(row["staff_id"]) for row in rows] == done
-    assert [row["ended_at"] is None for row in rows] == [False] * 19 + [True]
-    assert len(world.admin.get_sessions(str(nurses[0]))) == 0
-    assert len(world.admin.get_sessions(str(nurses[1]))) == 1
-    refused(me.post(f"{SSO}/switches", {"card_no": cards[0][0], "pin": cards[0][1]}), 403, "wrong_caller")
+    address, heard, arrived = told
+    programs = []
+    for place in range(6):
+        body = {
+            "code": f"pacs-{place}",
+            "title": f"影像系统{place}",
+            "owner": "影像科",
+            "shared_data": "工号、姓名",
+            "redirect_uris": [f"http://127.0.0.1:9{place}00/"],
+            "backchannel_logout_url": f"{address}/{place}",
+            "valid_to": world.consortium.moment(days=30),
+        }
+        program = ok(world.consortium.system.post(f"{SSO}/partners", body))
+        secrets.add(program["secret"])
+        programs.append((program["client_id"], body["redirect_uris"][0], program["secret"]))
+    person = world.person("registrar")
+    browser = world.browser()
+    tokens = browser.sign_on(world.username(person))
+    secrets.update({tokens["access_token"], tokens["refresh_token"]})
+    for client_id, redirect, secret in programs:
+        answer, verifier = browser.authorise(client_id, redirect, prompt="none")
+        theirs = browser.tokens(answer, verifier, client_id, redirect, client_secret=secret)
+        secrets.update({theirs["access_token"], theirs["id_token"]})
+        claims = jwt.decode(theirs["id_token"], options={"verify_signature": False})
+        assert (claims["preferred_username"], claims["name"]) == (world.username(person), "覃小兰")
+        assert "posts" not in claims
+        refused(world.caller(theirs["access_token"]).get(f"{BASE}/my/rights"), 401, "token_invalid")
+    me = world.caller(tokens["access_token"])
+    assert ok(me.post(f"{SSO}/my/sign-out")) == {"sessions": 1, "told": True}
+    assert all(arrived.acquire(timeout=5) for _ in programs)
+    assert {one["sid"] for one in heard} == {world.verify(tokens["access_token"]).session_id}
+    assert {one["aud"] for one in heard} == {client_id for client_id, _, _ in programs}
+    world.see_deny_list()
+    refused(me.get(f"{BASE}/my/rights"), 401, "subject_denied")
+    for client_id, redirect, _ in programs:
+        answer, _ = browser.authorise(client_id, redirect, prompt="none")
+        assert "error=login_required" in answer.headers["location"]
 
 
-def test_a_pin_opens_nothing_elsewhere_and_locks(world: World, secrets: set[str]) -> None:
-    station = signed_on(world, secrets, enrolled(world, secrets, "ward-2", "workstation"))
-    nurse = world.person("registrar")
-    weak = {"card_no": "CARD00000009", "pin": "123456"}
-    refused(world.consortium.security.post(f"{SSO}/staff/{nurse}/badge", weak), 422, "weak_pin")
-    badge(world, secrets, nurse, "CARD00000009", "370462")
-    again = {"card_no": "CARD00000010", "pin": "370462"}
-    refused(world.consortium.security.post(f"{SSO}/staff/{nurse}/badge", again), 409, "badge_held")
-    path = f"{SSO}/switches"
-    refused(station.post(path, {"card_no": "CARD99999999", "pin": "370462"}), 401, "badge_refused")
-    for _ in range(4):
-        refused(station.post(path, {"card_no": "CARD00000009", "pin": "111222"}), 401, "badge_refused")
-    refused(station.post(path, {"card_no": "CARD00000009", "pin": "111222"}), 423, "badge_locked")
-    refused(station.post(path, {"card_no": "CARD00000009", "pin": "370462"}), 423, "badge_locked")
-    assert world.hospital.events("account_locked")[-1]["data"]["way"] == "badge"
-    world.hospital.clock.move(minutes=16)
-    try:
-        answer = ok(station.post(path, {"card_no": "CARD00000009", "pin": "370462"}))
-        secrets.update({answer["access_token"], answer["refresh_token"]})
-    finally:
-        world.hospital.clock.offset = timedelta()
-    me = world.caller(answer["access_token"])
-    actor = world.verify(me.token)
-    assert (actor.methods, actor.signed_on_at) == (frozenset(), None)
-    ok(me.post(f"{SSO}/my/badge/lost"))
-    refused(station.post(path, {"card_no": "CARD00000009", "pin": "370462"}), 401, "badge_refused")
+def test_a_partner_has_an_end_and_no_direct_way_in(world: World, secrets: set[str]) -> None:
+    body = {
+        "code": "lis",
+        "title": "检验系统",
+        "owner": "检验科",
+        "shared_data": "工号、姓名",
+        "redirect_uris": ["http://127.0.0.1:9999/"],
+        "valid_to": world.consortium.moment(days=400),
+    }
+    refused(world.consortium.system.post(f"{SSO}/partners", body), 422, "invalid")
+    made = ok(world.consortium.system.post(f"{SSO}/partners", {**body, "valid_to": world.consortium.moment(days=300)}))
+    secrets.add(made["secret"])
+    client = world.admin.get_client(world.admin.get_client_id(made["client_id"]))
+    doors = ("directAccessGrantsEnabled", "implicitFlowEnabled", "publicClient", "serviceAccountsEnabled")
+    assert [door for door in doors if client[door]] == []
+    assert world.reconcile()["outcome"] == "clean"
+    assert world.hospital.events("realm_drift_found") == []  # what was registered is no handiwork
+    ok(world.consortium.system.post(f"{SSO}/partners/{made['partner_id']}/end"))
+    world.reconcile()
+    assert world.admin.get_client(world.admin.get_client_id(made["client_id"]))["enabled"] is False
 
 
 # -- the sealed account
@@ -381,15 +396,6 @@ def test_no_secret_is_in_any_log_event_audit_or_table(
     code = wechat.issue("openid-scanned-004")
     secrets.add(code)
     refused(gateway.post(f"{SSO}/patient-logins", {"code": code}), 503, "wechat_out_of_reach")  # leaves a log line
-    body = {
-        "code": "scanned",
-        "title": "检验系统",
-        "owner": "检验科",
-        "shared_data": "工号、姓名",
-        "redirect_uris": ["http://127.0.0.1:9998/"],
-        "valid_to": world.consortium.moment(days=30),
-    }
-    secrets.add(ok(world.consortium.system.post(f"{SSO}/partners", body))["secret"])
     assert len(secrets) > 12
     tables = world.hospital.rows(
         "SELECT schemaname || '.' || relname AS name FROM pg_stat_user_tables WHERE schemaname <> 'public'"

@@ -2,24 +2,80 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from functions.catalogue.codes.models import CodeSystem
-from functions.catalogue.codes.queries.terms import Term
+from functions.catalogue.codes.queries.terms import Changed, Term
+from functions.catalogue.codes.service.words import MappedPair
+from shared.schemas import SHANGHAI
 
 URN = "urn:consortium:codes:"
 
 
 def as_csv(terms: Sequence[Term]) -> bytes:
     """Codes as a spreadsheet reads them: every value a text, so that leading zeros stay."""
+    return _csv(
+        ["编码", "名称", "上级编码", "版本", "院内扩展", "官方编码"],
+        (
+            (
+                term.code,
+                term.display,
+                term.parent or "",
+                term.label,
+                "是" if term.local else "",
+                term.official_code or "",
+            )
+            for term in terms
+        ),
+    )
+
+
+RELATIONS = {"equal": "等同", "narrower": "下位", "broader": "上位", "none": "无对应"}
+
+
+def mappings_csv(pairs: Iterable[MappedPair]) -> bytes:
+    """编码对照表: codes of one system beside those of another."""
+    return _csv(
+        ["编码", "名称", "关系", "对照编码", "对照名称", "来源", "生效时间", "编制", "复核"],
+        (
+            (
+                row.from_code,
+                named or "",
+                RELATIONS[row.relation],
+                row.to_code,
+                target or "",
+                "官方" if row.source == "official" else "人工",
+                f"{row.valid_from.astimezone(SHANGHAI):%Y-%m-%d %H:%M}",
+                row.maker,
+                row.checker or "",
+            )
+            for row, named, target in pairs
+        ),
+    )
+
+
+def differences_csv(changes: Iterable[Changed]) -> bytes:
+    """版本差异报告: what a version brings, changes and drops."""
+    return _csv(
+        ["编码", "变化", "原名称", "现名称"],
+        (
+            (
+                one.code,
+                "新增" if one.before is None else "取消" if one.after is None else "变更",
+                one.before or "",
+                one.after or "",
+            )
+            for one in changes
+        ),
+    )
+
+
+def _csv(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
     out = io.StringIO(newline="")
     writer = csv.writer(out, quoting=csv.QUOTE_ALL)
-    writer.writerow(["编码", "名称", "上级编码", "版本", "院内扩展", "官方编码"])
-    writer.writerows(
-        [term.code, term.display, term.parent or "", term.label, "是" if term.local else "", term.official_code or ""]
-        for term in terms
-    )
+    writer.writerow(heading)
+    writer.writerows(rows)
     return out.getvalue().encode("utf-8-sig")
 
 

@@ -5,9 +5,10 @@ from uuid import UUID
 
 from fastapi import Path
 
-from functions.catalogue.codes import service
+from functions.catalogue.codes import exports, service
 from functions.catalogue.codes.api.routing import LAST, After, Limit, System, router
 from functions.catalogue.codes.models import ReceivedFile
+from functions.catalogue.codes.queries.terms import Changed
 from functions.catalogue.codes.schemas import (
     AnnounceFile,
     ChangedView,
@@ -24,11 +25,12 @@ from functions.catalogue.codes.schemas import (
     SystemView,
     VersionView,
 )
-from shared.command import Onward, command, query
+from shared.command import Document, Onward, command, query
 from shared.database.engine import REPORT
 from shared.schemas import Page
 from shared.tx import Tx
 
+PAGE = 5000
 PartNumber = Annotated[int, Path(ge=1, le=200)]
 RowNumber = Annotated[int, Path(ge=1, le=300_000)]
 
@@ -158,6 +160,16 @@ def version_differences(
         items=[ChangedView.model_validate(one) for one in found],
         next=found[-1].code if len(found) == limit else None,
     )
+
+
+@router.get("/versions/{version_id}/differences.csv")
+@query("catalogue.codes.read", REPORT)
+def download_differences(tx: Tx, version_id: UUID, older: UUID) -> Document:
+    """Everything a version changes against an older one (下载版本差异报告)."""
+    changes: list[Changed] = []
+    while page := service.version_difference(tx, older, version_id, changes[-1].code if changes else "", PAGE):
+        changes += page
+    return Document(lambda: exports.differences_csv(changes), "text/csv", f"差异-{version_id}.csv")
 
 
 def _file(file: ReceivedFile) -> FileView:

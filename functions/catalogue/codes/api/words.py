@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Path
 from fastapi import Query as Parameter
 
-from functions.catalogue.codes import service
+from functions.catalogue.codes import exports, service
 from functions.catalogue.codes.api.routing import FIRST, After, CodePath, CodeQuery, Limit, System, router
 from functions.catalogue.codes.models import LabItem, ReferenceRange
 from functions.catalogue.codes.schemas import (
@@ -17,16 +17,22 @@ from functions.catalogue.codes.schemas import (
     CodeMappingView,
     DraftCodeMappings,
     KeepFavourite,
+    MappedPairView,
+    Relation,
     SynonymView,
     TranslationView,
     UsedView,
 )
 from functions.catalogue.codes.schemas.checks import LabItemView, RangeView, SaveLabItem
-from shared.command import command, query
+from functions.catalogue.codes.service import MappedPair
+from shared.command import Document, command, query
+from shared.database.engine import REPORT
 from shared.schemas import Page
 from shared.tx import Tx
 
 OtherSystem = Annotated[str, Parameter(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{1,39}$")]
+PairCursor = Annotated[str, Parameter(max_length=130, pattern=r"^[^\x00]*$")]
+PAGE = 5000
 FieldPath = Annotated[str, Path(pattern=r"^[a-z0-9_.\-]{1,160}$")]
 
 
@@ -38,6 +44,44 @@ FieldPath = Annotated[str, Path(pattern=r"^[a-z0-9_.\-]{1,160}$")]
 def draft_mappings(tx: Tx, system: System, body: DraftCodeMappings) -> list[CodeMappingView]:
     """Draft mappings to another system (编制对照)."""
     return [CodeMappingView.model_validate(row) for row in service.draft_mappings(tx, system, body)]
+
+
+@router.get("/systems/{system}/mappings")
+@query("catalogue.codes.read")
+def list_mappings(
+    tx: Tx, system: System, to: OtherSystem, limit: Limit = 100, cursor: PairCursor = ""
+) -> Page[MappedPairView]:
+    """Mappings in force from one system to another (编码对照表)."""
+    after, _, target = cursor.partition(" ")
+    found = service.mapping_table(tx, system, to, (after, target), limit)
+    return Page[MappedPairView](
+        items=[
+            MappedPairView(
+                mapping_id=row.mapping_id,
+                from_code=row.from_code,
+                from_display=named,
+                to_code=row.to_code,
+                to_display=target_display,
+                relation=Relation(row.relation),
+                source=row.source,
+                valid_from=row.valid_from,
+            )
+            for row, named, target_display in found
+        ],
+        next=f"{found[-1].mapping.from_code} {found[-1].mapping.to_code}" if len(found) == limit else None,
+    )
+
+
+@router.get("/systems/{system}/mappings.csv")
+@query("catalogue.codes.read", REPORT)
+def download_mappings(tx: Tx, system: System, to: OtherSystem) -> Document:
+    """All mappings in force from one system to another (下载编码对照表)."""
+    pairs: list[MappedPair] = []
+    while page := service.mapping_table(
+        tx, system, to, (pairs[-1].mapping.from_code, pairs[-1].mapping.to_code) if pairs else ("", ""), PAGE
+    ):
+        pairs += page
+    return Document(lambda: exports.mappings_csv(pairs), "text/csv", f"{system}-{to}.csv")
 
 
 @router.get("/mappings/waiting")

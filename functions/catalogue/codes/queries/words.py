@@ -44,6 +44,22 @@ BACKWARD = Query(
         _in_force,
     ),
 )
+MAPPINGS = Query(
+    CodeMapping,
+    select(CodeMapping)
+    .where(
+        CodeMapping.from_system == bindparam("from_system"),
+        CodeMapping.to_system == bindparam("to_system"),
+        or_(
+            CodeMapping.from_code > bindparam("after"),
+            and_(CodeMapping.from_code == bindparam("after"), CodeMapping.to_code > bindparam("after_target")),
+        ),
+        _in_force,
+    )
+    .order_by(CodeMapping.from_code, CodeMapping.to_code)
+    .limit(bindparam("limit")),
+)
+"""Mappings in force between two systems, in order of code."""
 MAPPING_DRAFTS = Query(
     CodeMapping,
     select(CodeMapping)

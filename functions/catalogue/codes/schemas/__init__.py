@@ -274,6 +274,19 @@ class CodeMappingView(View):
     checker: str | None
 
 
+class MappedPairView(View):
+    """A mapping in force with the displays of both codes."""
+
+    mapping_id: UUID
+    from_code: str
+    from_display: str | None
+    to_code: str
+    to_display: str | None
+    relation: Relation
+    source: str
+    valid_from: Moment
+
+
 class TranslationView(View):
     """A code in another system. Relation `none`: there is no mapping, and nothing is guessed."""
 

@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     )
     from functions.catalogue.codes.service.words import (
         NO_TRANSLATION,
+        MappedPair,
         Translation,
         add_synonym,
         bind_field,
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
         end_mapping,
         favourites,
         keep_favourite,
+        mapping_table,
         synonyms,
         translate,
         translate_all,
@@ -94,6 +96,7 @@ __all__ = [
     "Finding",
     "Found",
     "LocalCodeBlocked",
+    "MappedPair",
     "Patient",
     "Proposal",
     "Question",
@@ -131,6 +134,7 @@ __all__ = [
     "load_standard",
     "lookup",
     "lookup_all",
+    "mapping_table",
     "outgoing",
     "parts_of",
     "pin",

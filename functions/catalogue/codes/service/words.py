@@ -117,6 +117,31 @@ def end_mapping(tx: Tx, mapping_id: UUID) -> CodeMapping:
     return ended
 
 
+class MappedPair(NamedTuple):
+    """A mapping in force with the displays of both codes; null where a code is not in force itself."""
+
+    mapping: CodeMapping
+    from_display: str | None
+    to_display: str | None
+
+
+def mapping_table(tx: Tx, from_system: str, to_system: str, after: tuple[str, str], limit: int) -> list[MappedPair]:
+    """Mappings in force from one system to another, in order of code (编码对照表). Three round trips."""
+    rows = tx.session.all(
+        queries.MAPPINGS,
+        from_system=from_system,
+        to_system=to_system,
+        after=after[0],
+        after_target=after[1],
+        at=tx.now,
+        limit=limit,
+    )
+    ours = tx.session.send(terms_queries.TERMS, system=from_system, codes=[one.from_code for one in rows], at=tx.now)
+    theirs = tx.session.all(terms_queries.TERMS, system=to_system, codes=[one.to_code for one in rows], at=tx.now)
+    named, targets = ({term.code: term.display for term in terms} for terms in (ours.all(), theirs))
+    return [MappedPair(row, named.get(row.from_code), targets.get(row.to_code)) for row in rows]
+
+
 def waiting_mappings(tx: Tx, after: UUID, limit: int) -> list[CodeMapping]:
     """Mappings that wait for their second person."""
     return tx.session.all(queries.MAPPING_DRAFTS, after=after, limit=limit)

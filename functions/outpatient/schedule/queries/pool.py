@@ -7,7 +7,6 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     DateTime,
-    Interval,
     SmallInteger,
     Text,
     and_,
@@ -27,7 +26,6 @@ from shared.database.query import Query, among, one_of
 
 _NOW = bindparam("now", type_=DateTime(timezone=True))
 _LAST_CALL = bindparam("last_call", type_=DateTime(timezone=True))
-_SHIFT = bindparam("by_", type_=Interval)
 _BAND = bindparam("band", None, type_=DateTime(timezone=True))
 
 
@@ -301,96 +299,7 @@ EXPECT_WAITING = Query(
     .returning(Session.session_id),
 )
 """More or fewer people wait; whoever is served or goes counts against those who were promised a place."""
-PROMISE = Query(
-    object,
-    update(Session)
-    .where(Session.session_id == bindparam("id_"))
-    .values(
-        waiting=Session.waiting + bindparam("people", type_=Session.waiting.type),
-        promised=Session.promised + bindparam("people", type_=Session.waiting.type),
-        promised_until=bindparam("until", type_=DateTime(timezone=True)),
-    ),
-)
 
-# -- numbers of one session, locked for a change
-
-
-LOCK_SLOTS = Query(
-    Slot, select(Slot).where(Slot.session_id == bindparam("session_id")).order_by(Slot.slot_id).with_for_update()
-)
-"""All numbers of a session: a stop or a move sees every one as it is, and nobody takes one meanwhile."""
-WITHDRAW = Query(
-    UUID,
-    update(Slot)
-    .where(among(Slot.slot_id, "ids"), one_of(Slot.status, "free", "held", "taken", "blocked"))
-    .values(
-        status="withdrawn",
-        owner_kind=null(),
-        owner_id=null(),
-        holder=null(),
-        held_until=null(),
-        block_reason=null(),
-    )
-    .returning(Slot.slot_id),
-)
-SHIFT_SLOTS = Query(
-    object,
-    update(Slot)
-    .where(Slot.session_id == bindparam("id_"))
-    .values(band_start=Slot.band_start + _SHIFT, band_end=Slot.band_end + _SHIFT),
-)
-BLOCK_BANDS = Query(
-    UUID,
-    update(Slot)
-    .where(
-        Slot.session_id == bindparam("id_"),
-        among(Slot.band_start, "bands"),
-        one_of(Slot.status, "free", "held"),
-        or_(one_of(Slot.status, "free"), Slot.held_until <= bindparam("now")),
-    )
-    .values(status="blocked", block_reason="rescue", holder=null(), held_until=null())
-    .returning(Slot.slot_id),
-)
-UNBLOCK_BANDS = Query(
-    UUID,
-    update(Slot)
-    .where(
-        Slot.session_id == bindparam("id_"),
-        among(Slot.band_start, "bands"),
-        one_of(Slot.status, "blocked"),
-        Slot.block_reason == "rescue",
-    )
-    .values(status="free", block_reason=null())
-    .returning(Slot.slot_id),
-)
-_withheld = (
-    select(Slot.slot_id)
-    .where(Slot.session_id == bindparam("id_"), one_of(Slot.status, "blocked"), Slot.block_reason == "withheld")
-    .order_by(Slot.number)
-    .limit(bindparam("limit"))
-    .with_for_update()
-)
-RELEASE_WITHHELD = Query(
-    UUID,
-    update(Slot).where(Slot.slot_id.in_(_withheld)).values(status="free", block_reason=null()).returning(Slot.slot_id),
-)
-_to_move = (
-    select(Slot.slot_id)
-    .where(
-        Slot.session_id == bindparam("id_"),
-        Slot.channel == bindparam("from_"),
-        one_of(Slot.status, "free"),
-        Slot.band_end > bindparam("now"),
-        Slot.for_patient.is_(null()),
-    )
-    .order_by(Slot.number.desc())
-    .limit(bindparam("limit"))
-    .with_for_update()
-)
-MOVE_QUOTA = Query(
-    UUID,
-    update(Slot).where(Slot.slot_id.in_(_to_move)).values(channel=bindparam("to")).returning(Slot.slot_id),
-)
 TAKEN_BY = Query(
     SlotTaken,
     select(*_ANSWER)
@@ -420,15 +329,3 @@ SLOT_PLACES = Query(
     .where(among(Slot.slot_id, "slots")),
 )
 SESSION_OF = Query(UUID, select(Slot.session_id).where(Slot.slot_id == bindparam("slot_id")))
-GIVE_PRIORITY = Query(
-    object,
-    update(Slot).where(Slot.session_id == bindparam("id_")).values(returned_at=bindparam("now")),
-)
-"""Numbers of a session that took another's place: the other's patients come first."""
-SLOTS = Query(Slot, select(Slot).where(Slot.session_id == bindparam("session_id")).order_by(Slot.number))
-COUNT_WITHHELD = Query(
-    int,
-    select(func.count())
-    .select_from(Slot)
-    .where(Slot.session_id == bindparam("session_id"), one_of(Slot.status, "blocked"), Slot.block_reason == "withheld"),
-)

@@ -11,7 +11,7 @@ from functions.organisation.structure import service as organisation
 from functions.outpatient.schedule import rules
 from functions.outpatient.schedule.models import Clinic, Session, Slot
 from functions.outpatient.schedule.problems import GradePriceMissing, PlanHasErrors
-from functions.outpatient.schedule.queries import plans, pool
+from functions.outpatient.schedule.queries import plans, session_slots
 from functions.outpatient.schedule.schemas.changes import (
     BlockBands,
     ExtendSession,
@@ -63,7 +63,7 @@ def replace_doctor(tx: Tx, session_id: UUID, command: ReplaceDoctor) -> tuple[Se
         new_item = _fee_of(tx, clinic, new_grade)
     priced = prices.prices_at(tx, sorted({item, new_item}))
     old_price, new_price = round_money(priced[item].unit_price), round_money(priced[new_item].unit_price)
-    slots = tx.session.send(pool.LOCK_SLOTS, session_id=session_id)
+    slots = tx.session.send(session_slots.LOCK_SLOTS, session_id=session_id)
     changed = tx.session.one(
         plans.CHANGE_SESSION,
         id_=session_id,
@@ -118,10 +118,10 @@ def move_session(tx: Tx, session_id: UUID, command: MoveSession) -> tuple[Sessio
         raise rules.PlanInvalid("时间和诊室都没有变化。")
     if abs(shift) > rules.SMALL_MOVE:
         return _reopen(tx, session, shift, room_id, desk, command.reason)
-    slots = tx.session.all(pool.LOCK_SLOTS, session_id=session_id)
+    slots = tx.session.all(session_slots.LOCK_SLOTS, session_id=session_id)
     ends_at = session.ends_at + shift
     if shift:
-        tx.session.execute(pool.SHIFT_SLOTS, id_=session_id, by_=shift)
+        tx.session.execute(session_slots.SHIFT_SLOTS, id_=session_id, by_=shift)
     changed = tx.session.one(
         plans.CHANGE_SESSION,
         id_=session_id,
@@ -168,7 +168,7 @@ def extend_session(tx: Tx, session_id: UUID, command: ExtendSession) -> tuple[Se
         raise rules.PlanInvalid("新增时段须在原班次结束之后开始。")
     quotas = {channel.value: count for channel, count in command.quotas.items()}
     planned = rules.plan_slots(session.day, bands, quotas)
-    slots = tx.session.all(pool.LOCK_SLOTS, session_id=session_id)
+    slots = tx.session.all(session_slots.LOCK_SLOTS, session_id=session_id)
     last = max((slot.number for slot in slots), default=0)
     ends_at = max(band.ends_at for band in bands)
     changed = tx.session.one(
@@ -187,7 +187,7 @@ def extend_session(tx: Tx, session_id: UUID, command: ExtendSession) -> tuple[Se
 def block_bands(tx: Tx, session_id: UUID, command: BlockBands, *, on: bool) -> tuple[Session, int]:
     """Take the free numbers of bands off sale (医生临时离开), or put them back. Returns how many changed."""
     session = locked(tx, session_id, command.version)
-    query = pool.BLOCK_BANDS if on else pool.UNBLOCK_BANDS
+    query = session_slots.BLOCK_BANDS if on else session_slots.UNBLOCK_BANDS
     moment = {"now": tx.now} if on else {}
     slots = tx.session.all(query, id_=session_id, bands=command.bands, **moment)
     changed = tx.session.one(plans.CHANGE_SESSION, id_=session_id)
@@ -231,7 +231,7 @@ def open_emergency(tx: Tx, command: OpenEmergency) -> tuple[Session, int]:
 
 
 def _reopen(tx: Tx, session: Session, shift: timedelta, room_id: UUID, desk: int, reason: str) -> tuple[Session, int]:
-    every = tx.session.all(pool.LOCK_SLOTS, session_id=session.session_id)
+    every = tx.session.all(session_slots.LOCK_SLOTS, session_id=session.session_id)
     slots = [slot for slot in every if slot.extra_no is None and slot.status != "withdrawn"]
     if not slots:
         raise rules.PlanInvalid("该班次已没有可改时的号，请直接停诊。")
@@ -242,9 +242,9 @@ def _reopen(tx: Tx, session: Session, shift: timedelta, room_id: UUID, desk: int
     made = [NewSlot(moved.session_id, slot.number, slot.band_start, slot.band_end, slot.channel) for slot in planned]
     _open_at_once(tx, moved, made)
     if affected:
-        tx.session.execute(pool.GIVE_PRIORITY, id_=moved.session_id, now=tx.now)
+        tx.session.execute(session_slots.GIVE_PRIORITY, id_=moved.session_id, now=tx.now)
         until = min(tx.now + CHOICE, moved.starts_at)
-        tx.session.execute(pool.PROMISE, id_=moved.session_id, people=len(affected), until=until)
+        tx.session.execute(session_slots.PROMISE, id_=moved.session_id, people=len(affected), until=until)
     tx.emit(
         SessionMoved(
             session_id=session.session_id,

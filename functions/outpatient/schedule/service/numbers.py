@@ -12,7 +12,7 @@ from functions.outpatient.schedule.problems import (
     NotYourSession,
     QuotaTooSmall,
 )
-from functions.outpatient.schedule.queries import plans, pool, upkeep
+from functions.outpatient.schedule.queries import plans, session_slots, upkeep
 from functions.outpatient.schedule.schemas.pool import AddExtra, ExtraCap, MoveQuota, ReleaseByHand, SetReturn
 from functions.outpatient.schedule.service.sessions import locked
 from functions.outpatient.schedule.service.stops import record_change
@@ -39,7 +39,7 @@ def add_extra(tx: Tx, session_id: UUID, command: AddExtra) -> Slot:
     if session.ends_at <= tx.now:
         raise rules.SessionNotOnSale("该班次出诊时间已过，不能加号。", current_status=session.status)
     patient = patients.access_patient(tx, command.patient_id)
-    slots = tx.session.all(pool.SLOTS, session_id=session_id)
+    slots = tx.session.all(session_slots.SLOTS, session_id=session_id)
     extras = [slot for slot in slots if slot.extra_no is not None]
     alive = [slot for slot in extras if slot.status != "withdrawn"]
     if any(slot.for_patient == patient.patient_id and slot.status == "held" for slot in alive):
@@ -86,7 +86,7 @@ def move_quota(tx: Tx, session_id: UUID, command: MoveQuota) -> tuple[int, dict[
         raise rules.PlanInvalid("转出与转入渠道相同。")
     session = locked(tx, session_id, None)
     moved = tx.session.all(
-        pool.MOVE_QUOTA,
+        session_slots.MOVE_QUOTA,
         id_=session_id,
         from_=command.from_channel.value,
         to=command.to_channel.value,
@@ -109,7 +109,7 @@ def move_quota(tx: Tx, session_id: UUID, command: MoveQuota) -> tuple[int, dict[
     record_change(tx, session, "quota", command.reason, detail)
     tx.audit("session.quota_moved", "session", session_id, channels=detail)
     totals = Counter(
-        slot.channel for slot in tx.session.all(pool.SLOTS, session_id=session_id) if slot.extra_no is None
+        slot.channel for slot in tx.session.all(session_slots.SLOTS, session_id=session_id) if slot.extra_no is None
     )
     return len(moved), dict(totals)
 
@@ -117,10 +117,10 @@ def move_quota(tx: Tx, session_id: UUID, command: MoveQuota) -> tuple[int, dict[
 def release_by_hand(tx: Tx, session_id: UUID, command: ReleaseByHand) -> int:
     """Put numbers kept back for a person's hand on sale (手工放号): so many, or all of them."""
     session = locked(tx, session_id, None)
-    slots = tx.session.all(pool.RELEASE_WITHHELD, id_=session_id, limit=command.count or 500)
+    slots = tx.session.all(session_slots.RELEASE_WITHHELD, id_=session_id, limit=command.count or 500)
     if len(slots) < (command.count or 1):
         raise QuotaTooSmall(f"该班次待手工放出的号只有 {len(slots)} 个。", free=len(slots))
-    left = tx.session.one(pool.COUNT_WITHHELD, session_id=session_id)
+    left = tx.session.one(session_slots.COUNT_WITHHELD, session_id=session_id)
     if not left:
         tx.session.execute(plans.RELEASE_MANUAL, id_=session_id, now=tx.now, who=tx.actor.subject)
     tx.emit(SlotsReleased(session_id=session_id, clinic_id=session.clinic_id, slots=len(slots), cause="manual"))

@@ -10,7 +10,7 @@ from functions.outpatient.schedule import rules
 from functions.outpatient.schedule.models import DoctorProfile, Leave, Session, Swap
 from functions.outpatient.schedule.problems import NotYourSession, PlanHasErrors, RequestStateWrong
 from functions.outpatient.schedule.queries import people as queries
-from functions.outpatient.schedule.queries import plans, pool
+from functions.outpatient.schedule.queries import plans, session_slots
 from functions.outpatient.schedule.schemas.people import AskLeave, Decide, IntroduceDoctor, ProposeSwap, Withdraw
 from functions.outpatient.schedule.service.checking import check_sessions
 from functions.outpatient.schedule.service.sessions import own_session, travel
@@ -239,7 +239,7 @@ def _change_places(tx: Tx, swap: Swap) -> None:
     if found:
         raise PlanHasErrors(found[0].message, findings=[one.document() for one in found])
     for session in changed:
-        affected = affected_of(tx.session.all(pool.SLOTS, session_id=session.session_id))
+        affected = affected_of(tx.session.all(session_slots.SLOTS, session_id=session.session_id))
         record_change(tx, session, "swap", swap.reason, {"swap": str(swap.swap_id)}, affected, head_by=tx.actor.subject)
         if session.status in ("published", "open"):
             _tell(tx, session, wanted[session.session_id][0], affected)

@@ -10,7 +10,7 @@ from events.outpatient import AffectedNumber, SessionStopped
 from functions.outpatient.schedule import rules
 from functions.outpatient.schedule.models import ChangedNumber, Session, SessionChange, Slot
 from functions.outpatient.schedule.problems import RequestStateWrong
-from functions.outpatient.schedule.queries import changes, plans, pool
+from functions.outpatient.schedule.queries import changes, plans, session_slots
 from functions.outpatient.schedule.queries.availability import Offer
 from functions.outpatient.schedule.schemas.changes import StopSession
 from functions.outpatient.schedule.service.pool import offers
@@ -40,7 +40,7 @@ class Preview:
 def preview_stop(tx: Tx, session_id: UUID) -> Preview:
     """Numbers taken, held and free of a session, whose consent a stop needs now, and where its patients could go."""
     session = own_session(tx, session_id)
-    slots = tx.session.all(pool.SLOTS, session_id=session_id)
+    slots = tx.session.all(session_slots.SLOTS, session_id=session_id)
     urgent = rules.is_urgent(session.starts_at, tx.now)
     return Preview(
         taken=sum(slot.status == "taken" for slot in slots),
@@ -73,7 +73,7 @@ def request_stop(tx: Tx, session_id: UUID, command: StopSession) -> SessionChang
     session = own_session(tx, session_id)
     tx.check_version(session.version, command.version)
     rules.require_state("stop", session.status)
-    slots = tx.session.all(pool.SLOTS, session_id=session_id)
+    slots = tx.session.all(session_slots.SLOTS, session_id=session_id)
     chosen = _chosen(slots, command.bands)
     change = SessionChange(
         change_id=new_id(),
@@ -193,14 +193,14 @@ def execute_stop(
 def _carry_out(
     tx: Tx, session: Session, reason: str, bands: Sequence[datetime] | None, moved_to: UUID | None = None
 ) -> tuple[Session, list[AffectedNumber]]:
-    slots = tx.session.all(pool.LOCK_SLOTS, session_id=session.session_id)
+    slots = tx.session.all(session_slots.LOCK_SLOTS, session_id=session.session_id)
     chosen = _chosen(slots, bands)
     if bands is not None and not chosen:
         return session, []
     affected = affected_of(chosen)
     open_left = {slot.slot_id for slot in slots if slot.status in _OPEN} - {slot.slot_id for slot in chosen}
     whole = bands is None or not open_left
-    withdrawn = tx.session.all(pool.WITHDRAW, ids=[slot.slot_id for slot in chosen])
+    withdrawn = tx.session.all(session_slots.WITHDRAW, ids=[slot.slot_id for slot in chosen])
     if whole:
         stopped = tx.session.first(plans.STOP_SESSION, id_=session.session_id, reason=reason)
     else:

@@ -207,7 +207,7 @@ def _charge(
         amount=quoted.amount,
         taken_off=one.taken_off,
         by_rule=one.by_rule,
-        emergency=order.emergency,
+        emergency=one.emergency,
         base_charge_id=by_line[quoted.base_line] if quoted.base_line is not None else None,
         rule_id=quoted.rule_id,
         repriced_at=None,

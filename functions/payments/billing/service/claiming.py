@@ -14,6 +14,7 @@ from functions.payments.billing.problems import (
     SeveralPatients,
 )
 from functions.payments.billing.queries import charges as queries
+from functions.payments.billing.queries import pricing
 from functions.payments.billing.service.charges import held
 from functions.payments.billing.service.pricing import NewPrice, Priced, price_now
 from shared.gates import Objection
@@ -104,7 +105,7 @@ def reprice(tx: Tx, charge: Charge, new: NewPrice | None, settlement_id: UUID | 
         return charge
     tx.audit("charge.repriced", "charge", charge.charge_id, patient_id=charge.patient_id)
     changed = tx.session.first(
-        queries.REPRICE,
+        pricing.REPRICE,
         id_=charge.charge_id,
         settlement=settlement_id,
         listed=new.list_price,

@@ -31,7 +31,7 @@ class ChargeOrder:
     """Lines of one source (a visit, a prescription, a request) for a patient.
 
     `encounter_no` is the number of the visit or stay as people read it; slips show it. `emergency` tells the rules of
-    the price list that it is an emergency visit (急诊加收).
+    the price list that it is an emergency visit (急诊加收); told once, it holds for later charges of the visit.
     """
 
     patient_id: UUID

@@ -16,7 +16,7 @@ from functions.catalogue.prices.service import BillLine, Person, PriceBook, Pric
 from functions.patients.index import service as patients
 from functions.payments.billing import rules
 from functions.payments.billing.models import Charge
-from functions.payments.billing.queries import charges as queries
+from functions.payments.billing.queries import pricing as queries
 from functions.payments.billing.rules import PricedLine
 from functions.payments.billing.service.orders import ChargeLine, ChargeOrder
 from shared.money import ZERO, Money, line_amount, round_money
@@ -39,6 +39,7 @@ class QuotedCharge:
     quoted: QuotedLine
     list_price: Decimal
     by_rule: bool
+    emergency: bool
 
     @property
     def taken_off(self) -> Money:
@@ -56,9 +57,10 @@ def quote_order(tx: Tx, order: ChargeOrder) -> list[QuotedCharge]:
     """
     codes = [line.item_code for line in order.lines]
     book = prices.priced_book(tx, codes)
-    person, past = NOBODY, []
+    person, past, emergency = NOBODY, [], order.emergency
     if beside := book.beside:
-        person = _person(tx, order.patient_id, emergency=order.emergency)
+        emergency = emergency or _is_emergency(tx, order.encounter_id)
+        person = _person(tx, order.patient_id, emergency=emergency)
         past = _past(tx, order.patient_id, order.encounter_id, beside, tx.now)
     request, visit = _request(order.source_module, order.source_id), _visit(order.encounter_id)
     bill = [
@@ -75,6 +77,7 @@ def quote_order(tx: Tx, order: ChargeOrder) -> list[QuotedCharge]:
             quoted=replace(one, amount=round_money(one.amount)),
             list_price=one.unit_price if one.base_line else book.items[one.item_code].unit_price,
             by_rule=book.ruled(lines[one.base_line or one.line_no].item_code),
+            emergency=emergency,
         )
         for one in quoted.lines
     ]
@@ -109,6 +112,13 @@ def _visit(encounter_id: UUID | None) -> str:
 def _person(tx: Tx, patient_id: UUID, *, emergency: bool = False) -> Person:
     known = patients.access_patient(tx, patient_id)
     return Person(known.birth_date, known.sex, emergency)
+
+
+def _is_emergency(tx: Tx, encounter_id: UUID | None) -> bool:
+    """What was told once with a charge of a visit holds for what comes later."""
+    if encounter_id is None:
+        return False
+    return tx.session.one(queries.EMERGENCY, encounter=encounter_id, campus=tx.campus)
 
 
 def _past(

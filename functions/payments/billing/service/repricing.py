@@ -7,8 +7,8 @@ from events.catalogue import PriceCorrected, PricePublished, PricesBatchPublishe
 from functions.catalogue.prices import service as prices
 from functions.payments.billing.models import Charge, PriceCorrection
 from functions.payments.billing.problems import CorrectionUnknown
-from functions.payments.billing.queries import charges
 from functions.payments.billing.queries import prepayments as queries
+from functions.payments.billing.queries import pricing
 from functions.payments.billing.service.charges import charges_at_version
 from functions.payments.billing.service.claiming import reprice
 from functions.payments.billing.service.pricing import price_now
@@ -31,7 +31,7 @@ def price_told(tx: Tx, event: PricePublished) -> None:
 
 def list_told(tx: Tx, event: PricesBatchPublished) -> None:
     """A part of a price list was published: as `price_told`, for its items of which something is unsettled here."""
-    open_items = tx.session.all(charges.OPEN_ITEMS, campus=tx.campus, codes=event.item_codes)
+    open_items = tx.session.all(pricing.OPEN_ITEMS, campus=tx.campus, codes=event.item_codes)
     count = _follow(tx, open_items)
     if count:
         tx.audit("charges.repriced", "price_batch", event.batch_id, count=count)
@@ -42,7 +42,7 @@ def _follow(tx: Tx, codes: Sequence[str]) -> int:
     items = prices.current_prices(tx, codes) if codes else {}
     asked = [
         tx.session.send(
-            charges.REPRICE_OPEN,
+            pricing.REPRICE_OPEN,
             campus=tx.campus,
             code=item.code,
             price=item.unit_price,
@@ -51,7 +51,7 @@ def _follow(tx: Tx, codes: Sequence[str]) -> int:
         )
         for item in items.values()
     ]
-    ruled = tx.session.all(charges.OPEN_BY_RULE, campus=tx.campus, codes=list(items), limit=AT_ONCE) if items else []
+    ruled = tx.session.all(pricing.OPEN_BY_RULE, campus=tx.campus, codes=list(items), limit=AT_ONCE) if items else []
     return sum(len(one.all()) for one in asked) + len(_quote_again(tx, ruled))
 
 
@@ -61,7 +61,7 @@ def _quote_again(tx: Tx, ruled: list[Charge]) -> list[Charge]:
         return []
     wanted = {(charge.source_module, charge.source_id) for charge in ruled}
     found = tx.session.all(
-        charges.OF_SOURCES,
+        pricing.OF_SOURCES,
         modules=[module for module, _ in wanted],
         sources=[source for _, source in wanted],
         campus=tx.campus,

@@ -1,0 +1,40 @@
+"""The machine of random days can fail: mistakes somebody might make break a law within a few days."""
+
+import hypothesis.strategies as st
+import psycopg
+import pytest
+from hypothesis import Phase
+from hypothesis.stateful import rule
+
+from functions.payments.billing.service import completing, debts, paying_back, refunding
+from tests.payments.conftest import Hall
+from tests.payments.test_billing_machine import MoneyDay, put_under_rules, run_days
+from tests.support.hospital import cloned_hospital
+
+
+class NarrowDay(MoneyDay):
+    """A day of few items, so that what is wrong with one of them shows soon."""
+
+    @rule(quantity=st.sampled_from(["1", "2"]))
+    def charge(self, quantity: str) -> None:
+        self.put_on_the_bill([("m_extra", quantity), ("lab50", "1")])
+
+
+WRONG = {
+    "a refund moves no money": (paying_back, "_move_money", lambda *given: []),
+    "a bill paid by a course leaves the course as it was": (completing, "use_course", lambda *given: None),
+    "a surcharge stays when its line goes back": (refunding, "_surcharges", lambda *given: []),
+    "what is given up is no entry of the journal": (debts, "_exchange", lambda *given: None),
+}
+"""What somebody might get wrong: module, function, what it would do instead."""
+
+
+@pytest.mark.parametrize("mistake", list(WRONG))
+def test_a_mistake_is_found_by_a_random_day(monkeypatch: pytest.MonkeyPatch, mistake: str) -> None:
+    """The machine can fail: each of these breaks a law within a few days, on books of its own."""
+    with cloned_hospital() as hospital:
+        hall = Hall(hospital)
+        put_under_rules(hall)
+        monkeypatch.setattr(*WRONG[mistake])
+        with pytest.raises((AssertionError, psycopg.Error, ExceptionGroup)):
+            run_days(NarrowDay, hall, 60, derandomize=True, phases=[Phase.generate], database=None)
