@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from infra.backup.base_backup import choose
 from infra.backup.settings import BackupError
@@ -19,6 +20,10 @@ LOG = "his-archived-log"
 """Folder beside the data directory that holds the log to be replayed."""
 DONE = "his-laid-out"
 """File beside them, written last: what the base backup was."""
+
+
+_GUARD: Any = {"filter": "tar"} if hasattr(tarfile, "tar_filter") else {}
+"""Python 3.11.2, the image's, does not know filters yet; what is unpacked was sealed by ourselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ def restore(
         fetching = [pool.submit(fetch, one) for one in numbers]
         reader = io.BufferedReader(_Stream(vault.get(f"base/{base.name}/base")), 1 << 20)
         with tarfile.open(fileobj=reader, mode="r|") as archive:
-            archive.extractall(into, filter="tar")
+            archive.extractall(into, **_GUARD)
         for one in fetching:
             one.result()
     for name in vault.names("history/"):

@@ -41,7 +41,7 @@ def living(catalogue: Catalogue) -> dict[str, Any]:
 
 
 def test_a_living_catalogue_adds_up(catalogue: Catalogue, living: dict[str, Any]) -> None:
-    assert len(OURS) == 10
+    assert len(OURS) == 11
     assert broken(catalogue) == set()
 
 
@@ -83,7 +83,26 @@ DAMAGE = [
         " 'Q00' FROM catalogue.code_versions WHERE system = 'icd10-gbt14396'",
         "DELETE FROM catalogue.codes WHERE code = 'Z99'",
     ),
+    (
+        "catalogue.prices_stopped_with_rolled_back",
+        "WITH back AS (INSERT INTO catalogue.import_batches (batch_id, title, basis_document, maker, made_at, status,"
+        " version) VALUES (gen_random_uuid(), 'x', 'x', 'x', now(), 'rolled_back', 1) RETURNING batch_id)"
+        " UPDATE catalogue.charge_items SET status = 'suspended', stopped_with = back.batch_id FROM back"
+        " WHERE kind = 'service' AND stopped_from IS NULL",
+        "UPDATE catalogue.charge_items SET status = 'published', stopped_with = NULL WHERE stopped_with IS NOT NULL",
+    ),
 ]
+
+
+def test_categories_of_a_wide_list_are_not_counted(catalogue: Catalogue, living: dict[str, Any]) -> None:
+    insert = (
+        "INSERT INTO catalogue.codes (code_id, version_id, code, display, initials, grams, parent, leaf, place, attrs,"
+        " local) SELECT gen_random_uuid(), version_id, 'Z9', 'x', 'x', '{}', NULL, false, 0, '{\"heading\": true}',"
+        " false FROM catalogue.code_versions WHERE system = 'icd10-gbt14396'"
+    )
+    assert catalogue.hospital.execute(insert) == 1
+    assert broken(catalogue) == set()
+    assert catalogue.hospital.execute("DELETE FROM catalogue.codes WHERE code = 'Z9'") == 1
 
 
 @pytest.mark.parametrize(("name", "damage", "repair"), DAMAGE, ids=lambda value: str(value)[:40])

@@ -286,16 +286,16 @@ def test_initials_find_the_term_first(standards: Standards, national: str) -> No
     others = standards.found(national, "jxlwy")
     assert others.index("K35.800") < 5
     took = []
-    chance = random.Random(8)
     words = ["jxlwy", "lwy", "jx", "mxgz", "急性", "阑尾炎", "K35", "jxlwybck", "yfxyz", "骨折 左侧"]
     with standards.hospital.tx() as tx:
-        for _ in range(40):
-            text = chance.choice(words)
-            started = time.perf_counter()
-            service.search(tx, national, text)
-            took.append((time.perf_counter() - started, text))
-    took.sort()
-    assert took[-3][0] <= 0.08, took[-5:]
+        for text in words:
+            tries = []
+            for _ in range(5):
+                started = time.perf_counter()
+                service.search(tx, national, text)
+                tries.append(time.perf_counter() - started)
+            took.append((min(tries), text))
+    assert max(took)[0] <= 0.08, sorted(took)[-3:]
 
 
 @pytest.mark.case("P-codes", 11)

@@ -81,6 +81,21 @@ def test_incompatible_posts_never_meet_at_one_campus(consortium: Consortium) -> 
     assert consortium.assign(pharmacist, "outpatient_pharmacist").status_code == 201
 
 
+def test_an_appointment_called_off_before_it_began_stands_in_nobodys_way(
+    consortium: Consortium, person: dict[str, Any]
+) -> None:
+    begin = consortium.moment(days=2)
+    planned = consortium.assign(person["staff_id"], "schedule_clerk", valid_from=begin)
+    assert planned.status_code == 201, planned.text
+    twice = consortium.assign(person["staff_id"], "schedule_clerk", is_main=False)
+    assert (twice.status_code, twice.json()["code"]) == (409, "post_held_already")
+    second = consortium.assign(person["staff_id"], "price_officer")
+    assert (second.status_code, second.json()["code"]) == (409, "second_main_post")
+    path = f"{BASE}/post-assignments/{planned.json()['assignment_id']}/end"
+    assert consortium.personnel.post(path, {"reason": "计划取消"}).status_code == 200
+    assert consortium.assign(person["staff_id"], "schedule_clerk").status_code == 201
+
+
 def test_who_signs_prescriptions_is_a_physician_registered_at_that_campus(consortium: Consortium) -> None:
     doctor = consortium.engage(category="doctor", title_code="232")["staff_id"]
     missing = consortium.assign(doctor, "outpatient_doctor")

@@ -239,6 +239,13 @@ def test_what_the_insurance_registered_is_fixed(
     assert visit_row(hospital, visit)["version"] == 2
     path, body = change(visit, 2, payer_kind="self_pay")
     refused(hospital, desk.registrar, path, body, 409, "payer_fixed")
+    with hospital.tx("hq") as tx:
+        service.drop_insurance_visit(tx, UUID(visit["encounter_id"]), "another registration")
+    refused(hospital, desk.registrar, path, body, 409, "payer_fixed")
+    with hospital.tx("hq") as tx:
+        service.drop_insurance_visit(tx, UUID(visit["encounter_id"]), "2027030100001")
+        service.drop_insurance_visit(tx, UUID(visit["encounter_id"]), "2027030100001")
+    assert ok(desk.registrar.post(*change(visit, 3, payer_kind="self_pay")))["payer_kind"] == "self_pay"
 
 
 def test_an_insured_patient_of_disputed_identity(

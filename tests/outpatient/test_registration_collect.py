@@ -178,6 +178,26 @@ def test_a_number_a_doctor_added(hospital: Hospital, desks: dict[str, Desk], ses
     assert plain["slot_label"] == str(plain["slot_number"])
 
 
+def test_of_two_numbers_added_for_one_person_one_is_taken(hospital: Hospital, desks: dict[str, Desk]) -> None:
+    """Two records each had a number added, then they were found to be one person: one visit, one number."""
+    desk = desks["hq"]
+    made = put_on_sale(hospital, desk, numbers=1, desk_no=13)
+    hospital.execute("UPDATE outpatient.sessions SET extra_cap = 2 WHERE session_id = %s", [made["session_id"]])
+    clerk = hospital.caller("schedule_clerk")
+    kept, double = [register_person(desk.registrar, resident_id(n, born="19861212")) for n in range(2)]
+    for person in (double, kept):
+        body = {"patient_id": person, "reason": "复诊"}
+        ok(clerk.post(f"/api/outpatient/schedule/sessions/{made['session_id']}/extras", body))
+    hospital.execute(
+        "UPDATE patients.patients SET survivor_id = %s, status = 'merged' WHERE patient_id = %s", [kept, double]
+    )
+    wish = {"patient_id": double, "session_id": made["session_id"], "extra_number": True}
+    visit = ok(desk.registrar.post(VISITS, wish))
+    assert (visit["patient_id"], visit["slot_label"]) == (kept, "加1")
+    owned = "SELECT count(*) FROM outpatient.slots WHERE owner_id = %s"
+    assert hospital.value(owned, [visit["encounter_id"]]) == 1
+
+
 # -- sessions that change
 
 

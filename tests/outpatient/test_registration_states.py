@@ -282,6 +282,20 @@ def test_what_began_is_cancelled_with_two_consents(hospital: Hospital, desk: Des
     assert charges_of(hospital, visit) == [(str(FEE["hq"]), "paid")]
 
 
+def test_what_went_on_after_the_approval_is_judged_anew(hospital: Hospital, desk: Desk, visit: dict[str, Any]) -> None:
+    see(hospital, visit, DOCTOR)
+    doctor, lead = hospital.caller("outpatient_doctor", staff_id=DOCTOR), hospital.caller("cashier_lead")
+    path = f"{VISITS}/{visit['encounter_id']}"
+    version = visit_row(hospital, visit)["version"]
+    ok(doctor.post(f"{path}/release", {"version": version, "reason": "未诊疗"}))
+    ok(lead.post(f"{path}/release/approve", {"version": version}))
+    reopened = step(hospital, service.reopen_visit, visit, DOCTOR, desk.unit_id)
+    body = {"version": reopened.version, "reason": "patient"}
+    assert refused(hospital, desk.registrar, f"{path}/cancel", body, 409, "release_needed")["missing"] == "lead"
+    ok(lead.post(f"{path}/release/approve", {"version": reopened.version}))
+    assert ok(desk.registrar.post(f"{path}/cancel", body))["status"] == "cancelled"
+
+
 def test_an_unpaid_one_needs_no_approval_of_a_refund(hospital: Hospital, desk: Desk, visit: dict[str, Any]) -> None:
     see(hospital, visit, DOCTOR)
     path = f"{VISITS}/{visit['encounter_id']}"

@@ -174,6 +174,32 @@ def test_the_check_names_grade_place_absence_and_share() -> None:
     assert rules.errors(found) == []
 
 
+@pytest.mark.parametrize(("numbers", "cap", "high"), [(12, 10, False), (12, 11, True), (60, 12, False), (60, 13, True)])
+def test_many_extra_numbers_want_a_look(numbers: int, cap: int, high: bool) -> None:
+    """Ten, or a fifth of the session's numbers, whichever is more."""
+    hours = timedelta(hours=numbers // 6)
+    given = Plan(
+        uuid4(),
+        "mch",
+        None,
+        UUID(int=1),
+        1,
+        DAY,
+        START,
+        START + hours,
+        "general",
+        [
+            Band(START + timedelta(minutes=30 * n), START + timedelta(minutes=30 * n + 30), 3)
+            for n in range(numbers // 3)
+        ],
+        {"window": numbers},
+        cap,
+    )
+    found = rules.check([given], [], [], {}, set(), set())
+    assert [one.code for one in found] == (["extra_cap_high"] if high else [])
+    assert rules.errors(found) == []
+
+
 def test_consents_follow_the_hour() -> None:
     day = timedelta(days=1)
     assert not rules.is_urgent(START + day, START)

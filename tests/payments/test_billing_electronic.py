@@ -211,6 +211,17 @@ def test_the_minute_asks_the_channel_what_happened(market: Market, paid: bool) -
     market.hospital.minute("payments/billing")
 
 
+def test_a_part_that_was_paid_goes_back_with_the_minute_that_gives_up(market: Market) -> None:
+    cashier, before = market.hall.cashier(), market.kept()
+    started = market.start(cashier, "62.35", ("lab50", 1), ("drug", 1))
+    assert ok(market.tender(cashier, started, "50.00"))["state"] == "paying"
+    assert market.kept() == before + 50
+    market.town.clock.move(minutes=5)
+    market.hospital.minute("payments/billing")
+    assert market.read(cashier.caller, started)["state"] == "cancelled"
+    assert market.kept() == before, "asked for at once, not a minute later"
+
+
 def test_the_answer_of_a_scan_is_lost(market: Market) -> None:
     """The money moved and nobody heard: the settlement waits, and the minute finds the truth."""
     cashier = market.hall.cashier()

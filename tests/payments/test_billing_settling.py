@@ -258,10 +258,10 @@ def test_stale_settlements_are_swept(hall: Hall) -> None:
         hall.hospital.clock.move(minutes=5)
         assert ok(cashier.caller.get(path))["stale"] is True
         with hall.hospital.tx("mch") as tx:
-            assert billing.cancel_stale_settlements(tx) == 0
+            assert billing.cancel_stale_settlements(tx) == []
         with hall.hospital.tx("hq") as tx:
-            assert billing.cancel_stale_settlements(tx) >= 1
-            assert billing.cancel_stale_settlements(tx) == 0
+            assert billing.cancel_stale_settlements(tx) != []
+            assert billing.cancel_stale_settlements(tx) == []
     finally:
         hall.hospital.clock.move(minutes=-5)
     assert ok(cashier.caller.get(path))["state"] == "cancelled"

@@ -184,7 +184,7 @@ def stage_reading(
         label=label,
         maker=tx.actor.subject,
         made_at=tx.now,
-        codes=len(reading.codes),
+        codes=len(reading.entries),
         announced=announced,
     )
     tx.session.add(version)

@@ -258,7 +258,9 @@ class Term(NamedTuple):
     valid_to: datetime | None
 
     def meets(self, other: "Term") -> bool:
-        """Whether both are held at some moment."""
+        """Whether both are held at some moment. One called off before it began is held at none."""
+        if self.valid_from == self.valid_to or other.valid_from == other.valid_to:
+            return False
         return (other.valid_to is None or self.valid_from < other.valid_to) and (
             self.valid_to is None or other.valid_from < self.valid_to
         )

@@ -212,6 +212,8 @@ SET_PAYER = _step(
 )
 SET_INSURANCE_VISIT = _step(Visit.status != constant("cancelled"), insurance_mdtrt_id=bindparam("mdtrt"))
 
+DROP_INSURANCE_VISIT = _step(Visit.insurance_mdtrt_id == bindparam("mdtrt"), insurance_mdtrt_id=literal(None, Text))
+
 MOVE = _step(
     Visit.version == bindparam("seen"),
     one_of(Visit.status, *CANCELLABLE),

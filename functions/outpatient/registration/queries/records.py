@@ -93,6 +93,13 @@ APPROVE_RELEASE = Query(
     .values(approved_at=bindparam("at"), approved_by=bindparam("who"), approved_by_name=bindparam("name"))
     .returning(Release),
 )
+UNDO_APPROVAL = Query(
+    object,
+    update(Release)
+    .where(Release.encounter_id == bindparam("id_"), Release.approved_at.is_not(null()))
+    .values(approved_at=literal(None, _MOMENT), approved_by=literal(None, Text), approved_by_name=literal(None, Text)),
+)
+"""The consultation went on after the lead had approved: it is to be judged anew."""
 RELEASES_WAITING = Query(
     Release,
     select(Release)

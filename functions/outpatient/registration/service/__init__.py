@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from functions.outpatient.registration.service.reports import drop_report, expect_report, report_ready
     from functions.outpatient.registration.service.states import (
         check_in,
+        drop_insurance_visit,
         each_minute,
         finish_visit,
         mark_left,
@@ -77,6 +78,7 @@ __all__ = [
     "collect_number",
     "current_visits",
     "department_load",
+    "drop_insurance_visit",
     "drop_report",
     "each_minute",
     "expect_report",

@@ -11,7 +11,7 @@ from functions.organisation.structure import service as organisation
 from functions.outpatient.registration import rules
 from functions.outpatient.registration.models import Visit
 from functions.outpatient.registration.problems import OtherDoctor
-from functions.outpatient.registration.queries import changes
+from functions.outpatient.registration.queries import changes, records
 from functions.outpatient.registration.service.corrections import ask_corrections, due_corrections, settle
 from functions.outpatient.registration.service.fees import fee_rendered
 from functions.outpatient.registration.service.reading import own_visit
@@ -101,7 +101,8 @@ def finish_visit(tx: Tx, encounter_id: UUID) -> Visit:
 def reopen_visit(tx: Tx, encounter_id: UUID, doctor_id: UUID, unit_id: UUID) -> Visit:
     """A finished visit goes on within its validity (回诊): by the same doctor, or one of the same department.
 
-    `unit_id` is the department the doctor works for just now.
+    `unit_id` is the department the doctor works for just now. An approved release waits for the lead again: what was
+    judged is not what will have been done.
     """
     visit = own_visit(tx, encounter_id)
     if visit.status == "in_consultation":
@@ -111,6 +112,7 @@ def reopen_visit(tx: Tx, encounter_id: UUID, doctor_id: UUID, unit_id: UUID) -> 
     if doctor_id != visit.doctor_id and unit_id != visit.unit_id:
         raise OtherDoctor("回诊须由原接诊医生或同科室医生办理，请患者到原科室，或重新挂号。")
     rules.require_valid(visit.valid_until, tx.now)
+    tx.session.execute(records.UNDO_APPROVAL, id_=encounter_id)
     return _step(tx, visit, changes.REOPEN, "visit.reopened", at=tx.now, doctor=doctor_id)
 
 
@@ -155,6 +157,15 @@ def record_insurance_visit(tx: Tx, encounter_id: UUID, mdtrt_id: str) -> Visit:
     if visit.insurance_mdtrt_id == mdtrt_id:
         return visit
     return _step(tx, visit, changes.SET_INSURANCE_VISIT, "visit.insurance_registered", mdtrt=mdtrt_id)
+
+
+def drop_insurance_visit(tx: Tx, encounter_id: UUID, mdtrt_id: str) -> Visit:
+    """The insurance took its registration of the visit back (2202): the payer may be corrected again. Told twice, it
+    changes nothing; another registration than the one in force stays."""
+    visit = own_visit(tx, encounter_id)
+    if visit.insurance_mdtrt_id != mdtrt_id:
+        return visit
+    return _step(tx, visit, changes.DROP_INSURANCE_VISIT, "visit.insurance_dropped", mdtrt=mdtrt_id)
 
 
 def _miss(tx: Tx, visit: Visit, act: str) -> Visit:

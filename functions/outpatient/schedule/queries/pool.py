@@ -160,20 +160,29 @@ HOLD_WAITING = _first(_HELD, skip_locked=True, waiting=True)
 """For somebody on the waiting list: also the numbers kept for them."""
 HOLD_WAITING_CONTESTED = _first(_HELD, skip_locked=False, waiting=True)
 
+_reserved = aliased(Slot)
 TAKE_RESERVED = Query(
     SlotTaken,
     update(Slot)
     .where(
-        Slot.session_id == bindparam("id_"),
-        among(Slot.for_patient, "patients"),
-        one_of(Slot.status, "held"),
-        Slot.held_until > bindparam("now"),
+        Slot.slot_id
+        == select(_reserved.slot_id)
+        .where(
+            _reserved.session_id == bindparam("id_"),
+            among(_reserved.for_patient, "patients"),
+            one_of(_reserved.status, "held"),
+            _reserved.held_until > bindparam("now"),
+        )
+        .order_by(_reserved.number)
+        .limit(1)
+        .with_for_update()
+        .scalar_subquery(),
         *_OF_SESSION,
     )
     .values(**_TAKEN)
     .returning(*_ANSWER),
 )
-"""The extra number that waits for this patient."""
+"""The extra number that waits for this patient, by any record of the person; one, where records were merged."""
 
 CONFIRM = Query(
     SlotTaken,

@@ -13,6 +13,8 @@ from shared.schemas import SHANGHAI
 
 Level = Literal["error", "warning"]
 LONGEST_BAND = timedelta(minutes=30)
+EXTRA_LEAST, EXTRA_SHARE = 10, 20
+"""Extra numbers (加号) nobody asks about: up to ten, or a fifth of the session's numbers (spec 44)."""
 _MINUTES: Mapping[str, tuple[int, int]] = {
     "general": (6, 10),
     "associate_chief": (8, 15),
@@ -58,6 +60,7 @@ class Plan:
     grade: str
     bands: Sequence[Band] = ()
     quotas: Mapping[str, int] = field(default_factory=dict)
+    extra_cap: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +174,9 @@ def _numbers(plan: Plan, keeps_share: bool) -> Iterator[Finding]:
     elif minutes * 10 > total * most * 11:
         message = f"{_when(plan)}：平均每号 {minutes // total} 分钟，超过该级别的 {most} 分钟。"
         yield Finding("warning", "too_few_numbers", message, plan.session_id)
+    if plan.extra_cap > max(EXTRA_LEAST, total * EXTRA_SHARE // 100):
+        message = f"{_when(plan)}：加号上限 {plan.extra_cap} 个，超过 {EXTRA_LEAST} 个且超过号数的 {EXTRA_SHARE}%。"
+        yield Finding("warning", "extra_cap_high", message, plan.session_id)
     kept = plan.quotas.get("elder", 0)
     if keeps_share and plan.grade == "general" and kept * 100 < total * ELDER_SHARE:
         message = f"{_when(plan)}：老年/现场号 {kept} 个，不足普通号的 {ELDER_SHARE}%。"

@@ -103,6 +103,7 @@ def _plan(session: Session, grades: dict[UUID, str]) -> rules.Plan:
         session.grade or grades[session.clinic_id],
         rules.bands_of(session.bands or []),
         session.quotas or {},
+        session.extra_cap,
     )
 
 

@@ -68,15 +68,14 @@ def finish_dropping(steps: Steps, payment_id: UUID) -> None:
     steps.step(lambda tx: book_payment(tx, payment_id))
 
 
-def cancel_stale_settlements(tx: Tx) -> int:
+def cancel_stale_settlements(tx: Tx) -> list[tuple[Settlement, list[ChannelRefund]]]:
     """Cancel started settlements nobody finished in time; one that awaits a channel's or insurer's answer is left.
 
-    Called every minute for each campus. Settlements being worked on at this moment are skipped.
+    Called every minute for each campus. Settlements being worked on at this moment are skipped. Gives each cancelled
+    one with what of it goes back through channels, to be carried out after the commit.
     """
     stale = tx.session.all(settlements.STALE, campus=tx.campus, **_since(tx))
-    for settlement in stale:
-        give_up(tx, settlement, STALE_REASON)
-    return len(stale)
+    return [give_up(tx, settlement, STALE_REASON) for settlement in stale]
 
 
 def ask_stale_payments(tx: Tx) -> Callable[[Steps], None] | None:

@@ -1,18 +1,25 @@
 """What ends or is taken up by itself, about every minute at each campus."""
 
-from collections.abc import Callable
-
 from functions.payments.billing.client import receipt_platform
 from functions.payments.billing.service.cancelling import ask_stale_payments, cancel_stale_settlements
+from functions.payments.billing.service.channel_refunds import carry_out
 from functions.payments.billing.service.platform import work_queue
+from shared.function import Onwards
 from shared.steps import Steps
 from shared.tx import Tx
 
 
-def each_minute(tx: Tx) -> Callable[[Steps], None] | None:
-    """Give up stale settlements, asking channels first; tell the fiscal platform what still waits for it."""
-    cancel_stale_settlements(tx)
-    works = [work for work in (ask_stale_payments(tx), work_queue if receipt_platform() else None) if work is not None]
+def each_minute(tx: Tx) -> Onwards | None:
+    """Give up stale settlements, asking channels first, and send back what was paid of them; tell the fiscal platform
+    what still waits for it."""
+    back = [row for _, rows in cancel_stale_settlements(tx) for row in rows]
+    works: list[Onwards] = []
+    if back:
+        works.append(lambda steps: carry_out(steps, back))
+    if (ask := ask_stale_payments(tx)) is not None:
+        works.append(ask)
+    if receipt_platform():
+        works.append(work_queue)
     if not works:
         return None
 
