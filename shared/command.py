@@ -78,6 +78,11 @@ class Call:
     if_match: int | None = None
     body: bytes = b""
 
+    @property
+    def door(self) -> str:
+        """Method and path, for the audit: a query may hold names and numbers."""
+        return self.target.partition("?")[0]
+
 
 class Document:
     """An answer that is not JSON: a printed form, an exported list. `make` runs after the commit."""
@@ -156,7 +161,7 @@ def _run(edge: Edge, use_case: Callable[..., Any], call: Call, arguments: dict[s
         if shown is not None and not isinstance(shown, Document):
             body = serialise(shown, answer_type)
         if edge.kind == "command" and not tx.audited:
-            tx.audit(use_case.__name__, "request", call.target)
+            tx.audit(use_case.__name__, "request", call.door)
         if call.idempotency_key is not None:
             _keep_answer(tx, call, status, body)
         return _Outcome(result, status, body)
@@ -194,7 +199,7 @@ def trace_refusal(call: Call, refusal: Problem) -> None:
         return
     steps = Steps(call.runtime, call.actor, at, call.traceparent, call.function)
     try:
-        steps.step(lambda tx: tx.audit("refused", "request", call.target, code=refusal.code))
+        steps.step(lambda tx: tx.audit("refused", "request", call.door, code=refusal.code))
     except Problem as error:
         log.error("refusal not recorded", exc_info=error, extra={"fields": {"code": refusal.code}})
 

@@ -33,7 +33,16 @@ PORTS = {
     "host": 58190,
     "worker": 58191,
 }
-_NOT_HERE = ("HIS_WECHAT_PAY_URL", "HIS_ALIPAY_URL", "HIS_ECNY_URL", "HIS_RECEIPTS_URL", "HIS_SECRETS_DIR")
+_NOT_HERE = (
+    "HIS_WECHAT_PAY_URL",
+    "HIS_ALIPAY_URL",
+    "HIS_ECNY_URL",
+    "HIS_RECEIPTS_URL",
+    "HIS_WECHAT_LOGIN_URL",
+    "HIS_WECHAT_LOGIN_APPID",
+    "HIS_WECHAT_LOGIN_SECRET",
+    "HIS_SECRETS_DIR",
+)
 """Settings of the simulators, which the lab does not run: its windows take cash."""
 
 OUTSIDE = {"postgres": 15432, "storage": 19000, "keycloak": 18080}

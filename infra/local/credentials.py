@@ -27,6 +27,8 @@ class Credentials:
     s3_secret_key: str
     receipts_key: str
     """Shared with the receipt platform's simulator; both sign with it."""
+    wechat_login_secret: str
+    """Shared with the simulator of WeChat's sign-on of mini-programs."""
     demo_staff: str
     """First password of every demonstration log-in; typed by people, so shorter than the others."""
 

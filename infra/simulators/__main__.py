@@ -5,6 +5,7 @@ It opens one merchant a channel for each campus named, and writes the keys the g
 lie outside of it, in `--keys`. Keys that are there are kept, so that merchants entered once stay good after a restart;
 ledgers begin anew. `contracts.json` beside the keys says what to enter in the gateway.
 
+WeChat's sign-on needs HIS_WECHAT_LOGIN_APPID and HIS_WECHAT_LOGIN_SECRET, and answers on the channels' port.
 The receipt platform needs HIS_RECEIPTS_APP_ID and HIS_RECEIPTS_KEY, the ones the hospital signs with, to be started.
 """
 
@@ -20,9 +21,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from functions.payments.billing.client import ReceiptPlatformSettings
+from functions.platform.sso.client import WeChatLogin
 from infra.local.credentials import write_private
 from infra.simulators.receipts import ReceiptSimulator
 from infra.simulators.server import Channels, Server
+from infra.simulators.wechat_login import WeChatLoginSimulator
 from infra.simulators.wire import Key, key_pair
 from shared.settings import settings
 
@@ -97,7 +100,8 @@ def main() -> None:
     parser.add_argument("--keys", type=Path, default=None, help="the channels' own keys; beside the secrets")
     parser.add_argument("--campus", action="append", default=None)
     options = parser.parse_args()
-    channels = Channels()
+    account = WeChatLogin()
+    channels = Channels(WeChatLoginSimulator(account.appid, account.secret) if account.secret else None)
     keep_channels(channels, options.keys or options.secrets.parent / "simulators")
     lines = open_merchants(channels, options.campus or ["hq", "mch"], options.secrets)
     platform = ReceiptPlatformSettings()

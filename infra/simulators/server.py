@@ -2,6 +2,7 @@
 
     /v3/...            WeChat Pay          /gateway.do    Alipay
     /ecny/...          e-CNY bank          /terminals/... card terminals
+    /sns/...           WeChat sign-on of mini-programs
 
     GET  /control/{channel}                     ledger: orders, states, net in fen
     POST /control/{channel}/faults   {"operation": "order", "faults": ["lost_answer"]}
@@ -9,6 +10,8 @@
     POST /control/{channel}/pay      {"order_no": "..."}
     POST /control/{channel}/rotate   {}
     POST /control/{channel}/letters  {"times": 2, "reverse": true}   send what is waiting, doubled, last first
+    GET  /control/wechat_login                  requests answered
+    POST /control/wechat_login/codes {"openid": "..."}               what wx.login() gives that user
 
 Waiting notifications go out by themselves every second unless the server was made with `post_letters=False`.
 """
@@ -18,6 +21,7 @@ import logging
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import urllib3
 
@@ -25,6 +29,7 @@ from infra.simulators.alipay import AlipayGateway
 from infra.simulators.bank import AcquiringBank
 from infra.simulators.ecny import EcnyBank
 from infra.simulators.wechat import WeChatPay
+from infra.simulators.wechat_login import WeChatLoginSimulator
 from infra.simulators.wire import Cut, Fault, Letter, Payer, Reply, Simulator
 
 log = logging.getLogger("his.simulators")
@@ -33,7 +38,8 @@ log = logging.getLogger("his.simulators")
 class Channels:
     """Every simulated channel of one town."""
 
-    def __init__(self, **clock: Any) -> None:
+    def __init__(self, login: WeChatLoginSimulator | None = None, **clock: Any) -> None:
+        self.login = login
         self.wechat = WeChatPay(**clock)
         self.alipay = AlipayGateway(**clock)
         self.ecny = EcnyBank(**clock)
@@ -56,6 +62,8 @@ class Channels:
                 return self.ecny.handle(method, path, headers, body)
             if path.startswith("/terminals/"):
                 return self.bank.handle(method, path, headers, body)
+            if self.login is not None and path.startswith(("/sns/", "/control/wechat_login")):
+                return self._sign_on(self.login, method, path, body)
             if path.startswith("/control/"):
                 return self._control(method, path, json.loads(body or b"{}"))
         return _json(404, {"code": "NO_SUCH_PATH"})
@@ -64,6 +72,18 @@ class Channels:
         """Notifications of all channels since the last time."""
         with self.lock:
             return [letter for simulator in self.simulators for letter in simulator.take_letters()]
+
+    def _sign_on(self, login: WeChatLoginSimulator, method: str, path: str, body: bytes) -> Reply:
+        parts = urlsplit(path)
+        match (method, parts.path):
+            case ("GET", "/sns/jscode2session"):
+                query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+                return Reply(200, {"Content-Type": "text/plain"}, login.body(query))
+            case ("GET", "/control/wechat_login"):
+                return _json(200, {"asked": login.asked})
+            case ("POST", "/control/wechat_login/codes"):
+                return _json(200, {"code": login.issue(json.loads(body)["openid"])})
+        return _json(404, {"code": "NO_SUCH_PATH"})
 
     def _control(self, method: str, path: str, data: dict[str, Any]) -> Reply:
         parts = path.split("/")

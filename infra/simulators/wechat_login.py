@@ -35,6 +35,9 @@ class WeChatLoginSimulator:
         self._lock = threading.Lock()
         self.asked = 0
         """Requests answered so far."""
+        self._port = port
+
+    def _open(self) -> ThreadingHTTPServer:
         simulator = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -47,7 +50,7 @@ class WeChatLoginSimulator:
                     self.send_error(404)
                     return
                 query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-                body = json.dumps(simulator.answer(query)).encode()
+                body = simulator.body(query)
                 self.send_response(200)
                 self.send_header("Content-Type", "text/plain")  # as WeChat does
                 self.send_header("Content-Length", str(len(body)))
@@ -57,9 +60,9 @@ class WeChatLoginSimulator:
             def log_message(self, format: str, *args: object) -> None:
                 """Quiet: the address of a request holds the secret."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        server = ThreadingHTTPServer(("127.0.0.1", self._port), Handler)
+        server.daemon_threads = True
+        return server
 
     @property
     def url(self) -> str:
@@ -67,6 +70,8 @@ class WeChatLoginSimulator:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> "WeChatLoginSimulator":
+        self._server = self._open()
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
         return self
 
@@ -95,6 +100,10 @@ class WeChatLoginSimulator:
             self._silent.set()
         else:
             self._silent.clear()
+
+    def body(self, query: dict[str, str]) -> bytes:
+        """What WeChat would say, as it stands on the wire."""
+        return json.dumps(self.answer(query)).encode()
 
     def answer(self, query: dict[str, str]) -> dict[str, Any]:
         """What WeChat would say."""

@@ -8,7 +8,7 @@ import pytest
 
 from functions.patients.index import client
 from tests.patients.conftest import BASE, Desks, refused, resident_id
-from tests.patients.police import PoliceSimulator
+from infra.simulators.police import PoliceSimulator
 from tests.support.hospital import Hospital
 
 KEY = "shared-by-both"
