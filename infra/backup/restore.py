@@ -23,7 +23,7 @@ DONE = "his-laid-out"
 
 
 _GUARD: Any = {"filter": "tar"} if hasattr(tarfile, "tar_filter") else {}
-"""Python 3.11.2, the image's, does not know filters yet; what is unpacked was sealed by ourselves."""
+"""Python 3.11.2, the image's, does not know filters yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def restore(
         fetching = [pool.submit(fetch, one) for one in numbers]
         reader = io.BufferedReader(_Stream(vault.get(f"base/{base.name}/base")), 1 << 20)
         with tarfile.open(fileobj=reader, mode="r|") as archive:
-            archive.extractall(into, **_GUARD)
+            archive.extractall(into, **_GUARD)  # noqa: S202  sealed by ourselves
         for one in fetching:
             one.result()
     for name in vault.names("history/"):
@@ -95,6 +95,8 @@ _ELSEWHERE = (
     "synchronous_standby_names = ''",
     "primary_conninfo = ''",
     "primary_slot_name = ''",
+    # A clone of this server must have none of these: `ALTER SYSTEM RESET ALL` before it is made.
+    "allow_alter_system = on",
 )
 """An operator's server names certificates, sockets and programs that its pod had; none of them came along."""
 _CLONERS = "host replication his_backup all scram-sha-256"

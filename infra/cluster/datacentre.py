@@ -148,6 +148,7 @@ def variables() -> dict[str, Any]:
             "his_worker": secrets.his_worker,
             "his_auditor": secrets.his_auditor,
             "keycloak_admin": secrets.keycloak_admin,
+            "keycloak_directory": secrets.keycloak_directory,
             "s3_access_key": secrets.s3_access_key,
             "s3_secret_key": secrets.s3_secret_key,
             "first_sign_on": secrets.demo_staff,

@@ -90,6 +90,7 @@ def write(overlay: str, node: str, digest: str, state: Path = data.STATE) -> Pat
             "HIS_DEMO_PASSWORD": keys["HIS_DEMO_PASSWORD"],
             **storage,
         },
+        "his-directory": {"HIS_KEYCLOAK_DIRECTORY_SECRET": keys["HIS_KEYCLOAK_DIRECTORY_SECRET"]},
     }
     settings = {"HIS_KEYCLOAK_URL": keys["HIS_KEYCLOAK_URL"], "HIS_HOST_URL": keys["HIS_HOST_URL"]}
     for name, content in (*secrets.items(), (SETTINGS, settings)):

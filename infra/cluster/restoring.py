@@ -39,6 +39,7 @@ def restore(say: Say, state: Path = data.STATE) -> int:
     until(_open, "the restored server", 600)
     say(f"restored and open after {time.monotonic() - begun:.0f} s")
     faults = _compared("restored", before, _counted("restored-0"))
+    _ask(f"{RESTORED}-0", "ALTER SYSTEM RESET ALL")
     begun = time.monotonic()
     kubectl("-n", DATA, "delete", "cluster.postgresql.cnpg.io/his", "--wait", "--timeout=300s")
     until(lambda: not databank.instances(), "the old instances to be gone", 180)

@@ -27,6 +27,8 @@ class Credentials:
     s3_secret_key: str
     receipts_key: str
     """Shared with the receipt platform's simulator; both sign with it."""
+    keycloak_directory: str
+    """What platform/sso keeps the realm with (client his-directory)."""
     wechat_login_secret: str
     """Shared with the simulator of WeChat's sign-on of mini-programs."""
     demo_staff: str

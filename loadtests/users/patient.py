@@ -201,8 +201,7 @@ class Patient(HospitalUser):
         wanted = {("self", parent.name)} | ({("child", child.name)} if child else set())
         lacking = wanted - _named(phone.get(f"{SSO}/my/persons"))
         if lacking:
-            self._bind(phone, parent, child, {relation for relation, _ in lacking})
-            phone = self._settled(openid)
+            phone = self._bind(openid, phone, parent, child, {relation for relation, _ in lacking})
             self.program.visits.families += 1
         persons = phone.get(f"{SSO}/my/persons")
         self._expect(wanted <= _named(persons), "the family is not the one bound")
@@ -212,13 +211,15 @@ class Patient(HospitalUser):
             self._read_register(phone, one["patient_id"])
         self._ask_for_a_stranger(phone)
 
-    def _bind(self, phone: Desk, parent: Person, child: Person | None, lacking: set[str]) -> None:
+    def _bind(self, openid: str, phone: Desk, parent: Person, child: Person | None, lacking: set[str]) -> Desk:
+        """Bind who is lacking. Each binding ends the tokens of before, so the mini-program signs on anew after it."""
         self._file(parent, None)
         if "self" in lacking:
             body = {"document_no": parent.id_number, "name": parent.name, "phone": parent.phone}
             phone.post(f"{SSO}/my/persons/self", body)
+            phone = self._settled(openid)
         if child is None or "child" not in lacking:
-            return
+            return phone
         child_id = self._file(child, parent)
         wanted = {"document_no": child.id_number, "name": child.name}
         try:
@@ -229,6 +230,7 @@ class Patient(HospitalUser):
             # Somebody else brought the child first: this parent goes to the window with the household book.
             self.window.post(f"{PATIENTS}/patients/{child_id}/relations", {**_guardian(parent), "is_guardian": True})
             phone.post(f"{SSO}/my/persons/children", wanted)
+        return self._settled(openid)
 
     def _file(self, person: Person, guardian: Person | None) -> str:
         """At the window: who is known already is found by the card."""

@@ -9,9 +9,7 @@ from infra.his import generate
 from shared.command import PUBLIC
 from shared.identity import posts
 
-FOR_LATER = {
-    "outpatient.registration.self": "mobile/miniprogram (57)",
-}
+FOR_LATER: dict[str, str] = {}
 """Permissions without a route yet -> the module that will ask for them."""
 
 FOR_EVERYBODY = {"/api/payments/gateway/notifications/{channel}/{merchant_id}"}

@@ -6,7 +6,7 @@ from alembic import op
 from shared.database.isolation import shared_read_table
 
 revision = "0024"
-down_revision = "0023"
+down_revision = "0022"
 
 FOR_CODERS = "every coder of the consortium reads how a question was ruled and what became of a proposal"
 

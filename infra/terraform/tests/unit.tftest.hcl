@@ -19,14 +19,15 @@ variables {
     }
   }
   passwords = {
-    postgres       = "p"
-    his_owner      = "p"
-    his_app        = "a/b c"
-    his_worker     = "p"
-    his_auditor    = "p"
-    keycloak_admin = "p"
-    s3_access_key  = "p"
-    s3_secret_key  = "p"
+    postgres           = "p"
+    his_owner          = "p"
+    his_app            = "a/b c"
+    his_worker         = "p"
+    his_auditor        = "p"
+    keycloak_admin     = "p"
+    keycloak_directory = "p"
+    s3_access_key      = "p"
+    s3_secret_key      = "p"
   }
 }
 

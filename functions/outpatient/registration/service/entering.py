@@ -134,6 +134,7 @@ def _charge(tx: Tx, entry: Entry) -> list[ChargeInfo]:
             source_module=rules.SOURCE,
             source_id=str(entry.encounter_id),
             lines=[fee],
+            emergency=entry.kind == "emergency",
         ),
     )
 

@@ -64,6 +64,8 @@ locals {
       HIS_KEYCLOAK_ADMIN_PASSWORD = local.p.keycloak_admin
       HIS_DEMO_PASSWORD           = local.p.first_sign_on
     })
+    # The account with which sign-on keeps the realm; only that function and the identity job read it.
+    "his-directory" = { HIS_KEYCLOAK_DIRECTORY_SECRET = local.p.keycloak_directory }
     # Only the jobs that found the data centre read this one.
     "his-founding" = merge({
       HIS_ADMIN_DATABASE_URL = "postgresql://postgres:${urlencode(local.p.postgres)}@${var.primary}:5432/postgres"
@@ -96,7 +98,7 @@ locals {
 }
 
 resource "kubernetes_secret_v1" "apps" {
-  for_each = toset(["his-functions", "his-worker", "his-prewarm", "his-operator", "his-founding"])
+  for_each = toset(["his-functions", "his-worker", "his-prewarm", "his-operator", "his-directory", "his-founding"])
   metadata {
     name      = each.key
     namespace = var.apps
