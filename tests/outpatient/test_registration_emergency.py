@@ -69,6 +69,9 @@ def test_an_emergency_needs_no_number_and_no_money(hospital: Hospital, desks: di
     assert row["valid_until"] - row["registered_at"] == timedelta(hours=24)
     told = hospital.events("visit_registered")[-1]["data"]
     assert (told["encounter_id"], told["triage_level"]) == (visit["encounter_id"], 2)
+    # Surcharges of the price list for emergencies ask for it, here and for what the visit is charged later.
+    emergency = "SELECT bool_and(emergency) FROM payments.charges WHERE encounter_id = %s"
+    assert hospital.value(emergency, [visit["encounter_id"]])
     with hospital.tx("hq") as tx:
         assert service.pays_later(tx, UUID(visit["encounter_id"]))
         changed = service.change_level(tx, UUID(visit["encounter_id"]), 1)
