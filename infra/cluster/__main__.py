@@ -95,6 +95,8 @@ def _data(action: str, patients: int, say: Callable[[str], None]) -> int:
             deploy.deploy("lab", say)
         case "down":
             databank.down(say)
+            # Passwords that were rotated meanwhile reach the single database at its start.
+            data.down(node_address(), lambda line: say(f"{line.name}: {line.state}"))
             deploy.deploy("lab", say)
         case "rotate":
             return rotation.rotate(say)

@@ -263,9 +263,8 @@ def go_program(module: str, version: str, package: str, name: str, say: Say, cac
     draft.mkdir(parents=True)
     search = f"{os.environ['PATH']}:/usr/local/go/bin"
     own = {"GOBIN": str(draft), "CGO_ENABLED": "0", "GOFLAGS": "-p=2", "GOTOOLCHAIN": "local", "PATH": search}
-    order = ["go", "install", "-trimpath", "-ldflags=-s -w", f"{module}{package}@{version}"]
     try:
-        _run(order, env=os.environ | own)
+        _run(["go", "install", "-trimpath", "-ldflags=-s -w", f"{module}{package}@{version}"], env=os.environ | own)
         next(draft.iterdir()).rename(target)
     finally:
         shutil.rmtree(draft)
@@ -275,8 +274,8 @@ def go_program(module: str, version: str, package: str, name: str, say: Say, cac
 
 def go_source(module: str, version: str) -> Path:
     """Folder of a module's source, as the module proxy has it."""
-    search = f"{os.environ['PATH']}:/usr/local/go/bin"
-    known = _run(["go", "mod", "download", "-json", f"{module}@{version}"], env=os.environ | {"PATH": search})
+    search = os.environ | {"PATH": f"{os.environ['PATH']}:/usr/local/go/bin"}
+    known = _run(["go", "mod", "download", "-json", f"{module}@{version}"], env=search)
     return Path(json.loads(known)["Dir"])
 
 
@@ -358,11 +357,8 @@ def _apt(operand: Operand, cache: Path, *, fresh: bool = False) -> dict[str, str
     home = cache / "apt" / operand.suite
     for folder in ("lists/partial", "cache/archives/partial"):
         (home / folder).mkdir(parents=True, exist_ok=True)
-    mirror = next(
-        one
-        for one in _run(["apt-get", "indextargets", "--format", "$(REPO_URI)"]).splitlines()
-        if "debian" in one and "security" not in one
-    )
+    known = _run(["apt-get", "indextargets", "--format", "$(REPO_URI)"]).splitlines()
+    mirror = next(one for one in known if "debian" in one and "security" not in one)
     (home / "sources.list").write_text(f"deb [signed-by={_KEYRING}] {mirror} {operand.suite} main\n", encoding="utf-8")
     lines = [
         f'Dir::Etc::sourcelist "{home}/sources.list";',
@@ -394,7 +390,6 @@ def _run(order: list[str], env: Mapping[str, str] | None = None) -> str:
 
 def main() -> None:
     """Record the packages of every operand."""
-    HERE.mkdir(exist_ok=True)
     for operand in OPERANDS:
         operand.lock.write_text(lock(operand), encoding="utf-8")
         print(f"{operand.lock.relative_to(REPOSITORY)}: {len(operand.packages)} packages", file=sys.stderr)

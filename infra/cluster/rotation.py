@@ -122,6 +122,7 @@ def password(say: Say, state: Path) -> list[str]:
     databank.prepare("database", lambda line: None, state)
     image = databank.hospital().partition("@")[2]
     folder = deploy.write("lab", node_address(), image, state)
+    kubectl("-n", NAMESPACE, "delete", "job", "migrate", "--ignore-not-found", "--wait")
     apply(folder)
     deploy.wait("ksvc", lambda line: None)
     until(lambda: _ask_freshly() == "200", "an answer", 120)

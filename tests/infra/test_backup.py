@@ -156,6 +156,22 @@ def test_a_server_that_dies_ends_the_stream_and_not_the_archiver(source: Postgre
     assert brought_back(settings, source)[-1] == number
 
 
+def test_what_an_operator_set_does_not_come_along(source: Postgres, settings: Settings) -> None:
+    """Certificates and a standby that only the lost server had: the restored one starts and commits without them."""
+    configuration = source.data / "postgresql.conf"
+    before = configuration.read_text(encoding="utf-8")
+    # The running server does not read it again; the base backup takes it along.
+    configuration.write_text(f"{before}\nssl = on\nsynchronous_standby_names = 'ANY 1 (gone)'\n", encoding="utf-8")
+    try:
+        with archiving(settings):
+            take(settings)
+            number = tick(source)[0]
+            stored(source, settings)
+    finally:
+        configuration.write_text(before, encoding="utf-8")
+    assert brought_back(settings, source)[-1] == number
+
+
 def test_a_full_segment_is_stored_once_and_whole(source: Postgres, settings: Settings) -> None:
     with archiving(settings):
         tick(source)

@@ -95,7 +95,7 @@ def test_secrets_come_by_reference(pod: Pod) -> None:
 
 
 def test_what_keeps_the_realm_is_read_by_sign_on_and_its_job_only() -> None:
-    """The realm's own account: neither the other functions nor the other jobs get its secret, and none the operator's."""
+    """The realm's own account: neither other functions nor other jobs get its secret, and none the operator's."""
     readers = {
         name
         for name, pod in PODS

@@ -10,6 +10,8 @@ from infra.his.manifests.network import API_SERVER, INSIDE
 
 POOLER = "pooler"
 """The kind CloudNativePG gives its poolers' pods, over whatever their template says."""
+RESTORED = "restored"
+"""A server from the backup, there only while it is needed: infra/k8s/restore."""
 
 
 def network() -> list[Manifest]:
@@ -28,7 +30,11 @@ def network() -> list[Manifest]:
                     parts.rule("from", [*parts.kinds(POSTGRES), parts.namespace("cnpg-system")], 8000),
                     parts.rule("from", [watching], 9187),
                 ],
-                "egress": [parts.rule("to", parts.kinds(POSTGRES), 5432, 8000), parts.rule("to", api, *API_SERVER)],
+                "egress": [
+                    parts.rule("to", parts.kinds(POSTGRES), 5432, 8000),
+                    parts.rule("to", parts.kinds(RESTORED), 5432),
+                    parts.rule("to", api, *API_SERVER),
+                ],
             },
         ),
         parts.policy(
@@ -43,7 +49,7 @@ def network() -> list[Manifest]:
             STORAGE,
             component(STORAGE),
             {
-                "ingress": [parts.rule("from", [ours, watching, *parts.kinds(BACKUP, STORAGE)], 9000)],
+                "ingress": [parts.rule("from", [ours, watching, *parts.kinds(BACKUP, RESTORED, STORAGE)], 9000)],
                 "egress": [parts.rule("to", parts.kinds(STORAGE), 9000)],
             },
         ),
