@@ -11,6 +11,7 @@ import pytest
 
 from functions import registry
 from shared.function import DeclaredRoute
+from shared.identity.callers import DEVICES, PATIENT
 from shared.identity.posts import POSTS
 from tests.support import tokens
 from tests.support.hospital import Hospital, cloned_hospital
@@ -55,6 +56,15 @@ def holder(permission: str) -> str | None:
     return next((post.code for post in POSTS.values() if permission in post.permissions), None)
 
 
+def device(kind: str, campus: str) -> str:
+    return tokens.sign({"sub": str(uuid.uuid4()), "device": kind, "campus": campus})
+
+
+def by_devices(permission: str) -> list[str]:
+    """Kinds of device that carry a permission."""
+    return [code.partition(":")[2] for code, kind in DEVICES.items() if permission in kind.permissions]
+
+
 def stranger(permission: str) -> str:
     """A post that does not."""
     return next(post.code for post in POSTS.values() if permission not in post.permissions and post.permissions)
@@ -73,20 +83,26 @@ def test_callers(hospital: Hospital, route: DeclaredRoute) -> None:
     forged = tokens.staff_token({"hq": list(POSTS)}, subject="x", name="x", staff_id=uuid.uuid4())
     assert ask(hospital, route, forged[:-4] + ("aaaa" if not forged.endswith("aaaa") else "bbbb"))[0] == 401
     patient = tokens.sign({"sub": str(uuid.uuid4()), "name": "患者", "patient_ids": [str(uuid.uuid4())]})
-    if not route.permission.endswith(".self"):
+    own = route.permission.endswith(".self")
+    if route.permission not in PATIENT.permissions and not own:
         assert ask(hospital, route, patient) == (403, "permission_denied")
-    device = tokens.sign({"sub": str(uuid.uuid4()), "device": "bridge", "campus": "mch"})
-    assert ask(hospital, route, device)[0] == 403
-    if not route.permission.endswith(".self"):
-        right = holder(route.permission)
-        assert right is not None, f"no post carries {route.permission}"
+    assert ask(hospital, route, device("bridge", "mch"))[0] == 403
+    right = holder(route.permission)
+    if right is not None and not own:
         elsewhere = staff(hospital, right, campus="mch")
         assert ask(hospital, route, elsewhere) == (403, "acting_campus")
+    if not own:
         without = staff(hospital, stranger(route.permission), campus="hq")
         assert ask(hospital, route, without) == (403, "permission_denied")
     assert hospital.census() == before
-    if not route.permission.endswith(".self"):
-        status, code = ask(hospital, route, staff(hospital, right, campus="hq"))
+    if own:
+        return
+    entitled = [staff(hospital, right, campus="hq")] if right is not None else []
+    entitled += [device(kind, "hq") for kind in by_devices(route.permission)]
+    entitled += [patient] if route.permission in PATIENT.permissions else []
+    assert entitled, f"nobody carries {route.permission}"
+    for token in entitled:
+        status, code = ask(hospital, route, token)
         assert status not in {401, 405} or code == "fresh_sign_on_required"
         assert code not in {"permission_denied", "acting_campus"}
         assert status < 500 or code == "service_unavailable", code
@@ -95,7 +111,8 @@ def test_callers(hospital: Hospital, route: DeclaredRoute) -> None:
 @pytest.mark.case("41", 12)
 def test_every_route_has_a_permission_somebody_holds() -> None:
     assert [route.path for route in ROUTES if not route.permission] == []
-    held = set().union(*(post.permissions for post in POSTS.values())) | {
+    callers = [*POSTS.values(), *DEVICES.values(), PATIENT]
+    held = set().union(*(one.permissions for one in callers)) | {
         permission for permission in (route.permission for route in ROUTES) if permission.endswith(".self")
     }
     assert {route.permission for route in ROUTES} <= held

@@ -16,9 +16,10 @@ OUTSIDE = {
     "shared/settings.py": CHANNELS,
     "functions/platform/sso/client.py": {"api.weixin.qq.com"},
     "infra/simulators/alipay.py": {"qr.alipay.com"},
+    "infra/simulators/wechat.py": {"wx.tenpay.com"},
 }
 """Outside systems by the file that names them: payment channels and WeChat's sign-on as values an installation may
-change, and what the simulator of Alipay writes into its QR codes."""
+change, and what the simulators of Alipay and WeChat write into QR codes and pages."""
 NAMES = {"www.w3.org", "cyclonedx.org", "json-schema.org"}
 """Names of XML and JSON vocabularies, written as addresses and fetched by nobody."""
 NOBODY = re.compile(r"(^|\.)(example|invalid|test|localhost|example\.(com|org|net)|svc\.cluster\.local|svc)$")

@@ -115,7 +115,7 @@ def test_patients_are_part_of_the_day_and_of_its_verdict(
     ("extra", "reason"),
     [
         ({}, "no WeChat log-in simulator behind"),
-        (told("https://api.weixin.qq.com"), "no WeChat log-in simulator behind"),
+        (told("https://wechat.example"), "no WeChat log-in simulator behind"),
         (told("http://127.0.0.1:9"), "no WeChat log-in simulator answers at"),
         ({**told("http://127.0.0.1:9"), "HIS_WECHAT_LOGIN_SECRET": ""}, "no WeChat log-in simulator behind"),
     ],

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from functions.patients.index import client
-from tests.patients.conftest import BASE, Desks, refused, resident_id
 from infra.simulators.police import PoliceSimulator
+from tests.patients.conftest import BASE, Desks, refused, resident_id
 from tests.support.hospital import Hospital
 
 KEY = "shared-by-both"
@@ -140,7 +140,7 @@ def test_an_answer_about_a_name_of_yesterday_is_none(
 def test_without_a_service_nothing_is_asked(desks: Desks, hospital: Hospital) -> None:
     person = desks.register("韩无核", read_by="stated")
     with desks.unchanged():
-        refused(desks.registrar.post(path(person, "police-check")), 503, "identity_check_off")
+        refused(desks.registrar.post(path(person, "police-check")), 409, "identity_check_off")
     hospital.minute("patients/index")
     assert (
         hospital.value("SELECT count(*) FROM patients.police_checks WHERE patient_id = %s", [person["patient_id"]]) == 0

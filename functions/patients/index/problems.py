@@ -347,7 +347,7 @@ class FeedConflict(Problem):
 
 
 class IdentityCheckOff(Problem):
-    status = 503
+    status = 409
     code = "identity_check_off"
     title = "公安核验尚未接通"
 
