@@ -90,7 +90,8 @@ def write(overlay: str, node: str, digest: str, state: Path = data.STATE) -> Pat
             "HIS_DEMO_PASSWORD": keys["HIS_DEMO_PASSWORD"],
             **storage,
         },
-        "his-directory": {"HIS_KEYCLOAK_DIRECTORY_SECRET": keys["HIS_KEYCLOAK_DIRECTORY_SECRET"]},
+        # Sign-on has to know a demonstration from a hospital as the operator's jobs do: one password, no second factor.
+        "his-directory": {name: keys[name] for name in ("HIS_KEYCLOAK_DIRECTORY_SECRET", "HIS_DEMO_PASSWORD")},
     }
     settings = {"HIS_KEYCLOAK_URL": keys["HIS_KEYCLOAK_URL"], "HIS_HOST_URL": keys["HIS_HOST_URL"]}
     for name, content in (*secrets.items(), (SETTINGS, settings)):

@@ -65,7 +65,10 @@ locals {
       HIS_DEMO_PASSWORD           = local.p.first_sign_on
     })
     # The account with which sign-on keeps the realm; only that function and the identity job read it.
-    "his-directory" = { HIS_KEYCLOAK_DIRECTORY_SECRET = local.p.keycloak_directory }
+    "his-directory" = {
+      HIS_KEYCLOAK_DIRECTORY_SECRET = local.p.keycloak_directory
+      HIS_DEMO_PASSWORD             = local.p.first_sign_on
+    }
     # Only the jobs that found the data centre read this one.
     "his-founding" = merge({
       HIS_ADMIN_DATABASE_URL = "postgresql://postgres:${urlencode(local.p.postgres)}@${var.primary}:5432/postgres"
