@@ -95,7 +95,7 @@ load: venv  ## Replay a clinic day with Locust against the running hospital; rep
 
 test: venv system assets lint  ## Everything the build server runs: lint, freshness of generated files, tests
 	@$(BIN)/his generate --check
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(PYTEST)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 minio: .state/bin/minio  ## Build MinIO, the data centre's object store, from its Go module (some minutes)
 

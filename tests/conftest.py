@@ -62,6 +62,22 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("house")
 
 RUN = pytest.StashKey[services.Run]()
+LONG = (
+    "patients/test_index_legacy.py",
+    "loadtests/test_patient_user.py",
+    "contracts/test_openapi.py",
+    "platform/test_sso_staff.py",
+    "journeys/test_morning.py",
+    "operations/test_adding_a_module.py",
+    "journeys/test_kill.py",
+    "payments/test_billing_machine_fails.py",
+)
+"""Files that take a minute or more: they begin first, so that no worker is left alone with one at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get("/".join(item.path.parts[-2:]), len(places)))
 
 
 def pytest_configure(config: pytest.Config) -> None:
