@@ -21,7 +21,16 @@ from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Event
 from typing import Any, NamedTuple
+
+_frozen = Event()
+
+
+def freeze() -> None:
+    """Keep what is loaded out of the collector's way, and from now on what will be: none of it ever goes."""
+    gc.freeze()
+    _frozen.set()
 
 
 class Home(NamedTuple):
@@ -45,7 +54,7 @@ def loaded_on_use(package: str) -> Callable[[str], Any]:
             import_module(problems)
         value = getattr(import_module(home.module), home.name)
         setattr(module, name, value)
-        if gc.get_freeze_count():  # a serving process keeps what it loaded out of the collector's way (shared.serve)
+        if _frozen.is_set():
             gc.freeze()
         return value
 

@@ -20,6 +20,7 @@ from types import FrameType  # noqa: E402
 import uvicorn  # noqa: E402
 from functions_framework.aio import create_asgi_app  # noqa: E402
 
+from shared import lazy  # noqa: E402
 from shared.application import HOST  # noqa: E402
 from shared.settings import settings  # noqa: E402
 
@@ -65,7 +66,7 @@ def main() -> None:
     )
     try:
         HOST.load()
-        gc.freeze()
+        lazy.freeze()
         gc.enable()
         server.run()
     finally:
