@@ -247,8 +247,12 @@ class Patient(HospitalUser):
         return str(self.window.post(f"{PATIENTS}/patients", body)["patient_id"])
 
     def _settled(self, openid: str) -> Desk:
-        """Signed on until the token is accepted: one of the very second of a binding is refused, on purpose."""
+        """Signed on until the token is accepted: one of the very second of a binding is refused, on purpose.
+
+        A function may hear of the binding a few seconds later and refuse it then, so that second is let pass first.
+        """
         for _ in range(SETTLES):
+            self._wait(1)
             phone = self.program.account(openid, self.watch)
             try:
                 for one in phone.get(f"{SSO}/my/persons"):
@@ -256,7 +260,6 @@ class Patient(HospitalUser):
             except Refused as refused:
                 if refused.status not in (401, 404):
                     raise
-                self._wait(1)
                 continue
             return phone
         raise LoginRefused(f"no token names the family within {SETTLES} sign-ons")
