@@ -145,14 +145,18 @@ def operator(*command: str, step: Say) -> None:
     step(f"his {' '.join(command)}: {(done.stdout.strip().splitlines() or ['done'])[-1]}")
 
 
+REVISION = "serving.knative.dev/revision"
+"""Label of what belongs to one revision of a Knative Service."""
+
+
 def wait(kind: str, say: Say, patience: int = 300) -> None:
-    """Wait until every object of a kind is ready."""
-    names = [one["metadata"]["name"] for one in get(kind)["items"]]
+    """Wait until every object of a kind is ready. What Knative keeps of former revisions is its own."""
+    names = [one["metadata"]["name"] for one in get(kind)["items"] if REVISION not in one["metadata"].get("labels", {})]
     if not names:
         return
     condition = "Available" if kind == "deployment" else "Ready"
     begun = time.monotonic()
-    kubectl("-n", NAMESPACE, "wait", kind, "--all", f"--for=condition={condition}", f"--timeout={patience}s")
+    kubectl("-n", NAMESPACE, "wait", kind, *names, f"--for=condition={condition}", f"--timeout={patience}s")
     say(f"{kind}: {len(names)} ready after {time.monotonic() - begun:.0f} s")
 
 
