@@ -14,7 +14,8 @@ from typing import Any
 
 from loadtests.desk import Desk, Timing
 from loadtests.front_desk import FrontDesk
-from loadtests.morning import open_sessions, receive_shifts
+from loadtests.morning import receive_shifts
+from loadtests.numbers import put_on_sale
 from loadtests.population import REFERENCE_DAY, Person, VisitWish, clinic_day, needed, people
 from loadtests.population.hospital import campuses
 from loadtests.preparing import holder, prepare_hospital
@@ -64,7 +65,7 @@ class ClinicDay:
 
         prepare_hospital(self.front, partial(synchronise, self.settings))
         for campus in self.waiting:
-            open_sessions(self.front, campus, datetime.now(UTC))
+            put_on_sale(self.front, campus, datetime.now(UTC), [wish for _, wish in self._arrivals])
         self.held = self.town.kept()
 
     def admit(self, elapsed: float) -> None:

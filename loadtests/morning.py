@@ -3,29 +3,18 @@
 Each window (loadtests/window.py) is one thread with its own registrar, token and shift.
 """
 
-import math
 import threading
 from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 
-from loadtests.desk import Desk, Refused
-from loadtests.founding import SEED
 from loadtests.front_desk import FrontDesk
+from loadtests.numbers import put_on_sale
 from loadtests.population import REFERENCE_DAY, Person, VisitWish, clinic_morning, needed, people
-from loadtests.population.hospital import departments, sessions, staff
-from loadtests.preparing import (
-    ORGANISATION,
-    SCHEDULE,
-    all_items,
-    clinic_code,
-    holder,
-    registrars,
-    room_code,
-)
+from loadtests.preparing import all_items, holder, registrars
 from loadtests.town import Takings, Town
 from loadtests.window import CASHIER, Tally, Window
 from shared.schemas import SHANGHAI
@@ -75,7 +64,7 @@ class Morning:
     def play(self) -> Result:
         """Open, serve, close. Returns what happened; nothing is judged here."""
         for campus in self._campuses:
-            open_sessions(self._front, campus.campus, self._now)
+            put_on_sale(self._front, campus.campus, self._now, campus.waiting)
         held = self._town.kept()
         started = datetime.now(SHANGHAI)
         threads = []
@@ -111,69 +100,6 @@ def _work(window: Window, waiting: deque[VisitWish], tally: Tally, miscount: Dec
         window.close(miscount)
     except Exception as error:
         tally.failures.append(f"{type(error).__name__}: {error}")
-
-
-def open_sessions(front: FrontDesk, campus: str, now: datetime) -> None:
-    """Put every doctor's session of the day on sale at a campus, from now on."""
-    clerk = front.desk(holder(campus, "schedule_clerk").staff_no, campus)
-    office = front.desk(holder(campus, "schedule_approver").staff_no, campus)
-    clinics = {clinic["code"]: clinic for clinic in all_items(clerk, f"{SCHEDULE}/clinics")}
-    places = {place["code"]: place["place_id"] for place in all_items(clerk, f"{ORGANISATION}/places")}
-    doctors = {row["staff_no"]: row["staff_id"] for row in all_items(clerk, f"{ORGANISATION}/staff")}
-    start = now.replace(second=0, microsecond=0) - timedelta(minutes=1)
-    for session in sessions(REFERENCE_DAY, staff(SEED)):
-        if session.campus == campus:
-            _put_on_sale(
-                clerk,
-                office,
-                clinics[clinic_code(session.department, session.grade)]["clinic_id"],
-                doctors[session.staff_no],
-                places[room_code(session.room)],
-                [(start + (band.start - session.start), band.numbers) for band in session.bands],
-            )
-    for department in departments():
-        if department.campus == campus and any(clinic.grade == "emergency" for clinic in department.clinics):
-            code = clinic_code(department.code, "emergency")
-            bands = [(start + timedelta(minutes=30 * place), 30) for place in range(7)]
-            room = places[f"room-{department.code}"]
-            _put_on_sale(clerk, office, clinics[code]["clinic_id"], None, room, bands)
-
-
-def _put_on_sale(
-    clerk: Desk,
-    office: Desk,
-    clinic_id: str,
-    doctor_id: str | None,
-    room_id: str,
-    bands: list[tuple[datetime, int]],
-) -> None:
-    total = sum(count for _, count in bands)
-    elder = math.ceil(total / 5)
-    body = {
-        "clinic_id": clinic_id,
-        "doctor_id": doctor_id,
-        "room_id": room_id,
-        "day": bands[0][0].astimezone(SHANGHAI).date().isoformat(),
-        "part": "morning",
-        "bands": [
-            {
-                "starts_at": start.isoformat(),
-                "ends_at": (start + timedelta(minutes=30)).isoformat(),
-                "count": count,
-            }
-            for start, count in bands
-        ],
-        "quotas": {"elder": elder, "window": total - elder},
-    }
-    session = clerk.post(f"{SCHEDULE}/sessions", body)
-    session = clerk.post(f"{SCHEDULE}/sessions/{session['session_id']}/submit", {"version": session["version"]})
-    session = office.post(f"{SCHEDULE}/sessions/{session['session_id']}/approve", {"version": session["version"]})
-    try:
-        office.post(f"{SCHEDULE}/sessions/{session['session_id']}/publish", {"version": session["version"]})
-    except Refused as refused:
-        # An earlier demonstration's session of the doctor or the room is still on sale: patients take that one.
-        if refused.code not in {"doctor_session_overlap", "room_session_overlap"}:
-            raise
 
 
 def receive_shifts(front: FrontDesk, campus: str, shifts: Collection[str]) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 from shared.printing.problems import LayoutUnknown
 
 SHIPPED = Path(__file__).parent / "layouts"
+STYLES = Path(__file__).parent / "styles"
+"""Style sheets that several shipped forms begin with, by name and version; a changed look is a new version."""
 
 
 class Paper(StrEnum):
@@ -123,5 +125,7 @@ def shipped_forms() -> tuple[str, ...]:
 def _read(form: str, version: int) -> Layout:
     folder = SHIPPED / form / str(version)
     meta = json.loads((folder / "meta.json").read_text("utf-8"))
-    html = (folder / "layout.html").read_text("utf-8")
-    return Layout.from_meta(form, version, html, (folder / "style.css").read_text("utf-8"), meta)
+    sheets = [STYLES / f"{name}.css" for name in meta.get("styles", ())]
+    own = folder / "style.css"
+    css = "".join(sheet.read_text("utf-8") for sheet in (*sheets, *([own] if own.exists() else [])))
+    return Layout.from_meta(form, version, (folder / "layout.html").read_text("utf-8"), css, meta)
