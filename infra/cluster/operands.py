@@ -16,13 +16,12 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from infra.image import debian, interpreter, oci
+from infra.image import debian, interpreter, oci, rootfs
 from infra.image.debian import Package, PackageError
 from infra.image.push import push
 from shared.settings import REPOSITORY
@@ -32,7 +31,6 @@ CACHE = REPOSITORY / ".state" / "operands"
 OPERATOR = "github.com/cloudnative-pg/cloudnative-pg"
 OPERATOR_VERSION = "v1.29.0"
 """The version of the CRDs in infra/k8s/schemas."""
-_MERGED = ("bin", "sbin", "lib", "lib64")
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 _LEFT_OUT = re.compile(
@@ -130,13 +128,7 @@ Say = Callable[[str], None]
 
 def locked(operand: Operand) -> list[Package]:
     """The recorded packages of an operand."""
-    found = []
-    for line in operand.lock.read_text(encoding="utf-8").splitlines():
-        if line and not line.startswith("#"):
-            what, digest = line.split()
-            name, version = what.split("=", 1)
-            found.append(Package(name, version, digest.removeprefix("sha256:")))
-    return found
+    return debian.locked(operand.lock)
 
 
 def version(operand: Operand) -> str:
@@ -299,45 +291,17 @@ def single_program(program: Path, place: str, cache: Path = CACHE, links: Mappin
 
 
 def _lay_out(operand: Operand, packages: list[Package], root: Path, cache: Path) -> None:
-    for name in _MERGED:
-        (root / "usr" / name).mkdir(parents=True, exist_ok=True)
-        (root / name).symlink_to(f"usr/{name}")
+    rootfs.begin(root)
     environment = _apt(operand, cache)
     for package in packages:
         for member, content in debian.members(_fetch(package, cache, environment)):
-            _place(root, member, content)
-    for folder, mode in (("tmp", 0o1777), ("etc", 0o755), ("proc", 0o755), ("sys", 0o755), ("dev", 0o755)):
-        (root / folder).mkdir(exist_ok=True)
-        (root / folder).chmod(mode)
+            rootfs.place(root, member, content, _LEFT_OUT)
+    rootfs.furnish(root, operand.user, operand.uid, "/bin/sh")
     if (root / "usr/bin/dash").exists():
         (root / "usr/bin/sh").unlink(missing_ok=True)
         (root / "usr/bin/sh").symlink_to("dash")
     for link, to in operand.links.items():
         (root / link).symlink_to(to)
-    account = f"{operand.user}:x:{operand.uid}:{operand.uid}:{operand.user}:/tmp:/bin/sh\n"
-    (root / "etc/passwd").write_text(f"root:x:0:0:root:/:/nonexistent\n{account}", encoding="utf-8")
-    (root / "etc/group").write_text(f"root:x:0:\n{operand.user}:x:{operand.uid}:\n", encoding="utf-8")
-    (root / "etc/nsswitch.conf").write_text("passwd: files\ngroup: files\nhosts: files dns\n", encoding="utf-8")
-
-
-def _place(root: Path, member: tarfile.TarInfo, content: bytes) -> None:
-    name = _merged(member.name)
-    if _LEFT_OUT.match(name) or name in {f"usr/{one}" for one in _MERGED}:
-        return
-    path = root / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    if member.issym():
-        path.symlink_to(member.linkname)
-    elif member.islnk():
-        os.link(root / _merged(member.linkname.removeprefix(".").strip("/")), path)
-    else:
-        path.write_bytes(content)
-        path.chmod(0o755 if member.mode & 0o100 else 0o644)
-
-
-def _merged(name: str) -> str:
-    return f"usr/{name}" if name.split("/", 1)[0] in _MERGED else name
 
 
 def _fetch(package: Package, cache: Path, environment: Mapping[str, str]) -> Path:

@@ -17,13 +17,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.image import rootfs
+
 HERE = Path(__file__).parent
 NAMES = HERE / "packages.txt"
 LOCK = HERE / "packages.lock"
 FONT_PACKAGE = "fonts-noto-cjk"
-
-_MERGED = ("bin", "sbin", "lib", "lib64")
-"""Folders of the root that are links into /usr in every Debian since 12; some packages still name the old places."""
 
 _LEFT_OUT = re.compile(
     r"usr/share/(doc|man|info|locale|lintian|bug|bash-completion|binfmts|apport|glib-2.0|gdb|menu|pixmaps|applications"
@@ -64,10 +63,10 @@ def architecture() -> str:
     return _output("dpkg", "--print-architecture").strip()
 
 
-def locked() -> list[Package]:
-    """The recorded packages."""
+def locked(lock: Path = LOCK) -> list[Package]:
+    """The packages recorded in a lock file."""
     found = []
-    for line in LOCK.read_text(encoding="utf-8").splitlines():
+    for line in lock.read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
             what, digest = line.split()
             name, version = what.split("=", 1)
@@ -113,14 +112,12 @@ def fetch(package: Package, cache: Path) -> Path:
 
 def unpack(packages: list[Package], cache: Path, root: Path) -> None:
     """Lay out the operating system under `root`."""
-    for name in _MERGED:
-        (root / "usr" / name).mkdir(parents=True, exist_ok=True)
-        (root / name).symlink_to(f"usr/{name}")
+    rootfs.begin(root)
     for package in packages:
         if package.name == FONT_PACKAGE:
             continue
         for member, content in members(fetch(package, cache)):
-            _place(root, member, content)
+            rootfs.place(root, member, content, _LEFT_OUT)
     _finish(root, packages, cache)
 
 
@@ -135,39 +132,11 @@ def members(deb: Path) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
                 yield member, file.read() if file else b""
 
 
-def _place(root: Path, member: tarfile.TarInfo, content: bytes) -> None:
-    name = _merged(member.name)
-    if _LEFT_OUT.match(name):
-        return
-    path = root / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_symlink() or path.exists():
-        path.unlink()
-    if member.issym():
-        path.symlink_to(member.linkname)
-    elif member.islnk():
-        os.link(root / _merged(member.linkname.removeprefix(".").strip("/")), path)
-    else:
-        path.write_bytes(content)
-        path.chmod(0o755 if member.mode & 0o100 else 0o644)
-
-
-def _merged(name: str) -> str:
-    return f"usr/{name}" if name.split("/", 1)[0] in _MERGED else name
-
-
 def _finish(root: Path, packages: list[Package], cache: Path) -> None:
     """What maintainer scripts would have done, and what scanners read."""
-    for folder, mode in (("tmp", 0o1777), ("etc", 0o755), ("proc", 0o755), ("sys", 0o755), ("dev", 0o755)):
-        (root / folder).mkdir(exist_ok=True)
-        (root / folder).chmod(mode)
+    rootfs.furnish(root, "his", 65532, "/nonexistent")
     (root / "usr/bin/python3").symlink_to("python3.11")
     (root / "usr/bin/python").symlink_to("python3.11")
-    (root / "etc/passwd").write_text(
-        "root:x:0:0:root:/:/nonexistent\nhis:x:65532:65532:his:/tmp:/nonexistent\n", encoding="utf-8"
-    )
-    (root / "etc/group").write_text("root:x:0:\nhis:x:65532:\n", encoding="utf-8")
-    (root / "etc/nsswitch.conf").write_text("passwd: files\ngroup: files\nhosts: files dns\n", encoding="utf-8")
     certificates = sorted((root / "usr/share/ca-certificates/mozilla").glob("*.crt"))
     bundle = root / "etc/ssl/certs/ca-certificates.crt"
     bundle.parent.mkdir(parents=True, exist_ok=True)
