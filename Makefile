@@ -19,12 +19,13 @@ PYTEST ?=
 # Patients of the demonstration.
 PATIENTS ?= 500
 # The load test: visits of the whole day, hours replayed, times faster than life, faults (kill-function,
-# restart-database, stop-relay or all).
+# restart-database, stop-relay or all) and the seconds between two of them.
 VISITS ?= 2000
 BEGINS ?= 07:30
 ENDS ?= 17:30
 SPEED ?= 60
 FAULT ?=
+EVERY ?= 8
 
 # Debian's names. WeasyPrint draws paper forms with Pango and HarfBuzz, in the Noto fonts; Maven brings Keycloak.
 SYSTEM_PACKAGES := libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-noto-cjk maven
@@ -91,7 +92,7 @@ demo: venv  ## Play a clinic morning at both campuses through the running hospit
 
 load: venv  ## Replay a clinic day with Locust against the running hospital; report in .state/load.html
 	@$(BIN)/locust -f loadtests/locustfile.py --headless --only-summary --html .state/load.html --visits $(VISITS) \
-	  --begins $(BEGINS) --ends $(ENDS) --speed $(SPEED) $(addprefix --fault ,$(FAULT))
+	  --begins $(BEGINS) --ends $(ENDS) --speed $(SPEED) --every $(EVERY) $(addprefix --fault ,$(FAULT))
 
 test: venv system assets lint  ## Everything the build server runs: lint, freshness of generated files, tests
 	@$(BIN)/his generate --check

@@ -106,6 +106,8 @@ def faults(day: ClinicDay) -> list[str]:
     found += [f"{tally.window}: drawer differs by {tally.difference}" for tally in day.tallies if tally.difference]
     found += held_against(day.town, day.held, day.tallies)
     served = sum(tally.served for tally in day.tallies)
+    if not served:
+        found.append("nobody was served: see what they were refused for")
     refused = sum(sum(tally.refusals.values()) for tally in day.tallies)
     if served + refused + sum(day.unreached.values()) != day.patients:
         found.append(f"{day.patients} came, {served} served, {refused} refused, {sum(day.unreached.values())} cut off")

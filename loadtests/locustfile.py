@@ -34,8 +34,6 @@ from loadtests.users.patient import MiniProgram, Patient
 
 log = logging.getLogger("clinic day")
 FAULTS = ("kill-function", "restart-database", "stop-relay")
-EVERY = 8.0
-"""Seconds between two faults."""
 over = Event()
 
 
@@ -80,8 +78,9 @@ def _options(parser: Any) -> None:
     )
     parser.add_argument("--p95", type=float, default=0.0, help="fail when slower, in ms; 0 asks nothing")
     parser.add_argument(
-        "--fault", action="append", choices=[*FAULTS, "all"], help="strike every 8 seconds (local stack)"
+        "--fault", action="append", choices=[*FAULTS, "all"], help="strike again and again (local stack)"
     )
+    parser.add_argument("--every", type=float, default=8.0, help="seconds between two faults")
 
 
 @events.test_start.add_listener
@@ -115,7 +114,7 @@ def _prepare(environment: Environment, options: Any) -> None:
     wanted = options.fault or []
     kinds = FAULTS if "all" in wanted else tuple(wanted)
     if kinds:
-        environment.striker = gevent.spawn(_strike, kinds)
+        environment.striker = gevent.spawn(_strike, kinds, options.every)
 
 
 def _admit(day: ClinicDay) -> None:
@@ -125,9 +124,9 @@ def _admit(day: ClinicDay) -> None:
         gevent.sleep(0.05)
 
 
-def _strike(kinds: tuple[str, ...]) -> None:
+def _strike(kinds: tuple[str, ...], every: float) -> None:
     for kind in cycle(kinds):
-        if over.wait(EVERY):
+        if over.wait(every):
             return
         subprocess.run([sys.executable, "-m", "loadtests.faults", kind], check=True, env=dict(os.environ))
         log.info("%s", kind)

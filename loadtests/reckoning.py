@@ -30,6 +30,8 @@ def reckon(settings: Settings, result: Result) -> int:
     came = served + sum(sum(tally.refusals.values()) for campus in result.campuses for tally in campus.tallies)
     print(f"\n{came} patients came, {served} were served in {result.seconds:.1f} s.")
     tallies = [tally for campus in result.campuses for tally in campus.tallies]
+    if not served:
+        faults.append("nobody was served: see what they were refused for")
     faults += held_against(result.town, result.held, tallies)
     faults += reckon_up(settings)
     for fault in faults[:20]:

@@ -29,7 +29,7 @@ PDF_EVERY = 25
 CASH_INSTEAD = {"payment_channel_not_open", "payment_channel_paused"}
 """Refusals of a channel after which the patient pays in cash."""
 ASKS, DROP_AFTER = 50, 3
-"""How often a window asks, every two seconds, what became of a payment; after how many times it gives it up."""
+"""How often a window asks, every two seconds, what became of a payment; every so many times it gives it up instead."""
 
 
 @dataclass
@@ -126,7 +126,7 @@ class Till:
             waiting = [one for one in settlement["tenders"] if one["state"] == "pending"]
             if not waiting:
                 return bool(settlement["state"] == "completed")
-            self._ask(path, waiting[0], give_up=asked == DROP_AFTER)
+            self._ask(path, waiting[0], give_up=asked % DROP_AFTER == DROP_AFTER - 1)
             settlement = self._desk.get(path)
         raise Refused(409, {"code": "payment_never_settled", "detail": f"{channel} says nothing of {path}"})
 
