@@ -164,13 +164,22 @@ def _create(admin: KeycloakAdmin, report: Report, people: Sequence[StaffAccount]
             realm, {"ifResourceExists": "FAIL", "users": [_representation(person) for person in people]}
         )
     except KeycloakPostError:
-        if len(people) == 1:  # the import gives no reason; these are the two there are
+        if len(people) == 1:  # the import gives no reason; these are the three there are
+            if _is_there(admin, people[0]):
+                report.unchanged += 1
+                return
             report.refused.append(f"account {people[0].staff_no}: password against the policy, or staff id in use")
             return
         for person in people:  # one of them spoils the whole import; find out which
             _create(admin, report, [person])
     else:
         report.created += [f"account {person.staff_no}" for person in people]
+
+
+def _is_there(admin: KeycloakAdmin, person: StaffAccount) -> bool:
+    """Whether somebody else has just made this account."""
+    found = _look_up(admin, [person.username]).get(person.username)
+    return found is not None and found[0].get("attributes", {}).get("staff_id") == [str(person.staff_id)]
 
 
 def _representation(person: StaffAccount) -> Representation:

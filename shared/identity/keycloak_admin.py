@@ -1,8 +1,10 @@
 """The administrator's connection to Keycloak, and what provisioning and account keeping report."""
 
 import json
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import requests
 from keycloak import KeycloakAdmin
@@ -13,6 +15,10 @@ from shared.settings import Settings
 
 FAILURES = (KeycloakError, requests.RequestException)
 """Whatever the server answers but success, and whatever the network throws."""
+_AGAIN = 4
+"""How often work on the realm is begun anew because somebody else was at it."""
+
+Result = TypeVar("Result")
 
 
 @dataclass(slots=True)
@@ -79,6 +85,22 @@ def call(
     else:
         answer = connection.raw_delete(url, **({} if body is None else {"data": json.dumps(body)}))
     return raise_error_from_response(answer, {})
+
+
+def together(work: Callable[[], Result]) -> Result:
+    """Run what makes the realm as it should be, and again when somebody else was doing the same at this moment.
+
+    Whoever comes second is told that something is there already (409) or is gone (404): what is left to do is seen by
+    looking anew. Raises the last refusal when that does not end.
+    """
+    for attempt in range(_AGAIN):
+        try:
+            return work()
+        except KeycloakError as error:
+            if error.response_code not in (404, 409):
+                raise
+        time.sleep(0.3 * 2**attempt)
+    return work()
 
 
 def device_secret(admin: KeycloakAdmin, client_id: str) -> str:

@@ -12,7 +12,7 @@ from keycloak import KeycloakAdmin
 from keycloak.exceptions import KeycloakGetError
 
 from shared.identity import realm as declared
-from shared.identity.keycloak_admin import Report, call
+from shared.identity.keycloak_admin import Report, call, together
 from shared.identity.realm import (
     DIRECTORY_CLIENT,
     DIRECTORY_ROLES,
@@ -30,7 +30,8 @@ _KEPT_APART = {"protocolMappers", "defaultClientScopes", "optionalClientScopes"}
 
 
 def provision(admin: KeycloakAdmin, declaration: RealmDeclaration) -> Report:
-    """Create, repair and prune the realm. A second run changes nothing. Accounts are accounts.sync_staff's."""
+    """Create, repair and prune the realm. A second run changes nothing, two at once do what one does. Accounts are
+    accounts.sync_staff's."""
     exists = _realm_exists(admin, declaration.realm)
     former = admin.get_current_realm()
     run = _Run(admin, declaration)
@@ -39,7 +40,7 @@ def provision(admin: KeycloakAdmin, declaration: RealmDeclaration) -> Report:
         run.report.created.append(f"realm {declaration.realm}")
     admin.change_current_realm(declaration.realm)
     try:
-        run.everything()
+        together(run.everything)
     finally:
         admin.change_current_realm(former or "master")
     return run.report

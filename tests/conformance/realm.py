@@ -24,8 +24,15 @@ class Realm:
     """A provisioned realm of this test file, and people to sign on."""
 
     def __init__(
-        self, url: str, admin: KeycloakAdmin, declaration: RealmDeclaration, first: Report, seconds: float
+        self,
+        url: str,
+        settings: Settings,
+        admin: KeycloakAdmin,
+        declaration: RealmDeclaration,
+        first: Report,
+        seconds: float,
     ) -> None:
+        self._settings = settings
         self.first_report = first
         self.first_seconds = seconds
         self.url = url
@@ -55,6 +62,10 @@ class Realm:
     def provision(self, declaration: RealmDeclaration | None = None) -> Report:
         return provision(self.admin, declaration or self.declaration)
 
+    def connect(self) -> KeycloakAdmin:
+        """Another administrator, at work in this realm."""
+        return connect(self._settings)
+
     def client(self, client_id: str) -> dict:
         return self.admin.get_client(self.admin.get_client_id(client_id))
 
@@ -66,17 +77,16 @@ def provisioned_realm(keycloak) -> Iterator[Realm]:
     declaration = RealmDeclaration(
         campuses=("hq", "mch"), web_redirect_uris=(REDIRECT,), realm=f"test-{uuid4().hex[:8]}", devices=(BRIDGE,)
     )
-    admin = connect(
-        Settings(
-            keycloak_url=url,
-            keycloak_realm=declaration.realm,
-            keycloak_admin=keycloak.admin_user,
-            keycloak_admin_password=keycloak.admin_password,
-        )
+    settings = Settings(
+        keycloak_url=url,
+        keycloak_realm=declaration.realm,
+        keycloak_admin=keycloak.admin_user,
+        keycloak_admin_password=keycloak.admin_password,
     )
+    admin = connect(settings)
     started = time.perf_counter()
     first = provision(admin, declaration)
-    realm = Realm(url, admin, declaration, first, time.perf_counter() - started)
+    realm = Realm(url, settings, admin, declaration, first, time.perf_counter() - started)
     try:
         yield realm
     finally:

@@ -1,11 +1,16 @@
 """Provisioning the realm on the real Keycloak: idempotent, and whatever is changed by hand is put right."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Barrier
+from uuid import uuid4
 
 import pytest
 
+from shared.identity.accounts import StaffAccount, sync_staff
 from shared.identity.keycloak_admin import call
 from shared.identity.posts import POSTS, Post
+from shared.identity.provisioning import provision
 from tests.conformance.realm import REDIRECT
 
 
@@ -146,3 +151,22 @@ def test_a_new_release_is_no_drift_and_a_withdrawn_post_goes(realm):
     assert {"client role post:nurse", "group /mch/nurse", "group /zx"} <= set(closed.removed)
     assert closed.drift == ()
     assert realm.provision().changes == []
+
+
+def test_two_at_once_do_what_one_does(realm):
+    """The operator's command and the sign-on's own minute meet at a new campus."""
+    wanted = replace(realm.declaration, campuses=("hq", "mch", "tcm"))
+    people = [StaffAccount(f"T{number}", "覃志明", uuid4()) for number in range(3)]
+    start = Barrier(2)
+
+    def run(admin):
+        start.wait()
+        provision(admin, wanted)
+        return sync_staff(admin, people)
+
+    with ThreadPoolExecutor(2) as pool:
+        reports = [done.result() for done in [pool.submit(run, admin) for admin in (realm.admin, realm.connect())]]
+    assert [report.refused for report in reports] == [[], []]
+    assert sum(len(report.created) for report in reports) == len(people)
+    assert realm.provision(wanted).changes == []
+    realm.provision()
