@@ -48,6 +48,9 @@ def put_on_sale(front: FrontDesk, campus: str, now: datetime, wishes: Iterable[V
         (session["clinic_id"], session["doctor_id"]): session
         for session in all_items(clerk, f"{SCHEDULE}/availability", day=day)
     }
+    versions = {
+        row["session_id"]: row["version"] for row in all_items(clerk, f"{SCHEDULE}/sessions", since=day, until=day)
+    }
     expected = Counter(clinic_code(wish.department, wish.grade) for wish in wishes if wish.campus == campus)
     for wanted in _wanted(campus, expected):
         clinic_id = clinics[wanted.clinic]
@@ -61,10 +64,10 @@ def put_on_sale(front: FrontDesk, campus: str, now: datetime, wishes: Iterable[V
                 path = f"{SCHEDULE}/sessions/{session['session_id']}/{step}"
                 session = desk.post(path, {"version": session["version"]})
         elif (missing := wanted.numbers - sum(session["remaining"].values())) > 0:
-            path = f"{SCHEDULE}/sessions/{session['session_id']}"
             after = datetime.fromisoformat(session["ends_at"])
             more = {"bands": _bands(after, missing), "quotas": _quotas(missing), "reason": "现场患者较多，增加号源"}
-            office.post(f"{path}/extend", {"version": clerk.get(path)["version"], **more})
+            body = {"version": versions[session["session_id"]], **more}
+            office.post(f"{SCHEDULE}/sessions/{session['session_id']}/extend", body)
 
 
 def _wanted(campus: str, expected: Counter[str]) -> Iterator[_Wanted]:
