@@ -28,7 +28,9 @@ def main() -> int:
     commands.add_parser("disturb", help="a new revision and dying instances under 50 requests a second")
     peak = commands.add_parser("peak", help="a rush of callers with and without the pre-warmer")
     peak.add_argument("--factor", type=float, default=40, help="so many times the patients of the demonstration")
-    commands.add_parser("terraform", help="stand a data centre up and down with Terraform; a third campus")
+    tf = commands.add_parser("terraform", help="stand a data centre up and down with Terraform; a third campus")
+    tf.add_argument("--whole", action="store_true", help="with its data services, in the place of the lab's hospital")
+    tf.add_argument("--patients", type=int, default=40, help="of the morning on the whole one")
     bank = commands.add_parser(
         "data", help="production's data services in the cluster: up, down, failover, replicas, restore"
     )
@@ -66,8 +68,9 @@ def main() -> int:
                 return rush(given.factor, say)
             case "terraform":
                 from infra.cluster.datacentre import stand_up_and_down
+                from infra.cluster.founding import found_and_remove
 
-                return stand_up_and_down(say)
+                return found_and_remove(given.patients, say) if given.whole else stand_up_and_down(say)
             case "data":
                 return _data(given.action, given.patients, say)
             case "charts":

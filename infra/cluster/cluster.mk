@@ -1,6 +1,6 @@
 # Targets of the lab cluster; the Makefile includes this file. KUBECONFIG names the cluster, the lab's own place else.
 
-.PHONY: image cluster-deploy cluster-test cluster-measure cluster-disturb cluster-peak cluster-terraform cluster-data cluster-failover cluster-replicas cluster-restore cluster-rotate cluster-data-down backup-drill cluster-down cluster-schemas
+.PHONY: image cluster-deploy cluster-test cluster-measure cluster-disturb cluster-peak cluster-terraform cluster-found cluster-data cluster-failover cluster-replicas cluster-restore cluster-rotate cluster-data-down backup-drill cluster-down cluster-schemas
 
 # lab runs groups as production does, lab-functions every function by itself.
 OVERLAY ?= lab
@@ -31,6 +31,9 @@ cluster-peak: venv  ## A rush of callers on the lab cluster, with and without th
 
 cluster-terraform: venv  ## A data centre by Terraform beside the lab's hospital: apply, third campus, protection, destroy
 	@$(BIN)/python -m infra.cluster terraform
+
+cluster-found: venv system minio  ## A whole data centre by Terraform in the place of the lab's hospital: data services, release, morning, removal
+	@$(BIN)/python -m infra.cluster terraform --whole --patients $(CLUSTER_PATIENTS)
 
 cluster-data: venv system minio  ## Production's data services in the lab cluster: CloudNativePG, pooler, MinIO, Keycloak, backup
 	@$(BIN)/python -m infra.cluster data up

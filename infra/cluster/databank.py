@@ -46,7 +46,7 @@ def up(say: Say, state: Path = data.STATE) -> None:
     def step(what: str) -> None:
         say(f"[{time.monotonic() - begun:4.0f} s] {what}")
 
-    folder = write(build(step), state)
+    folder = write(build(step), hospital(), state)
     operator(json.loads((folder / "images.json").read_text(encoding="utf-8"))["cloudnative-pg"], step)
     volumes()
     for kind in ("Namespace", "Service"):
@@ -68,10 +68,9 @@ def down(say: Say, state: Path = data.STATE) -> None:
     """Take the data services out of the cluster, with all they hold. A deployment brings the single ones back."""
     where.record(state, ())
     kubectl("delete", "namespace", DATA, "--ignore-not-found", "--wait", "--timeout=300s")
-    kubectl("delete", "persistentvolume", "-l", _MINE, "--ignore-not-found")
     image = json.loads((state / "kustomize-data" / "images.json").read_text(encoding="utf-8"))["cloudnative-pg"]
     kubectl("delete", "--ignore-not-found", "--wait=false", "-f", "-", given=operator_manifests(image))
-    shutil.rmtree(VOLUMES, ignore_errors=True)
+    forget_volumes()
     say("the data services left the cluster")
 
 
@@ -192,6 +191,12 @@ def volumes() -> None:
     kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", given=_list(objects))
 
 
+def forget_volumes() -> None:
+    """Take the node's volumes back, with what they hold."""
+    kubectl("delete", "persistentvolume", "-l", _MINE, "--ignore-not-found")
+    shutil.rmtree(VOLUMES, ignore_errors=True)
+
+
 def give_secrets(state: Path = data.STATE) -> None:
     """The secrets that Terraform writes into the namespace of the data services."""
     own, made = credentials.load(state), where.passwords(state)
@@ -244,8 +249,14 @@ def apply_data(folder: Path, *kinds: str) -> None:
     kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", given=_list(chosen))
 
 
-def write(images: dict[str, str], state: Path = data.STATE, components: tuple[str, ...] = ()) -> Path:
-    """The kustomization of this machine: images by digest."""
+def write(
+    images: dict[str, str],
+    image: str,
+    state: Path = data.STATE,
+    components: tuple[str, ...] = (),
+    patches: tuple[dict[str, Any], ...] = (),
+) -> Path:
+    """The kustomization of this machine: the data services' images and the hospital's `image`, all by digest."""
     folder = state / "kustomize-data"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -256,7 +267,7 @@ def write(images: dict[str, str], state: Path = data.STATE, components: tuple[st
     ]
     vendors = {"minio/minio": images["minio"], "consortium-his/keycloak": images["keycloak"]}
     names = [placed(f"registry.his.internal/{name}", reference) for name, reference in vendors.items()]
-    names.append(placed("registry.his.internal/consortium-his", hospital()))
+    names.append(placed("registry.his.internal/consortium-his", image))
     kustomization: dict[str, Any] = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
@@ -265,7 +276,8 @@ def write(images: dict[str, str], state: Path = data.STATE, components: tuple[st
         "patches": [
             {"target": {"kind": kind}, "patch": json.dumps([{"op": "replace", "path": path, "value": value}])}
             for kind, path, value in replaced
-        ],
+        ]
+        + list(patches),
         "images": names,
     }
     (folder / "kustomization.yaml").write_text(json.dumps(kustomization, indent=1), encoding="utf-8")

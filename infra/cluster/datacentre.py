@@ -85,14 +85,14 @@ class Terraform:
 def stand_up_and_down(say: Say) -> int:
     """Everything, in order; 0 when each step did what it must."""
     os.environ.update(data.settings(node_address(), gateway()))
-    terraform = Terraform(data.STATE / "terraform", variables())
+    image = get("deployment", "worker")["spec"]["template"]["spec"]["containers"][0]["image"]
+    terraform = Terraform(data.STATE / "terraform", variables(image))
     faults: list[str] = []
 
     def timed(what: str, *command: str, codes: tuple[int, ...] = (0,)) -> str:
         begun = time.monotonic()
         output = terraform.run(*command, codes=codes)
-        summary = re.findall(r"(?:Apply complete|Destroy complete|No changes|Plan:)[^\n]*", output)
-        say(f"{what}: {time.monotonic() - begun:.0f} s. {summary[-1] if summary else ''}")
+        say(f"{what}: {time.monotonic() - begun:.0f} s. {summary(output)}")
         return output
 
     timed("init", "init", "-backend=false")
@@ -120,15 +120,20 @@ def stand_up_and_down(say: Say) -> int:
     return 1 if faults else 0
 
 
-def variables() -> dict[str, Any]:
-    """The installation as variables: what runs on the node, the image that runs now, both campuses."""
+def summary(output: str) -> str:
+    """What Terraform says it did, in one line."""
+    found = re.findall(r"(?:Apply complete|Destroy complete|No changes|Plan:)[^\n]*", output)
+    return str(found[-1]) if found else ""
+
+
+def variables(image: str) -> dict[str, Any]:
+    """The installation as variables: what runs on the node, one image, both campuses."""
     from loadtests.founding import opening
     from loadtests.population.hospital import campuses
 
     node = node_address()
     keys = data.settings(node, gateway())
     secrets = credentials.load(data.STATE)
-    image = get("deployment", "worker")["spec"]["template"]["spec"]["containers"][0]["image"]
     outside = {name: {"address": node, "port": port} for name, port in data.OUTSIDE.items()}
     certificate = data.STATE / "tls"
     return {

@@ -43,7 +43,7 @@ def restore(say: Say, state: Path = data.STATE) -> int:
     begun = time.monotonic()
     kubectl("-n", DATA, "delete", "cluster.postgresql.cnpg.io/his", "--wait", "--timeout=300s")
     until(lambda: not databank.instances(), "the old instances to be gone", 180)
-    folder = databank.write(images, state, components=("restored",))
+    folder = databank.write(images, databank.hospital(), state, components=("restored",))
     databank.apply_data(folder)
     until(lambda: databank.cluster_ready(2) and databank.in_step(state), "the clone and its standby", 600)
     say(f"cloned: primary {databank.primary()} and a standby in step after {time.monotonic() - begun:.0f} s")

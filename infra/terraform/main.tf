@@ -75,6 +75,7 @@ module "prepare" {
   settings   = local.settings
   founding   = module.secrets.founding
   operator   = module.secrets.operator
+  written    = module.secrets.written
   depends_on = [module.data]
 }
 

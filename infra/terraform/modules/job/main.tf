@@ -30,7 +30,7 @@ variable "environment" {
 }
 
 variable "after" {
-  description = "What must have happened before."
+  description = "What must have happened before; when it happens again, so does this."
   type        = string
   default     = ""
 }

@@ -21,6 +21,11 @@ variable "operator" {
   type = string
 }
 
+variable "written" {
+  description = "Changes whenever secrets were written anew: the jobs set what the secrets say."
+  type        = string
+}
+
 module "database" {
   source    = "../job"
   namespace = var.namespace
@@ -29,6 +34,7 @@ module "database" {
   command   = ["infra.his", "prepare", "database"]
   settings  = var.settings
   secrets   = [var.operator, var.founding]
+  after     = var.written
 }
 
 module "storage" {
@@ -39,6 +45,7 @@ module "storage" {
   command   = ["infra.his", "prepare", "storage"]
   settings  = var.settings
   secrets   = [var.operator, var.founding]
+  after     = var.written
 }
 
 module "migrate" {

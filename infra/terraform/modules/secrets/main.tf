@@ -145,3 +145,9 @@ output "founding" {
   description = "Secret of the jobs that found the data centre."
   value       = kubernetes_secret_v1.apps["his-founding"].metadata[0].name
 }
+
+output "written" {
+  description = "Changes whenever secrets were written."
+  value       = "passwords ${var.revision}"
+  depends_on  = [kubernetes_secret_v1.apps, kubernetes_secret_v1.data]
+}

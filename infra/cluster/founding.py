@@ -1,0 +1,164 @@
+"""A whole data centre by Terraform on the lab cluster: operator, data services, secrets, schema, realm, campuses.
+
+It takes the place of the lab's hospital, whose database on the node stays as it is: namespaces are removed and founded
+anew, a release is put on what Terraform made, a morning is played there, a password is rotated by Terraform, data are
+seen to be protected, and everything is taken away again.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from infra.cluster import charts, data, databank, datacentre, deploy, where
+from infra.cluster.check import check
+from infra.cluster.datacentre import Terraform
+from infra.cluster.kubernetes import ClusterError, get, kubectl, node_address
+from infra.his.manifests.names import DATA, NAMESPACE
+from infra.image.build import NAME
+from infra.local import credentials
+
+Say = Callable[[str], None]
+
+_NAMESPACES = {"apps": NAMESPACE, "data": DATA, "monitoring": "monitoring"}
+
+
+def found_and_remove(patients: int, say: Say, state: Path = data.STATE) -> int:
+    """Everything, in order; 0 when each step did what it must."""
+    if where.in_cluster(state):
+        raise ClusterError("Production's data services are in the cluster; `make cluster-data-down` takes them out.")
+    node = node_address()
+    image = f"{deploy.PULLED_FROM}/{NAME}@{deploy.build(node, say)}"
+    images = databank.build(say)
+    given = variables(image, state) | {"charts": _charts(images, image, state)}
+    say("the lab's hospital leaves")
+    kubectl("delete", "namespace", *_NAMESPACES.values(), "--ignore-not-found", "--wait", "--timeout=300s")
+    databank.volumes()
+    terraform = Terraform(state / "terraform-whole", given)
+    terraform.run("init", "-backend=false")
+    faults: list[str] = []
+    try:
+        _timed(terraform, say, "apply with data services and two campuses", "apply", "-auto-approve")
+        where.record(state, where.SERVICES)
+        if "No changes" not in _timed(terraform, say, "plan again", "plan", "-detailed-exitcode", codes=(0, 2)):
+            faults.append("a second plan finds something to change")
+        if not (databank.cluster_ready(2) and databank.in_step(state)):
+            faults.append("no primary with a standby in step")
+        deploy.deploy("lab", say)
+        if check(patients, say):
+            faults.append("the morning on it does not add up")
+        faults += _another_password(terraform, say, state)
+        faults += _refuses_to_go(terraform, say)
+    except ClusterError as error:
+        faults.append(str(error))
+    finally:
+        terraform.variables["protection"] = "none"
+        _timed(terraform, say, "protection lifted", "apply", "-auto-approve", "-target=module.protection")
+        _timed(terraform, say, "destroy", "destroy", "-auto-approve")
+        where.record(state, ())
+        databank.forget_volumes()
+    faults += [f"namespace {name} is still there" for name in (NAMESPACE, DATA) if name in _namespaces()]
+    for fault in faults:
+        say(f"wrong: {fault}")
+    return 1 if faults else 0
+
+
+def variables(image: str, state: Path) -> dict[str, Any]:
+    """The installation as variables: production's data services, every secret they need, both campuses."""
+    made, own = where.passwords(state), credentials.load(state)
+    address = f"http://{keycloak_address()}:8080"
+    given = datacentre.variables(image)
+    given["passwords"] |= {
+        "postgres": own.postgres,
+        "keycloak": own.keycloak_database,
+        "kafka_cluster": secrets.token_urlsafe(16),
+        **{name: made[name] for name in ("his_backup", "s3_admin_user", "s3_admin", "backup_keys", "storage_kms")},
+        "s3_backup_access": made["s3_backup_access"],
+        "s3_backup_secret": made["s3_backup_secret"],
+    }
+    settings = {"HIS_KEYCLOAK_URL": address, "HIS_HOST_URL": deploy.gateway()}
+    return given | {"namespaces": _NAMESPACES, "data_services": "cluster", "outside": {}, "settings": settings}
+
+
+def keycloak_address() -> str:
+    """Address of Keycloak's service: tokens name it as their issuer, so it is settled before the service is there."""
+    first = get("service/kubernetes", namespace="default")["spec"]["clusterIP"]
+    return f"{first.rpartition('.')[0]}.200"
+
+
+# -- parts
+
+
+def _charts(images: dict[str, str], image: str, state: Path) -> dict[str, Any]:
+    """Charts of the operator and of infra/k8s/data as it runs on this machine."""
+    out = state / "charts"
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    operator = out / "cnpg.yaml"
+    operator.write_text(databank.operator_manifests(images["cloudnative-pg"]), encoding="utf-8")
+    change = [{"op": "add", "path": "/spec/clusterIP", "value": keycloak_address()}]
+    patch = {"target": {"kind": "Service", "name": "keycloak"}, "patch": json.dumps(change)}
+    folder = databank.write(images, image, state, patches=(patch,))
+    return {
+        "operators": {"cnpg": str(charts.make(out, "cnpg", operator))},
+        "data": str(charts.make(out, "data", folder)),
+    }
+
+
+def _another_password(terraform: Terraform, say: Say, state: Path) -> list[str]:
+    """The rotation of docs/operations.md: a new value, the revision raised, apply, a release."""
+    import psycopg
+
+    before = where.from_here(where.addresses(state)["HIS_DATABASE_URL"])
+    path = state / "secrets.json"
+    new = secrets.token_hex(20)
+    known = json.loads(path.read_text(encoding="utf-8"))
+    credentials.write_private(path, json.dumps(known | {"his_app": new}, indent=2) + "\n")
+    terraform.variables["passwords"]["his_app"] = new
+    terraform.variables["passwords_revision"] = 2
+    _timed(terraform, say, "password of his_app rotated", "apply", "-auto-approve")
+    deploy.deploy("lab", lambda line: None)
+    answers = []
+    for url in (before, where.from_here(where.addresses(state)["HIS_DATABASE_URL"])):
+        try:
+            psycopg.connect(url, connect_timeout=10).close()
+            answers.append("accepted")
+        except psycopg.OperationalError:
+            answers.append("refused")
+    say(f"    the former password is {answers[0]}, the new one {answers[1]}")
+    return [] if answers == ["refused", "accepted"] else [f"after the rotation the passwords are {answers}"]
+
+
+def _refuses_to_go(terraform: Terraform, say: Say) -> list[str]:
+    """Neither kubectl nor `terraform destroy` takes the database away before the protection is lifted."""
+    try:
+        kubectl("-n", DATA, "delete", "cluster.postgresql.cnpg.io", "his", "--wait=false")
+    except ClusterError as refusal:
+        if "holds the hospital's data" not in str(refusal):
+            return [f"deleting the database failed for another reason: {refusal}"]
+    else:
+        return ["the database could be deleted just so"]
+    try:
+        terraform.run("destroy", "-auto-approve", "-target=module.data")
+    except ClusterError as refusal:
+        say("kubectl and terraform destroy: refused while the data are protected")
+        found = [] if "holds the hospital's data" in str(refusal) else [f"destroy failed otherwise: {refusal}"]
+    else:
+        found = ["terraform destroy took protected data away"]
+    return found if databank.cluster_ready(2) else [*found, "the database did not survive being asked to go"]
+
+
+def _timed(terraform: Terraform, say: Say, what: str, *command: str, codes: tuple[int, ...] = (0,)) -> str:
+    begun = time.monotonic()
+    output = terraform.run(*command, codes=codes)
+    say(f"{what}: {time.monotonic() - begun:.0f} s. {datacentre.summary(output)}")
+    return output
+
+
+def _namespaces() -> list[str]:
+    return [str(one["metadata"]["name"]) for one in get("namespaces")["items"]]
