@@ -41,6 +41,8 @@ SETTLES = 20
 """Sign-ons, a second apart, until a token names a family just bound."""
 _HARMLESS = frozenset({"identity_disputed", "identifier_in_use", "real_name_mismatch"})
 """Refusals of made-up people who resemble those of an earlier day: such a family stays at home."""
+_ANEW = frozenset({"subject_denied", "person_bound"})
+"""Refusals after which the mini-program signs on again by itself and shows what holds now."""
 
 
 @cache
@@ -62,6 +64,8 @@ class Visits:
     """What patients did in the mini-program, and what they saw go wrong."""
 
     signed_on: int = 0
+    begun_anew: int = 0
+    """Openings begun again with a new sign-on."""
     families: int = 0
     opened: int = 0
     """Registers of record access read to their end."""
@@ -79,6 +83,7 @@ class Visits:
         return json.dumps(
             {
                 "signed_on": self.signed_on,
+                "begun_anew": self.begun_anew,
                 "families": self.families,
                 "registers": self.opened,
                 "entries": self.entries,
@@ -186,12 +191,19 @@ class Patient(HospitalUser):
         if family is None:
             self.program.visits.failures.append("nobody with a phone in today's crowd")
             return False
-        try:
-            self.look(*family)
-        except Refused as refused:
-            if refused.code not in _HARMLESS:
-                raise
-            self.program.visits.stayed_home[refused.code] += 1
+        for attempt in range(TRIES):
+            try:
+                self.look(*family)
+                break
+            except Refused as refused:
+                if refused.code in _HARMLESS:
+                    self.program.visits.stayed_home[refused.code] += 1
+                    break
+                # A binding whose answer was lost, or that a function hears of late, ends tokens: sign on and look anew.
+                if refused.code not in _ANEW or attempt == TRIES - 1:
+                    raise
+            self.program.visits.begun_anew += 1
+            self._wait(1)
         return False  # a person puts the phone away before the next look
 
     def look(self, parent: Person, child: Person | None) -> None:
@@ -287,6 +299,8 @@ class Patient(HospitalUser):
             try:
                 phone.get(path)
             except Refused as refused:
+                if refused.code in _ANEW:
+                    raise
                 self._expect(refused.status == 404, f"a stranger's record was refused by {refused}")
             else:
                 self._expect(False, "a stranger's record was shown")
