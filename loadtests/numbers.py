@@ -19,7 +19,10 @@ from shared.schemas import SHANGHAI
 
 SPARE = 1.3
 """Patients choose the doctor with the most numbers left; a little more than one for each keeps none of them waiting."""
-BAND = timedelta(minutes=30)
+BAND, MORNING = timedelta(minutes=30), 7
+"""A band of a session and how many a morning has."""
+MORE = timedelta(minutes=5)
+"""A band added to a session; short, so that a session extended often still ends on its day."""
 MOST_IN_A_BAND = 100
 EMERGENCY = 210
 """Numbers of an emergency desk when fewer are expected."""
@@ -57,7 +60,7 @@ def put_on_sale(front: FrontDesk, campus: str, now: datetime, wishes: Iterable[V
         doctor_id = doctors[wanted.staff_no] if wanted.staff_no else None
         session = on_sale.get((clinic_id, doctor_id))
         if session is None:
-            numbers = {"bands": _bands(start, wanted.numbers), "quotas": _quotas(wanted.numbers)}
+            numbers = {"bands": _bands(start, wanted.numbers, BAND, MORNING), "quotas": _quotas(wanted.numbers)}
             body = {"clinic_id": clinic_id, "doctor_id": doctor_id, "room_id": places[wanted.room], "day": day}
             session = clerk.post(f"{SCHEDULE}/sessions", {**body, "part": "morning", **numbers})
             for desk, step in ((clerk, "submit"), (office, "approve"), (office, "publish")):
@@ -65,7 +68,11 @@ def put_on_sale(front: FrontDesk, campus: str, now: datetime, wishes: Iterable[V
                 session = desk.post(path, {"version": session["version"]})
         elif (missing := wanted.numbers - sum(session["remaining"].values())) > 0:
             after = datetime.fromisoformat(session["ends_at"])
-            more = {"bands": _bands(after, missing), "quotas": _quotas(missing), "reason": "现场患者较多，增加号源"}
+            more = {
+                "bands": _bands(after, missing, MORE, 1),
+                "quotas": _quotas(missing),
+                "reason": "现场患者较多，增加号源",
+            }
             body = {"version": versions[session["session_id"]], **more}
             office.post(f"{SCHEDULE}/sessions/{session['session_id']}/extend", body)
 
@@ -84,13 +91,13 @@ def _wanted(campus: str, expected: Counter[str]) -> Iterator[_Wanted]:
             yield _Wanted(code, None, f"room-{department.code}", numbers)
 
 
-def _bands(start: datetime, numbers: int) -> list[dict[str, Any]]:
-    """Half hours from `start` on, seven of them (a morning) or as many as the numbers need, evenly filled."""
-    count = min(numbers, max(7, math.ceil(numbers / MOST_IN_A_BAND)))
+def _bands(start: datetime, numbers: int, length: timedelta, least: int) -> list[dict[str, Any]]:
+    """Bands from `start` on, `least` of them or as many as the numbers need, evenly filled."""
+    count = min(numbers, max(least, math.ceil(numbers / MOST_IN_A_BAND)))
     return [
         {
-            "starts_at": (start + place * BAND).isoformat(),
-            "ends_at": (start + (place + 1) * BAND).isoformat(),
+            "starts_at": (start + place * length).isoformat(),
+            "ends_at": (start + (place + 1) * length).isoformat(),
             "count": numbers * (place + 1) // count - numbers * place // count,
         }
         for place in range(count)
