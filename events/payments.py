@@ -52,7 +52,11 @@ class SettledLine(Part):
 
 
 class RefundedLine(Part):
-    """So much of a line was given back; `remaining` is the quantity that stays paid."""
+    """So much of a line was given back; `remaining` is the quantity that stays paid.
+
+    Quantity 0: nothing of the line went back, but by the rules between lines it costs so much less (negative: more)
+    without what did.
+    """
 
     charge_id: UUID
     source_module: str

@@ -73,6 +73,17 @@ class FeatureSwitched(Event, type="platform.permissions.feature_switched", subje
     valid_from: datetime
 
 
+class DataRuleChanged(Event, type="platform.permissions.data_rule_changed", subject="key"):
+    """A rule over data (data rules: masks, purposes, sensitive classes, exports, break-glass) is in force or lifted."""
+
+    rule_id: UUID
+    kind: str
+    key: str
+    campus_code: str
+    """Empty for all campuses."""
+    lifted: bool
+
+
 class AttestationOverdue(Event, type="platform.permissions.attestation_overdue", subject="unit_id"):
     """A department has not reviewed the posts of its people within 15 days (权限复核); clinical ones are escalated."""
 

@@ -7,6 +7,7 @@ ANSWERS: dict[str, tuple[str, ...]] = {
         "functions.payments.billing.gates:answer_before_close_unit",
     ),
     "organisation/structure: before_empty_bed": (),
+    "organisation/structure: open_work": (),
     "outpatient/registration: before_register": (),
     "outpatient/schedule: before_publish": (),
     "patients/index: before_merge": ("functions.payments.billing.gates:answer_before_merge",),

@@ -172,6 +172,7 @@ def _run(edge: Edge, use_case: Callable[..., Any], call: Call, arguments: dict[s
         if refusal.traced:
             trace_refusal(call, refusal)
         raise
+    call.runtime.uses.note(call.actor, call.campus, edge.permission, steps.clock())
     result, body = outcome.result, outcome.body
     if isinstance(result, Document):
         return result.response()

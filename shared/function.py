@@ -37,6 +37,19 @@ class Scaling:
 
 
 @dataclass(frozen=True, slots=True)
+class Trust:
+    """What a function may have that others may not. Where an installation lacks it, the function says what it can't do.
+
+    `secrets`: settings of its own, by the name of the secret in the cluster. `keys`: the secret whose files lie in its
+    HIS_SECRETS_DIR. `outside`: it calls systems outside the data centre.
+    """
+
+    secrets: tuple[str, ...] = ()
+    keys: str = ""
+    outside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class DeclaredRoute:
     """One route and who may call it."""
 
@@ -60,6 +73,7 @@ class FunctionApp:
         on: Mapping[type[Event], Handler] | None = None,
         minute: Callable[[Tx], Onwards | None] | None = None,
         scaling: Scaling | None = None,
+        trust: Trust | None = None,
     ) -> None:
         self.name = name
         self.module = module
@@ -70,6 +84,7 @@ class FunctionApp:
             self.on[minute_of(name, minute.__module__)] = lambda tx, event: minute(tx)
         self.each_minute = minute
         self.scaling = scaling or Scaling()
+        self.trust = trust or Trust()
         self.handlers: dict[str, tuple[type[Event], Handler]] = {
             event.event_type: (event, handler) for event, handler in self.on.items()
         }

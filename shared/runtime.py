@@ -9,6 +9,7 @@ from shared.database.engine import COUNTER, Database, Scope
 from shared.identity.actor import Actor
 from shared.identity.denied import InMemoryDenyList
 from shared.identity.tokens import TokenVerifier
+from shared.identity.uses import UseLog
 from shared.record_access import DENIED_SUBJECTS
 from shared.settings import Settings
 
@@ -31,6 +32,7 @@ class Runtime:
         self.clock = clock
         self.database = database or Database(settings.database_url, settings.pool_size, settings.pool_timeout)
         self.deny_list = InMemoryDenyList()
+        self.uses = UseLog()
         self.verifier = verifier or TokenVerifier(
             issuer=settings.issuer,
             audience=settings.keycloak_audience,
@@ -63,8 +65,10 @@ class Runtime:
             with self.database.transaction(Scope(campus="", readable=(), subject="kernel"), COUNTER) as session:
                 self.deny_list.replace(session.all(DENIED_SUBJECTS, now=self.clock()))
             self._denials_read = time.monotonic()
+            self.uses.write(self.database)
         finally:
             self._denials_lock.release()
 
     def close(self) -> None:
+        self.uses.write(self.database)
         self.database.close()

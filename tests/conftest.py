@@ -6,6 +6,7 @@ object_store   the running S3 server (infra.local.storage.Storage)
 keycloak       the running Keycloak (infra.local.keycloak.Keycloak), without a realm of ours
 """
 
+import os
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from infra.local.postgres import Postgres
 from infra.local.storage import Storage
 from tests.support import services
 from tests.support.hospital import Hospital, cloned_hospital
+
+os.environ.setdefault("HIS_COLUMN_KEYS", "test:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
 
 
 @pytest.fixture(scope="session")

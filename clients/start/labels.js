@@ -105,6 +105,7 @@ export const EVENTS = {
   "payments.gateway.refund_failed": "渠道退款失败",
   "payments.gateway.refund_succeeded": "渠道退款成功",
   "platform.permissions.attestation_overdue": "权限复核逾期",
+  "platform.permissions.data_rule_changed": "数据规则变更",
   "platform.permissions.drift_repaired": "权限偏差已纠正",
   "platform.permissions.extra_scope_ended": "单项授权终止",
   "platform.permissions.extra_scope_granted": "单项授权",

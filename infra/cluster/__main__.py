@@ -1,4 +1,5 @@
-"""`python -m infra.cluster deploy | test | measure | disturb | peak | terraform | data | charts | settings | down`."""
+"""`python -m infra.cluster deploy | test | policies | measure | disturb | peak | terraform | data | charts | settings |
+down`."""
 
 from __future__ import annotations
 
@@ -31,6 +32,8 @@ def main() -> int:
     tf = commands.add_parser("terraform", help="stand a data centre up and down with Terraform; a third campus")
     tf.add_argument("--whole", action="store_true", help="with its data services, in the place of the lab's hospital")
     tf.add_argument("--patients", type=int, default=40, help="of the morning on the whole one")
+    policies = commands.add_parser("policies", help="a morning and forbidden connections while NetworkPolicies hold")
+    policies.add_argument("--patients", type=int, default=40)
     bank = commands.add_parser(
         "data", help="production's data services in the cluster: up, down, failover, replicas, restore"
     )
@@ -71,6 +74,10 @@ def main() -> int:
                 from infra.cluster.founding import found_and_remove
 
                 return found_and_remove(given.patients, say) if given.whole else stand_up_and_down(say)
+            case "policies":
+                from infra.cluster.policies import work_under_policies
+
+                return work_under_policies(given.patients, say)
             case "data":
                 return _data(given.action, given.patients, say)
             case "charts":

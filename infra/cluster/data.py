@@ -1,4 +1,5 @@
-"""Data services of the lab: the local stack's own PostgreSQL, S3 server and Keycloak, on the node beside the cluster.
+"""Data services of the lab: the local stack's own PostgreSQL, S3 server and Keycloak, on the node beside the cluster,
+and the simulators of what lies outside.
 
 They listen on the loopback as on a laptop; a forwarder each lets pods reach them at the node's address. So the cluster
 holds no state: it may be thrown away and stood up again under the same data, as with a machine for the database.
@@ -19,6 +20,7 @@ from infra.local.keycloak import Keycloak
 from infra.local.postgres import Postgres
 from infra.local.process import Process
 from infra.local.record import Record
+from infra.local.stack import simulators
 from infra.local.storage import Storage
 from infra.local.supervisor import Line, Service, StackError, Supervisor
 from shared.settings import REPOSITORY
@@ -33,20 +35,10 @@ PORTS = {
     "host": 58190,
     "worker": 58191,
 }
-_NOT_HERE = (
-    "HIS_WECHAT_PAY_URL",
-    "HIS_ALIPAY_URL",
-    "HIS_ECNY_URL",
-    "HIS_RECEIPTS_URL",
-    "HIS_WECHAT_LOGIN_URL",
-    "HIS_WECHAT_LOGIN_APPID",
-    "HIS_WECHAT_LOGIN_SECRET",
-    "HIS_SECRETS_DIR",
-)
-"""Settings of the simulators, which the lab does not run: its windows take cash."""
-
 OUTSIDE = {"postgres": 15432, "storage": 19000, "keycloak": 18080}
-"""Ports at the node's address."""
+"""Ports of the data services at the node's address."""
+SIMULATED = {"simulators": 18600, "receipts": 18701}
+"""Ports there of the payment channels with WeChat's sign-on, and of the receipt platform."""
 
 
 class LabKeycloak(Keycloak):
@@ -80,13 +72,20 @@ def down(node: str, report: Callable[[Line], None], state: Path = STATE) -> bool
 
 def settings(node: str, gateway: str, state: Path = STATE) -> dict[str, str]:
     """Settings of the hospital for a program on this machine: an operator's job, the demonstration, a check."""
-    known = {name: value for name, value in environment(state).items() if name not in _NOT_HERE}
+    known = environment(state)
     if "postgres" in where.in_cluster(state):
         known |= {name: where.from_here(url) for name, url in where.addresses(state).items() if name in known}
     if "storage" in where.in_cluster(state):
         known["HIS_S3_ENDPOINT"] = where.endpoint("storage")
     inside = "keycloak" in where.in_cluster(state)
+    channels = f"http://{node}:{SIMULATED['simulators']}"
     return known | {
+        "HIS_PUBLIC_URL": gateway,
+        "HIS_WECHAT_PAY_URL": channels,
+        "HIS_ALIPAY_URL": f"{channels}/gateway.do",
+        "HIS_ECNY_URL": channels,
+        "HIS_WECHAT_LOGIN_URL": channels,
+        "HIS_RECEIPTS_URL": f"http://{node}:{SIMULATED['receipts']}",
         "HIS_KEYCLOAK_URL": "http://" + (where.endpoint("keycloak") if inside else f"{node}:{OUTSIDE['keycloak']}"),
         "HIS_HOST_URL": gateway,
         "HIS_START_PAGE": "false",
@@ -116,7 +115,8 @@ def _services(state: Path, node: str) -> Iterator[Service]:
     keycloak = LabKeycloak(state, PORTS["keycloak"], PORTS["postgres"])
     keycloak.outside = f"http://{node}:{OUTSIDE['keycloak']}"
     yield keycloak.service("postgres")
-    for name, port in OUTSIDE.items():
+    yield simulators(state, PORTS)
+    for name, port in (OUTSIDE | SIMULATED).items():
         yield _forwarder(state, name, node, port)
 
 
@@ -143,7 +143,7 @@ def _forwarder(state: Path, name: str, node: str, port: int) -> Service:
         name=f"forward-{name}",
         launch=launch,
         ready=ready,
-        needs=(name,),
+        needs=("simulators" if name in SIMULATED else name,),
         recipe=lambda: json.dumps(arguments),
         drain=2.0,
         address=f"{node}:{port}",

@@ -154,6 +154,7 @@ def variables(image: str) -> dict[str, Any]:
             "his_auditor": secrets.his_auditor,
             "keycloak_admin": secrets.keycloak_admin,
             "keycloak_directory": secrets.keycloak_directory,
+            "column_keys": secrets.column_keys,
             "s3_access_key": secrets.s3_access_key,
             "s3_secret_key": secrets.s3_secret_key,
             "first_sign_on": secrets.demo_staff,

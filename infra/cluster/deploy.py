@@ -14,7 +14,7 @@ from typing import Any
 
 from infra.cluster import data, where
 from infra.cluster.kubernetes import ClusterError, apply, get, kubectl, node_address, until
-from infra.his.manifests.names import DATA, IMAGE, NAMESPACE, SETTINGS
+from infra.his.manifests.names import DATA, IMAGE, NAMESPACE, REACHES_OUT, SETTINGS
 from infra.image.build import NAME, Builder
 from infra.image.push import push
 from infra.local.supervisor import Line
@@ -25,6 +25,15 @@ REGISTRY, PULLED_FROM = "{node}:5000", "registry.local:5000"
 HTTP, HTTPS = 31090, 31453
 """Node ports of the gateway, as components/lab says."""
 OVERLAYS = ("lab", "lab-functions")
+PUBLIC = (
+    "HIS_KEYCLOAK_URL",
+    "HIS_HOST_URL",
+    "HIS_PUBLIC_URL",
+    "HIS_WECHAT_PAY_URL",
+    "HIS_ALIPAY_URL",
+    "HIS_ECNY_URL",
+)
+"""Settings that are no secret and differ from machine to machine."""
 _CONTROLLER = "system:serviceaccount:knative-eventing:eventing-controller"
 
 Say = Callable[[str], None]
@@ -92,8 +101,13 @@ def write(overlay: str, node: str, digest: str, state: Path = data.STATE) -> Pat
         },
         # Sign-on has to know a demonstration from a hospital as the operator's jobs do: one password, no second factor.
         "his-directory": {name: keys[name] for name in ("HIS_KEYCLOAK_DIRECTORY_SECRET", "HIS_DEMO_PASSWORD")},
+        "his-columns": {"HIS_COLUMN_KEYS": keys["HIS_COLUMN_KEYS"]},
+        **{
+            name: {key: value for key, value in keys.items() if key.startswith(prefix)}
+            for name, prefix in (("his-receipts", "HIS_RECEIPTS_"), ("his-wechat-login", "HIS_WECHAT_LOGIN_"))
+        },
     }
-    settings = {"HIS_KEYCLOAK_URL": keys["HIS_KEYCLOAK_URL"], "HIS_HOST_URL": keys["HIS_HOST_URL"]}
+    settings = {name: keys[name] for name in PUBLIC}
     for name, content in (*secrets.items(), (SETTINGS, settings)):
         (folder / f"{name}.env").write_text(
             "".join(f"{key}={value}\n" for key, value in content.items()), encoding="utf-8"
@@ -109,6 +123,11 @@ def write(overlay: str, node: str, digest: str, state: Path = data.STATE) -> Pat
         ],
         "secretGenerator": [
             *({"name": name, "namespace": NAMESPACE, "envs": [f"{name}.env"]} for name in secrets),
+            {
+                "name": "his-merchant-keys",
+                "namespace": NAMESPACE,
+                "files": sorted(os.path.relpath(path, folder) for path in _merchant_keys(state)),
+            },
             {
                 "name": "gateway-tls",
                 "namespace": NAMESPACE,
@@ -161,6 +180,11 @@ def wait(kind: str, say: Say, patience: int = 300) -> None:
 
 
 # -- parts
+
+
+def _merchant_keys(state: Path) -> list[Path]:
+    """What the simulators wrote for the gateway: keys of every merchant."""
+    return [path for path in (state / "secrets").iterdir() if path.suffix in {".pem", ".txt"}]
 
 
 def _first(document: dict[str, Any]) -> bool:
@@ -251,7 +275,22 @@ def _endpoints(node: str) -> list[dict[str, Any]]:
             ],
         },
     }
-    return [*slices, policy]
+    outside = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "simulators-on-the-node", "namespace": NAMESPACE},
+        "spec": {
+            "podSelector": {"matchLabels": REACHES_OUT},
+            "policyTypes": ["Egress"],
+            "egress": [
+                {
+                    "to": [{"ipBlock": {"cidr": f"{node}/32"}}],
+                    "ports": [{"port": port, "protocol": "TCP"} for port in data.SIMULATED.values()],
+                }
+            ],
+        },
+    }
+    return [*slices, policy, outside]
 
 
 def _list(items: list[dict[str, Any]]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import dataclasses
 import fcntl
@@ -31,6 +32,8 @@ class Credentials:
     """What platform/sso keeps the realm with (client his-directory)."""
     wechat_login_secret: str
     """Shared with the simulator of WeChat's sign-on of mini-programs."""
+    column_keys: str
+    """Keys of sealed columns, as shared.column_cipher reads them; what they sealed is lost with them."""
     demo_staff: str
     """First password of every demonstration log-in; typed by people, so shorter than the others."""
 
@@ -52,7 +55,13 @@ def load(state_dir: Path) -> Credentials:
 
 
 def _new(name: str) -> str:
-    return f"Demo-{secrets.token_hex(4)}" if name == "demo_staff" else secrets.token_hex(20)
+    match name:
+        case "demo_staff":
+            return f"Demo-{secrets.token_hex(4)}"
+        case "column_keys":
+            return f"k1:{base64.b64encode(secrets.token_bytes(32)).decode()}"
+        case _:
+            return secrets.token_hex(20)
 
 
 def prepare(state_dir: Path) -> Path:

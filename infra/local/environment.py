@@ -53,6 +53,7 @@ def environment(state: Path) -> dict[str, str]:
         "HIS_KEYCLOAK_ADMIN": "admin",
         "HIS_KEYCLOAK_ADMIN_PASSWORD": secrets.keycloak_admin,
         "HIS_KEYCLOAK_DIRECTORY_SECRET": secrets.keycloak_directory,
+        "HIS_COLUMN_KEYS": secrets.column_keys,
         "HIS_S3_ENDPOINT": f"127.0.0.1:{ports['storage']}",
         "HIS_S3_ACCESS_KEY": secrets.s3_access_key,
         "HIS_S3_SECRET_KEY": secrets.s3_secret_key,

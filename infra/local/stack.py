@@ -76,20 +76,7 @@ def _steps(state: Path, ports: Mapping[str, int]) -> Iterator[Service | Job]:
     )
     yield Storage(state, ports["storage"]).service()
     yield Keycloak(state, ports["keycloak"], ports["postgres"]).service("postgres")
-    outside = f"http://127.0.0.1:{ports['simulators']}"
-    yield _python_service(
-        state,
-        "simulators",
-        "infra.simulators",
-        {},
-        "--port",
-        str(ports["simulators"]),
-        "--receipts-port",
-        str(ports["receipts"]),
-        needs=(),
-        ready=lambda: probe.body(f"{outside}/control/wechat") is not None,
-        address=outside,
-    )
+    yield simulators(state, ports)
     yield _job(state, "migrations", "migrate", needs=("postgres",))
     # A realm has campuses and people, so the first of them must be in the database before it.
     yield _job(state, "founding", "demo", "--only", "found", needs=("migrations",))
@@ -122,6 +109,24 @@ def _steps(state: Path, ports: Mapping[str, int]) -> Iterator[Service | Job]:
         address=f"http://127.0.0.1:{ports['worker']}",
     )
     yield _job(state, "demo-data", "demo", "--only", "prepare", needs=("realm", "host", "worker", "simulators"))
+
+
+def simulators(state: Path, ports: Mapping[str, int]) -> Service:
+    """The payment channels, WeChat's sign-on and the receipt platform, simulated."""
+    outside = f"http://127.0.0.1:{ports['simulators']}"
+    return _python_service(
+        state,
+        "simulators",
+        "infra.simulators",
+        {},
+        "--port",
+        str(ports["simulators"]),
+        "--receipts-port",
+        str(ports["receipts"]),
+        needs=(),
+        ready=lambda: probe.body(f"{outside}/control/wechat") is not None,
+        address=outside,
+    )
 
 
 def _job(state: Path, name: str, *command: str, needs: tuple[str, ...]) -> Job:

@@ -43,6 +43,7 @@ module "secrets" {
   settings      = local.settings
   backup_bucket = var.backup_bucket
   passwords     = var.passwords
+  accounts      = var.accounts
   revision      = var.passwords_revision
 }
 

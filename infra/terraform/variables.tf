@@ -79,6 +79,7 @@ variable "passwords" {
     keycloak           = optional(string, "")
     keycloak_admin     = string
     keycloak_directory = string
+    column_keys        = string
     s3_access_key      = string
     s3_secret_key      = string
     s3_admin_user      = optional(string, "")
@@ -94,6 +95,18 @@ variable "passwords" {
   })
   sensitive = true
   ephemeral = true
+}
+
+variable "accounts" {
+  description = "Accounts at outside systems by secret: settings of his-receipts, his-wechat-login, his-identity-check; files of his-merchant-keys, his-package-keys. What is not named is not used."
+  type        = map(map(string))
+  default     = {}
+  sensitive   = true
+  ephemeral   = true
+  validation {
+    condition     = length(setsubtract(nonsensitive(keys(var.accounts)), ["his-receipts", "his-wechat-login", "his-identity-check", "his-merchant-keys", "his-package-keys"])) == 0
+    error_message = "No function reads a secret of such a name."
+  }
 }
 
 variable "passwords_revision" {

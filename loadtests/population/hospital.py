@@ -13,10 +13,10 @@ from decimal import Decimal
 from functools import cache
 from random import Random
 
-from functions.patients.index.rules import check_digit
 from loadtests.population.people import REFERENCE_DAY, Person, people
 from loadtests.population.tables import read
 from shared.identity.posts import POSTS
+from shared.resident_id import check_digit
 from shared.schemas import SHANGHAI
 
 LEVELS = ("tertiary", "secondary", "primary")

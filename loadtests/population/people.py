@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from functions.patients.index.rules import Sex, add_years, name_keys
 from loadtests.population.tables import Choice, read
+from shared.resident_id import WEIGHTS
 
 REFERENCE_DAY = date(2026, 1, 1)
 """Day on which the people have the ages of the tables, unless told otherwise."""
@@ -82,7 +83,6 @@ def copy_text(rows: Iterable[tuple[object, ...]], block: int = 1 << 16) -> Itera
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
-_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECK = "10X98765432"
 
 
@@ -346,4 +346,4 @@ def _day(ordinal: int) -> tuple[date, str, int]:
 
 def _weighted(digits: str, start: int) -> int:
     """The part of the check sum (GB 11643) that these digits add, standing at that place of the number."""
-    return sum(int(digit) * weight for digit, weight in zip(digits, _WEIGHTS[start:], strict=False))
+    return sum(int(digit) * weight for digit, weight in zip(digits, WEIGHTS[start:], strict=False))

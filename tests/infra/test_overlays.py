@@ -1,9 +1,16 @@
 """An overlay as kustomize renders it: what it names exists, and production is not the lab."""
 
+import re
+
+from shared.settings import REPOSITORY
 from tests.infra.conftest import Manifest
 from tests.infra.objects import Pod, environment, knative, of_kind, pods
 
-FROM_TERRAFORM = {"his-functions", "his-worker", "his-operator", "his-prewarm", "his-directory", "gateway-tls"}
+SECRETS = (REPOSITORY / "infra/terraform/modules/secrets/main.tf").read_text(encoding="utf-8")
+FROM_TERRAFORM = {
+    "gateway-tls",
+    *re.findall(r'"([a-z-]+)"', " ".join(re.findall(r"for_each = toset\((\[.*?\])\)", SECRETS))),
+}
 
 
 def references(pod: Pod) -> set[tuple[str, str]]:
@@ -18,6 +25,8 @@ def references(pod: Pod) -> set[tuple[str, str]]:
             found.add(("ConfigMap", volume["configMap"]["name"]))
         if "secret" in volume:
             found.add(("Secret", volume["secret"]["secretName"]))
+        for source in volume.get("projected", {}).get("sources", []):
+            found.add(("Secret", source["secret"]["name"]))
     return found
 
 

@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from functions.registry import all_apps
+from infra.his.manifests.names import REACHES_OUT
+from infra.his.manifests.services import KEYS
 from tests.infra.conftest import K8S, Manifest, documents, written
 from tests.infra.objects import Pod, environment, knative, of_kind, pods
 
@@ -41,7 +44,8 @@ def test_container_may_do_little(pod: Pod) -> None:
 def test_pod_shares_nothing_with_its_node(pod: Pod) -> None:
     assert not {"hostNetwork", "hostPID", "hostIPC", "hostUsers"} & pod.spec.keys()
     for volume in pod.spec.get("volumes", []):
-        assert {"emptyDir", "configMap", "secret"} & volume.keys(), volume["name"]
+        assert {"emptyDir", "configMap", "secret", "projected"} & volume.keys(), volume["name"]
+        assert all(source.keys() == {"secret"} for source in volume.get("projected", {}).get("sources", []))
     for container in pod.containers:
         assert not any("hostPort" in port for port in container.get("ports", []))
 
@@ -90,24 +94,56 @@ def test_what_serves_is_probed(pod: Pod) -> None:
 def test_secrets_come_by_reference(pod: Pod) -> None:
     for container in pod.containers:
         for name, value in environment(container).items():
+            if name == "HIS_SECRETS_DIR":
+                assert value == KEYS  # where key files lie is no secret
+                continue
             assert not any(word in name for word in ("PASSWORD", "SECRET", "KEY", "_URL")), name
             assert not re.search(r"://[^/]*@", value), name
 
 
+def secrets_of(pod: Pod) -> set[str]:
+    """Every secret a pod reads, as settings or as files."""
+    told = [one for container in pod.containers for one in container.get("envFrom", [])]
+    files = [one for volume in pod.spec.get("volumes", []) for one in volume.get("projected", {}).get("sources", [])]
+    return {one["secretRef"]["name"] for one in told if "secretRef" in one} | {one["secret"]["name"] for one in files}
+
+
+def trusted(pod: Pod) -> set[str]:
+    """What the functions of a pod declare to need beyond the others."""
+    served = environment(pod.containers[0])["HIS_FUNCTIONS"].split(",")
+    trusts = [app.trust for app in all_apps() if app.name in served]
+    return {name for trust in trusts for name in (*trust.secrets, trust.keys) if name}
+
+
 def test_what_keeps_the_realm_is_read_by_sign_on_and_its_job_only() -> None:
     """The realm's own account: neither other functions nor other jobs get its secret, and none the operator's."""
-    readers = {
-        name
-        for name, pod in PODS
-        for container in pod.containers
-        for one in container.get("envFrom", [])
-        if one.get("secretRef", {}).get("name") == "his-directory"
-    }
-    assert readers == {
+    assert {name for name, pod in PODS if "his-directory" in secrets_of(pod)} == {
         "base/functions/platform-sso.yaml:Service/platform-sso",
         "base/groups/platform.yaml:Service/platform",
         "base/jobs.yaml:CronJob/identity",
     }
+
+
+def test_what_one_function_is_trusted_with_is_nobody_elses() -> None:
+    """A stolen backup, another function's instance or an operator's job opens no ID number and signs no payment."""
+    declared = [name for app in all_apps() for name in (*app.trust.secrets, app.trust.keys) if name]
+    assert {"his-columns", "his-merchant-keys", "his-receipts"} <= set(declared)
+    assert len(declared) == len(set(declared))
+
+
+def test_only_who_declares_it_reaches_outside() -> None:
+    """Systems outside are reached by TLS from the functions that call them, and nothing inside by that way."""
+    reaching = {name for name, pod in PODS if REACHES_OUT.items() <= pod.labels.items()}
+    outside = {app.name for app in all_apps() if app.trust.outside}
+    assert reaching == {
+        name
+        for name, pod in PODS
+        if pod.kind == "Service" and outside & set(environment(pod.containers[0])["HIS_FUNCTIONS"].split(","))
+    }
+    (rule,) = next(one for one in BASE if one["metadata"]["name"] == "outside")["spec"]["egress"]
+    assert [port["port"] for port in rule["ports"]] == [443]
+    (block,) = [peer["ipBlock"] for peer in rule["to"]]
+    assert {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"} <= set(block["except"])
 
 
 @EACH_POD
@@ -124,10 +160,11 @@ def test_a_role_reads_only_its_own_secret(pod: Pod) -> None:
         "backup": "his-backup",
         "restored": "his-backup",
     }
-    own = allowed[pod.labels["app.kubernetes.io/component"]]
-    told = [one for container in pod.containers for one in container.get("envFrom", [])]
-    read = {one["secretRef"]["name"] for one in told if "secretRef" in one}
-    assert read - {"his-directory"} == ({own} if own else set())
+    kind = pod.labels["app.kubernetes.io/component"]
+    own = {allowed[kind]} - {None}
+    assert secrets_of(pod) - {"his-directory"} == (own | trusted(pod) if kind == "function" else own) - {
+        "his-directory"
+    }
 
 
 def test_no_secret_lies_in_the_repository() -> None:
@@ -158,6 +195,7 @@ def test_network_policy_covers_pod(pod: Pod) -> None:
     closed = [one for one in covering if not one["spec"].get("ingress") and not one["spec"].get("egress")]
     assert any(set(one["spec"]["policyTypes"]) == {"Ingress", "Egress"} for one in closed), "no default deny"
     own = [one for one in covering if one["spec"]["podSelector"].get("matchLabels")]
+    own = [one for one in own if one["metadata"]["name"] != "outside"]
     assert len(own) == 1, "each kind of pod has one policy that says with whom it talks"
 
 

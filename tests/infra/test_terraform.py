@@ -1,5 +1,6 @@
 """The data centre as code: valid, formatted, and its own tests hold. The lab run is `make cluster-terraform`."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -10,19 +11,21 @@ import pytest
 from shared.settings import REPOSITORY
 
 HOME = REPOSITORY / "infra" / "terraform"
+OWN = REPOSITORY / ".state" / "terraform" / "terraformrc"
+ENVIRONMENT = {**os.environ, **({"TF_CLI_CONFIG_FILE": str(OWN)} if OWN.exists() else {})}
 FILES = sorted(HOME.rglob("*.tf"))
 
 
 @pytest.fixture(scope="module")
 def terraform(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An initialised copy of the configuration. Providers come from where TF_CLI_CONFIG_FILE says."""
+    """An initialised copy of the configuration. Providers: those of `make providers`, or as TF_CLI_CONFIG_FILE says."""
     if shutil.which("terraform") is None:
         pytest.skip("terraform is not installed")
     # Terraform writes beside the files it reads.
     copy = tmp_path_factory.mktemp("terraform") / "code"
     shutil.copytree(HOME, copy, ignore=shutil.ignore_patterns(".terraform*"))
     order = ["terraform", "init", "-backend=false", "-input=false", "-no-color"]
-    done = subprocess.run(order, cwd=copy, capture_output=True, text=True, check=False)
+    done = subprocess.run(order, cwd=copy, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     if "Failed to query available provider packages" in done.stderr:
         pytest.skip("the providers are not to be had here")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -31,7 +34,7 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(copy: Path, *arguments: str) -> None:
     order = ["terraform", *arguments, *([] if arguments[0] == "fmt" else ["-no-color"])]
-    done = subprocess.run(order, cwd=copy, capture_output=True, text=True, check=False)
+    done = subprocess.run(order, cwd=copy, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from integrity.runner import load, run
 from tests.organisation.conftest import BASE, Consortium
+from tests.organisation.test_structure_id_numbers import id_number
 
 NAMES = frozenset(check.name for check in load() if check.name.startswith("organisation."))
 
@@ -14,7 +15,7 @@ def broken(consortium: Consortium) -> dict[str, int]:
 
 
 def test_the_organisation_adds_up(consortium: Consortium) -> None:
-    assert len(NAMES) == 7
+    assert len(NAMES) == 10
     person = consortium.engage()
     assert consortium.assign(person["staff_id"], "registrar").status_code == 201
     left = consortium.personnel.post(f"{BASE}/staff/{person['staff_id']}/end", {"reason": "辞职", "version": 1})
@@ -48,13 +49,30 @@ def test_the_organisation_adds_up(consortium: Consortium) -> None:
             " SELECT gen_random_uuid(), 'hq', '2026-01-01', 'split', %(unit)s, unit_id, 0.5, 1, now(), 'x', ''"
             " FROM organisation.units WHERE campus_id = 'hq' AND code = 'root'",
         ),
+        (
+            "column_keys",
+            "UPDATE organisation.staff_identities SET key_id = 'old', sealed_at = now() - interval '2 days',"
+            " number_sealed = 'old:x' WHERE staff_id = %(staff)s",
+        ),
+        (
+            "leavers_with_number",
+            "UPDATE organisation.staff_identities SET ended_at = now() WHERE staff_id = %(staff)s",
+        ),
+        (
+            "leavers_not_handed_over",
+            "WITH gone AS (UPDATE organisation.staff SET status = 'left', leaves_at = now() - interval '8 days'"
+            " WHERE staff_id = %(staff)s) INSERT INTO organisation.handover_items (item_id, campus_id, staff_id,"
+            " source, message, way_out, listed_at, note, version) VALUES (gen_random_uuid(), 'hq', %(staff)s,"
+            " 'own_post', 'x', 'x', now(), '', 1)",
+        ),
         ("beds_without_ward", "UPDATE organisation.unit_versions SET superseded_at = now() WHERE unit_id = %(unit)s"),
     ],
 )
 def test_each_break_is_seen(consortium: Consortium, name: str, damage: str) -> None:
     hospital = consortium.hospital
     unit = consortium.unit(kind="nursing")["unit_id"]
-    staff = consortium.engage(unit_id=unit)["staff_id"]
+    staff = consortium.engage(unit_id=unit, id_number=id_number())["staff_id"]
+    consortium.engage(id_number=id_number())
     assert consortium.assign(staff, "registrar").status_code == 201
     nursing = hospital.caller("nursing_office", campus="hq")
     assert nursing.post(f"{BASE}/beds", {"ward_id": unit, "number": "1"}).status_code == 201

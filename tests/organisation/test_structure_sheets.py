@@ -247,3 +247,25 @@ def test_numbers_lose_the_decimals_of_a_spreadsheet() -> None:
     for bad in ("2026-13-01", "明天", "2026-02-30", 12.5):
         with pytest.raises(rules.BadRow):
             rules.read_day("日期", bad)
+
+
+def test_id_numbers_come_as_text_and_belong_to_one_person(consortium: Consortium) -> None:
+    taken, free = "11010519491231002X", "440524188001010014"  # the examples of GB 11643
+    consortium.engage(id_number=taken)
+    numbers = [f"I{uuid4().hex[:8]}" for _ in range(5)]
+    papers = [free, free, taken.lower(), "440524188001010015", 440524188001010014]
+    title, columns = rules.SHEETS["staff"]
+    heads = [column.title for column in columns]
+    lines = [person(number, 身份证号=paper) for number, paper in zip(numbers, papers, strict=True)]
+    content = workbook(title, heads, [[line.get(head, "") for head in heads] for line in lines])
+    answer = load(consortium.personnel, "staff", content=content)
+    assert answer.status_code == 201, answer.text
+    reports = {report["row"]: report["message"] for report in answer.json()["rows"]}
+    assert reports[2] == ""
+    assert "在表中重复" in reports[3]
+    assert "已登记在他人名下" in reports[4]
+    assert "身份证号 不符合要求" in reports[5]
+    assert "被表格存成数字" in reports[6]
+    assert free not in answer.text
+    kept = "SELECT count(*) FROM organisation.staff_identities i JOIN organisation.staff s USING (staff_id)"
+    assert consortium.hospital.value(f"{kept} WHERE s.staff_no = ANY (%s)", [numbers]) == 1

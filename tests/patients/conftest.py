@@ -11,8 +11,8 @@ import pytest
 
 from functions import registry
 from functions.organisation.structure import service as organisation
-from functions.patients.index.rules import check_digit
 from shared.database.query import Query
+from shared.resident_id import check_digit
 from shared.tx import Tx
 from tests.support import tokens
 from tests.support.hospital import Caller, Hospital, cloned_hospital

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from functions.patients.index import rules
 from functions.patients.index.rules import Identity, MatchWeights, Sex, Suspicion
+from shared.resident_id import check_digit
 
 WEIGHTS = MatchWeights()
 
 han = st.sampled_from("韦覃黄陆梁农蒙罗莫蓝单曾欧阳尉迟秀英小明芳伟子涵之大二乐")
 names = st.text(han, min_size=1, max_size=4)
 id_numbers = st.builds(
-    lambda day, serial: (body := f"450223{day:%Y%m%d}{serial:03d}") + rules.check_digit(body),
+    lambda day, serial: (body := f"450223{day:%Y%m%d}{serial:03d}") + check_digit(body),
     st.dates(date(1920, 1, 1), date(2026, 12, 31)),
     st.integers(0, 999),
 )

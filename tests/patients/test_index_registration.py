@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from functions.patients.index import service
-from functions.patients.index.rules import check_digit
 from functions.patients.index.schemas.people import RegisterPatient
+from shared.resident_id import check_digit
 from tests.patients.conftest import BASE, Desks, refused, resident_id
 from tests.support.hospital import Hospital
 from tests.support.server import listening

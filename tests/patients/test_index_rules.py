@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from functions.patients.index import rules
 from functions.patients.index.rules import BirthPrecision, Sex
 from shared.problems import Problem
+from shared.resident_id import check_digit
 from shared.schemas import SHANGHAI
 
 days = st.dates(date(1880, 1, 1), date(2026, 12, 31))
@@ -18,7 +19,7 @@ days = st.dates(date(1880, 1, 1), date(2026, 12, 31))
 def resident_numbers(draw: st.DrawFn) -> str:
     region = draw(st.sampled_from(("450223", "450102", "110105", "451324", "810000", "820000", "830000", "945840")))
     body = f"{region}{draw(days):%Y%m%d}{draw(st.integers(0, 999)):03d}"
-    return body + rules.check_digit(body)
+    return body + check_digit(body)
 
 
 # ---------------------------------------------------------------- resident ID
@@ -91,20 +92,20 @@ def test_not_eighteen_digits_is_a_format_error(text: str) -> None:
 def test_a_region_that_no_document_carries_is_refused(region: str) -> None:
     body = region + "19900307451"
     with pytest.raises(rules.IdFormat):
-        rules.parse_resident_id(body + rules.check_digit(body))
+        rules.parse_resident_id(body + check_digit(body))
 
 
 @pytest.mark.parametrize("day", ["19900230", "19901301", "19900010", "20230229", "00000101"])
 def test_a_day_that_is_not_in_the_calendar_is_refused(day: str) -> None:
     body = "450223" + day + "451"
     with pytest.raises(rules.IdBirthDate) as refused:
-        rules.parse_resident_id(body + rules.check_digit(body))
+        rules.parse_resident_id(body + check_digit(body))
     assert refused.value.code == "id_birth_date"
 
 
 def test_the_kind_of_document_follows_from_the_first_digits() -> None:
     def parsed(body: str) -> rules.ResidentId:
-        return rules.parse_resident_id(body + rules.check_digit(body))
+        return rules.parse_resident_id(body + check_digit(body))
 
     assert parsed("45022319900307451").kind == "resident_id"
     assert parsed("83000019900307451").kind == "hmt_residence"

@@ -7,8 +7,9 @@ from hypothesis import Phase
 from hypothesis.stateful import rule
 
 from functions.payments.billing.service import completing, debts, paying_back, refunding
+from tests.payments.books import put_under_rules
 from tests.payments.conftest import Hall
-from tests.payments.test_billing_machine import MoneyDay, put_under_rules, run_days
+from tests.payments.money_day import MoneyDay, run_days
 from tests.support.hospital import cloned_hospital
 
 

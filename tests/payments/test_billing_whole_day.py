@@ -1,8 +1,8 @@
 """Random days with everything in them: channels that lose and double answers, insurers that undo, stays that take over.
 
-On top of the day at the window (test_billing_machine) this one pays by WeChat through a channel that misbehaves,
-settles with an insurer, gives insured lines back by undoing the whole, and moves bills to inpatient accounts. At the
-end the books balance, and the journal holds of the channel exactly what the channel holds of ours.
+On top of the day at the window (money_day) and the channel that misbehaves (phone_day) this one settles with an
+insurer, gives insured lines back by undoing the whole, and moves bills to inpatient accounts. At the end the books
+balance, and the journal holds of the channel exactly what the channel holds of ours.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 import hypothesis.strategies as st
@@ -20,149 +19,32 @@ from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
 from functions.payments.billing import service as billing
 from functions.payments.billing.schemas import (
-    CancelSettlement,
     ChangeRefund,
     DecideRefund,
     RefundQuantity,
     RequestRefund,
-    StartSettlement,
     TenderInput,
 )
 from functions.payments.billing.service import InsuranceAnswer
 from functions.payments.cashier.problems import CashInsufficient
-from functions.payments.gateway.problems import ChannelPausedProblem
-from infra.simulators.wire import Fault
 from shared.money import ZERO
 from shared.problems import Problem
+from tests.payments.books import Bill, Line, Window, person, put_under_rules
 from tests.payments.market import Market, open_market
-from tests.payments.test_billing_machine import Bill, Course, Line, MoneyDay, Window, person, put_under_rules
+from tests.payments.phone_day import PhoneDay
 
 EXAMPLES = int(os.environ.get("HIS_MONEY_EXAMPLES", "3"))
 STEPS = int(os.environ.get("HIS_MONEY_STEPS", "25"))
-FAULTS = [None, None, *Fault]
 
 
-class WholeDay(MoneyDay):
+class WholeDay(PhoneDay):
     """A day of two windows with a channel, an insurer and a ward behind them."""
-
-    market: ClassVar[Market]
 
     @property
     def insured(self) -> list[Bill]:
         if not hasattr(self, "_insured"):
             self._insured: list[Bill] = []
         return self._insured
-
-    def _start(self, window: Window, lines: list[Line], total: Decimal) -> UUID:
-        ids = [line.charge.charge_id for line in lines]
-        with self._as(window.actor) as tx:
-            command = StartSettlement(charge_ids=ids, expected_total=total)
-            return billing.start_settlement(tx, command).settlement.settlement_id
-
-    def _row(self, settlement_id: UUID) -> dict[str, Any]:
-        found = self.hall.hospital.rows(
-            "SELECT state, total, tendered, version FROM payments.settlements WHERE settlement_id = %s", [settlement_id]
-        )
-        return dict(found[0])
-
-    def _cash(self, window: Window, settlement_id: UUID, amount: Decimal) -> None:
-        with self._as(window.actor) as tx:
-            billing.add_tender(tx, settlement_id, TenderInput(method="cash", amount=amount))
-        window.drawer += amount
-
-    # -- a channel that misbehaves
-
-    @precondition(lambda self: self.open)
-    @rule(
-        data=st.data(),
-        place=st.integers(0, 1),
-        on_order=st.sampled_from(FAULTS),
-        on_query=st.sampled_from(FAULTS),
-        refuses=st.booleans(),
-        qr=st.booleans(),
-    )
-    def pay_by_phone(
-        self, data: st.DataObject, place: int, on_order: Any, on_query: Any, refuses: bool, qr: bool
-    ) -> None:
-        window, town = self.windows[place], self.market.town
-        lines, total = self._choose(data)
-        if not total:
-            return
-        part = Decimal(data.draw(st.integers(1, int(total * 100)))) / 100
-        settlement_id = self._start(window, lines, total)
-        if on_order:
-            town.wechat.faults.plan("order", on_order)
-        if on_query:
-            town.wechat.faults.plan("query", on_query)
-        given = {"product": "qr"} if qr else {"auth_code": self.market.code(refuses="NOTENOUGH" if refuses else "")}
-        pending = self._ask(window, settlement_id, TenderInput(method="wechat", amount=part, **given))
-        if pending is None:
-            return
-        billing.carry_out_payment(town.steps(), pending.payment_id)
-        if qr and not refuses:
-            town.wechat.pay(pending.reference)
-        self._until_known(settlement_id)
-        self._end(window, settlement_id, lines, total)
-
-    def _ask(self, window: Window, settlement_id: UUID, tender: TenderInput) -> Any:
-        """The pending tender; None when the gateway has paused the channel, and the patient goes away."""
-        try:
-            with self._as(window.actor) as tx:
-                pending = billing.add_tender(tx, settlement_id, tender).pending
-        except ChannelPausedProblem:
-            with self._as(window.actor) as tx:
-                command = CancelSettlement(version=self._row(settlement_id)["version"], reason="渠道停用")
-                billing.cancel_settlement(tx, settlement_id, command)
-            self.market.town.wechat.faults.clear()
-            return None
-        assert pending is not None
-        return pending
-
-    def _until_known(self, settlement_id: UUID) -> None:
-        """Letters, events (each twice) and minutes go by until nobody waits for a channel."""
-        waiting = "SELECT count(*) FROM payments.tenders WHERE settlement_id = %s AND state = 'pending'"
-        for _ in range(40):
-            self.market.news()
-            if not self.hall.hospital.value(waiting, [settlement_id]):
-                break
-            self.market.town.minute()
-            self.hall.hospital.minute("payments/billing")
-        assert self.hall.hospital.value(waiting, [settlement_id]) == 0, "every payment ends"
-        self.market.town.wechat.faults.clear()
-
-    def _end(self, window: Window, settlement_id: UUID, lines: list[Line], total: Decimal) -> None:
-        row = self._row(settlement_id)
-        if row["state"] == "paying":
-            self._cash(window, settlement_id, row["total"] - row["tendered"])
-            row = self._row(settlement_id)
-        assert row["state"] in ("completed", "cancelled")
-        if row["state"] == "completed":
-            self.bills.append(Bill(settlement_id, total, lines))
-            self.open = [line for line in self.open if line not in lines]
-
-    @precondition(lambda self: self.open)
-    @rule(data=st.data(), place=st.integers(0, 1), on_refund=st.sampled_from(FAULTS))
-    def give_up_after_a_part(self, data: st.DataObject, place: int, on_refund: Any) -> None:
-        """A part is paid by phone, the rest is not: the part goes back."""
-        window, town = self.windows[place], self.market.town
-        lines, total = self._choose(data)
-        if total <= Decimal("0.01"):
-            return
-        settlement_id = self._start(window, lines, total)
-        cent = TenderInput(method="wechat", amount=Decimal("0.01"), auth_code=self.market.code())
-        pending = self._ask(window, settlement_id, cent)
-        if pending is None:
-            return
-        billing.carry_out_payment(town.steps(), pending.payment_id)
-        if on_refund:
-            town.wechat.faults.plan("refund", on_refund)
-        with self._as(window.actor) as tx:
-            command = CancelSettlement(version=self._row(settlement_id)["version"], reason="不付了")
-            cancelled, waits_for = billing.cancel_settlement(tx, settlement_id, command)
-        assert (cancelled.state, waits_for) == ("cancelled", None)
-        town.minute()
-        self.market.news()
-        town.wechat.faults.clear()
 
     # -- an insurer that undoes
 
@@ -206,7 +88,7 @@ class WholeDay(MoneyDay):
                 billing.withdraw_refund(tx, refund_id, self._seen(refund_id))
             return
         line.refunded += part
-        line.refunded_amount += undone.refund.amount
+        self.read_again()
         if undone.successor is None:
             self.insured.remove(bill)
             window.drawer -= paid
@@ -296,7 +178,7 @@ class WholeDay(MoneyDay):
         lines = [line for line in bill.lines if line.refunded < line.charge.quantity]
         if not lines:
             return
-        worth = sum((line.amount - line.refunded_amount for line in lines), ZERO)
+        worth = bill.total - bill.refunded
         ids = [line.charge.charge_id for line in lines]
         if bill.written_off and self._given_up(bill):
             with pytest.raises(Problem, match="核销"), self.hall.hospital.tx("hq") as tx:
@@ -306,8 +188,9 @@ class WholeDay(MoneyDay):
             moved = billing.move_to_inpatient(tx, ids, "ZY-1")
         assert (moved.amount, moved.paid) == (worth, worth - bill.owed)
         for line in lines:
-            line.executed, line.refunded, line.refunded_amount = ZERO, line.charge.quantity, line.amount
-        bill.owed = ZERO
+            line.executed, line.refunded = ZERO, line.charge.quantity
+        bill.owed, bill.refunded = ZERO, bill.total
+        self.read_again()
 
     def _given_up(self, bill: Bill) -> bool:
         value = self.hall.hospital.value(
@@ -316,56 +199,6 @@ class WholeDay(MoneyDay):
             [bill.settlement_id],
         )
         return bool(value)
-
-    # -- a course paid by phone
-
-    @precondition(lambda self: len(self.courses) < 4)
-    @rule(
-        place=st.integers(0, 1),
-        amount=st.integers(1, 40000),
-        on_order=st.sampled_from(FAULTS),
-        refuses=st.booleans(),
-        qr=st.booleans(),
-    )
-    def open_course_by_phone(self, place: int, amount: int, on_order: Any, refuses: bool, qr: bool) -> None:
-        window, town, money = self.windows[place], self.market.town, Decimal(amount) / 100
-        if on_order:
-            town.wechat.faults.plan("order", on_order)
-        given = {"product": "qr"} if qr else {"auth_code": self.market.code(refuses="NOTENOUGH" if refuses else "")}
-        try:
-            with self._as(window.actor) as tx:
-                opened = billing.take_prepayment(tx, self.prepayment(money, method="wechat", **given))
-        except ChannelPausedProblem:
-            town.wechat.faults.clear()
-            return
-        assert opened.pending is not None
-        billing.carry_out_payment(town.steps(), opened.pending.payment_id)
-        if qr and not refuses:
-            town.wechat.pay(opened.pending.order_no)
-        state = "SELECT state FROM payments.course_payments WHERE course_id = %s"
-        for _ in range(40):
-            self.market.news()
-            if self.hall.hospital.value(state, [opened.course.course_id]) != "pending":
-                break
-            town.minute()
-        town.wechat.faults.clear()
-        ended = self.hall.hospital.value(state, [opened.course.course_id])
-        assert ended in ("received", "cancelled")
-        came = money if ended == "received" else ZERO
-        self.courses.append(Course(opened.course.course_id, came, came))
-
-    @rule()
-    def a_minute_passes(self) -> None:
-        self.market.town.minute()
-        self.hall.hospital.minute("payments/billing")
-        self.hall.hospital.minute("payments/cashier")
-
-    def teardown(self) -> None:
-        for _ in range(6):
-            self.market.news()
-            self.market.town.minute()
-        self.market.news()
-        self.market.assert_sound()
 
 
 @pytest.fixture(scope="module")

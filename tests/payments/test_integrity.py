@@ -80,6 +80,7 @@ HARM = {
     "money.charge_owed": money("charges", "status = 'paid'", f"charge_id = {OWED}"),
     "money.charge_refunds": money("charges", "refunded_quantity = 0.5, refunded_amount = 1", f"charge_id = {CHARGE}"),
     "money.refund_parts": money("refund_parts", "amount = amount + 0.01", f"refund_id = {REFUND}"),
+    "money.refund_regrouped": money("refund_lines", "amount = -amount", f"refund_id = {REFUND}"),
     "money.refund_duties": money("refunds", APPROVED_BY_NOBODY, f"refund_id = {REFUND}"),
     "money.receipt_amount": money("receipts", "amount = amount + 1", OF_SETTLEMENT),
     "money.paid_twice": SECOND_LINE,

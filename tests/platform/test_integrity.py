@@ -45,6 +45,16 @@ HARM = {
     "permissions.emergency_not_sealed": "INSERT INTO platform.emergency_accesses (access_id, campus_id, state, reason,"
     " asked_at, asked_by, opened_at, opened_by, until, version) VALUES (gen_random_uuid(), 'hq', 'open', 'x', now(),"
     " 'a', now() - interval '3 hours', 'b', now() - interval '1 hour', 1)",
+    "permissions.package_half_applied": "INSERT INTO platform.config_packages (package_id, source, made_at, made_by,"
+    " note, key_id, digest, lines, state, reason, refused_for, imported_at, imported_by, reviewed_by, applied_at,"
+    " before, version) VALUES (gen_random_uuid(), 'x', now(), 'x', 'x', 'x', 'x', '[]', 'in_force', 'x', '{}', now(),"
+    " 'a', 'b',"
+    ' now(), \'[{"key": "k", "level": "system", "level_id": "", "before": null, "after": 1}]\', 1)',
+    "permissions.review_suspends": "WITH a AS (INSERT INTO platform.attestations (attestation_id, campus_id, unit_id,"
+    " quarter, state, opened_at, due_at, version) VALUES (gen_random_uuid(), 'hq', gen_random_uuid(), '2026Q1',"
+    " 'overdue', now(), now() - interval '31 days', 1) RETURNING attestation_id) INSERT INTO"
+    " platform.attestation_lines (line_id, campus_id, attestation_id, staff_id, code, assignment_id, suspended)"
+    " SELECT gen_random_uuid(), 'hq', attestation_id, gen_random_uuid(), 'registrar', gen_random_uuid(), '{}' FROM a",
     "permissions.template_by_one": "UPDATE platform.template_versions SET reviewed_by = NULL",
 }
 

@@ -88,7 +88,7 @@ def register_person(caller: Caller, number: str, name: str = "韦春兰", **chan
 
 def resident_id(serial: int, born: str = "19860315", sex: int = 2, region: str = "450223") -> str:
     """A valid resident ID number: `serial` 0-49 per birth date, `sex` 1 or 2."""
-    from functions.patients.index.rules import check_digit
+    from shared.resident_id import check_digit
 
     digits = f"{region}{born}{serial * 2 + (1 if sex == 1 else 0):03d}"
     return digits + check_digit(digits)

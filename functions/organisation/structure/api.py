@@ -6,7 +6,15 @@ from uuid import UUID
 from fastapi import Path
 from fastapi import Query as Parameter
 
-from functions.organisation.structure import api_credentials, api_overview, api_people, api_wards, rules, service
+from functions.organisation.structure import (
+    api_credentials,
+    api_overview,
+    api_people,
+    api_personal,
+    api_wards,
+    rules,
+    service,
+)
 from functions.organisation.structure.queries import structure as queries
 from functions.organisation.structure.queries.structure import CampusInfo, PlaceInfo, UnitInfo
 from functions.organisation.structure.schemas.structure import (
@@ -230,6 +238,7 @@ def list_changes(
 router.include_router(api_credentials.router)
 router.include_router(api_wards.router)
 router.include_router(api_overview.router)
+router.include_router(api_personal.router)
 router.include_router(api_people.router)
 
 

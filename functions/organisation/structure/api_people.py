@@ -34,6 +34,7 @@ from functions.organisation.structure.schemas.people import (
     SuspendStaff,
 )
 from functions.organisation.structure.schemas.times import At, Day
+from functions.organisation.structure.service.identities import masked_id_number
 from functions.organisation.structure.service.posts import Held
 from shared.command import command, query
 from shared.http import Router
@@ -68,6 +69,7 @@ def read_staff(tx: Tx, staff_id: UUID) -> StaffCardView:
     lock = service.last_lock(tx, staff_id)
     return StaffCardView(
         **dict(person),
+        id_number=masked_id_number(tx, staff_id),
         sign_on_locked_at=lock.locked_at if lock else None,
         sign_on_locked_until=lock.locked_until if lock else None,
     )

@@ -28,9 +28,22 @@ class BedToEmpty:
     change: Literal["retire", "out_of_service", "move"]
 
 
+@dataclass(frozen=True, slots=True)
+class Leaver:
+    """A person (职工) whose leaving is decided or considered; `leaves_at` is the minute it takes effect."""
+
+    staff_id: UUID
+    campus_id: str
+    leaves_at: datetime
+
+
 before_close_unit: Gate[UnitToClose] = Gate("organisation/structure: before_close_unit")
 """Blocked by open visits (outpatient/registration), published sessions (outpatient/schedule), inpatients
 (inpatient/adt), unsettled money (payments/billing) and stock (pharmacy/warehouse, materials/consumables)."""
 
 before_empty_bed: Gate[BedToEmpty] = Gate("organisation/structure: before_empty_bed")
 """Blocked by a patient in the bed or one it is kept for (inpatient/adt)."""
+
+open_work: Gate[Leaver] = Gate("organisation/structure: open_work")
+"""What a person leaves open (离职交接): each module names it as `inform`, with a code of its own, and in `way_out` who
+may take it over. Nobody is kept from leaving by it."""

@@ -2,7 +2,7 @@
 
 from events.platform import AccountLocked
 from functions.organisation.structure import api, service
-from shared.function import FunctionApp, Scaling
+from shared.function import FunctionApp, Scaling, Trust
 
 app = FunctionApp(
     "organisation/structure",
@@ -12,4 +12,5 @@ app = FunctionApp(
     on={AccountLocked: service.note_lock},
     minute=service.each_minute,
     scaling=Scaling(warm=1, peak=5, concurrency=5),
+    trust=Trust(secrets=("his-columns",)),
 )

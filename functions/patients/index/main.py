@@ -11,7 +11,7 @@ from events.maternal_child import (
 from events.reporting import DeathCertificateRevoked
 from functions.patients.index import api
 from functions.patients.index.service import minute, told
-from shared.function import FunctionApp, Scaling
+from shared.function import FunctionApp, Scaling, Trust
 
 app = FunctionApp(
     "patients/index",
@@ -29,4 +29,5 @@ app = FunctionApp(
     },
     minute=minute.each_minute,
     scaling=Scaling(warm=1, peak=20, concurrency=5),
+    trust=Trust(secrets=("his-identity-check",), outside=True),
 )

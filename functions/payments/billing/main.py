@@ -12,7 +12,7 @@ from events.payments import (
     RefundSucceeded,
 )
 from functions.payments.billing import api, service
-from shared.function import FunctionApp, Scaling
+from shared.function import FunctionApp, Scaling, Trust
 
 app = FunctionApp(
     "payments/billing",
@@ -34,4 +34,5 @@ app = FunctionApp(
     },
     minute=service.each_minute,
     scaling=Scaling(warm=1, peak=20, concurrency=5),
+    trust=Trust(secrets=("his-receipts",), outside=True),
 )

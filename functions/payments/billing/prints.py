@@ -101,7 +101,7 @@ def refund_slip(tx: Tx, refund: Refund) -> Document:
         "reason": f"{REASONS.get(refund.reason_code, '其他')}：{refund.reason}",
         "lines": [
             {
-                "name": by_id[line.charge_id].name,
+                "name": by_id[line.charge_id].name + ("" if line.quantity else "（同组重算）"),
                 "fee_class": FEE_CLASSES[line.fee_class],
                 "price": by_id[line.charge_id].unit_price,
                 "quantity": line.quantity,

@@ -181,6 +181,14 @@ class NotRefundable(Problem):
     title = "不能退费"
 
 
+class RefundChanged(Problem):
+    """Something beside the lines of a refund changed after it was asked for, and with it what the refund comes to."""
+
+    status = 409
+    code = "refund_changed"
+    title = "退费金额已变"
+
+
 class LineExecuted(Problem):
     """The line was carried out; who and when stand in the extensions."""
 

@@ -38,6 +38,7 @@ from functions.payments.billing.schemas import (
     QuoteView,
     ReceiptView,
     RefundDetail,
+    RefundDifferenceView,
     RefundLineView,
     RefundPartView,
     RefundView,
@@ -246,6 +247,7 @@ def refund_detail(tx: Tx, refund: Refund) -> RefundDetail:
     sent_parts = tx.session.send(refunds.PARTS, refund_id=refund.refund_id)
     sent_receipts = tx.session.send(receipt_queries.RECEIPTS, settlement_id=refund.settlement_id)
     sent_channel = tx.session.send(tender_queries.CHANNEL_REFUNDS, settlement_id=refund.settlement_id)
+    sent_differences = tx.session.send(refunds.DIFFERENCES_OF, refund_id=refund.refund_id)
     lines = tx.session.all(refunds.LINES, refund_id=refund.refund_id)
     named = {
         charge.charge_id: charge for charge in tx.session.all(charges.CHARGES, ids=[line.charge_id for line in lines])
@@ -269,6 +271,7 @@ def refund_detail(tx: Tx, refund: Refund) -> RefundDetail:
             for method, amount in parts_by_method(sent_parts.all())
         ],
         channel_refunds=[channel_refund_view(row) for row in sent_channel.all() if row.refund_id == refund.refund_id],
+        differences=[RefundDifferenceView.model_validate(row) for row in sent_differences.all()],
         reversed_receipt_no=reversed_no,
         new_receipt_no=new_no,
     )

@@ -1,7 +1,7 @@
 """Unified payment gateway (统一支付), module 56."""
 
 from functions.payments.gateway import api, service
-from shared.function import FunctionApp, Scaling
+from shared.function import FunctionApp, Scaling, Trust
 
 app = FunctionApp(
     "payments/gateway",
@@ -10,4 +10,5 @@ app = FunctionApp(
     router=api.router,
     minute=service.each_minute,
     scaling=Scaling(warm=1, peak=8, concurrency=5),
+    trust=Trust(keys="his-merchant-keys", outside=True),
 )

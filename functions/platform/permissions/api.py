@@ -8,7 +8,7 @@ from fastapi import Path
 from fastapi import Query as Parameter
 
 from functions.organisation.structure import service as organisation
-from functions.platform.permissions import api_settings, rules, service
+from functions.platform.permissions import api_data, api_packages, api_prints, api_settings, api_unused, rules, service
 from functions.platform.permissions.menus import home_of, menu_of
 from functions.platform.permissions.models import ExtraScope, Freeze, PermissionRequest, TemplateVersion
 from functions.platform.permissions.schemas import (
@@ -36,6 +36,7 @@ from functions.platform.permissions.schemas import (
     TemplateView,
     WhyView,
 )
+from functions.platform.permissions.schemas_data import Purpose
 from shared.command import command, query
 from shared.database.engine import REPORT
 from shared.http import Router
@@ -338,16 +339,17 @@ def my_rights(tx: Tx) -> MyRightsView:
 
 @router.get("/my/data-scope")
 @query("platform.permissions.self")
-def my_data_scope(tx: Tx, permission: Scope) -> DataScopeView:
+def my_data_scope(tx: Tx, permission: Scope, purpose: Purpose | None = None) -> DataScopeView:
     """Whose rows a permission is about for me now (我的数据范围)."""
     if permission not in PERMISSIONS:
         raise Invalid("没有这个权限点。", errors=[{"field": "permission", "message": "不在权限点清单内"}])
-    found = service.data_scope(tx, permission)
+    found = service.data_scope(tx, permission, purpose)
     label = rules.DIMENSION_TITLES.get(found.kind, "无")
     return DataScopeView(permission=permission, kind=found.kind, kind_label=label, unit_ids=sorted(found.unit_ids))
 
 
-router.include_router(api_settings.router)
+for part in (api_settings, api_data, api_packages, api_prints, api_unused):
+    router.include_router(part.router)
 
 
 # -- views

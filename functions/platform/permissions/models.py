@@ -9,6 +9,22 @@ from sqlalchemy.dialects.postgresql import JSONB, ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.model import CampusOwned, Model
+from shared.identity.data_rules import DataRule
+from shared.identity.uses import PermissionUse
+
+__all__ = [
+    "Attestation",
+    "AttestationLine",
+    "ConfigPackage",
+    "DataRule",
+    "ExtraScope",
+    "Freeze",
+    "ParameterValue",
+    "PermissionRequest",
+    "PermissionUse",
+    "Reconciliation",
+    "TemplateVersion",
+]
 
 SCHEMA = {"schema": "platform"}
 PERIOD = func.tstzrange(text("valid_from"), text("valid_to"))
@@ -120,12 +136,15 @@ class PermissionRequest(CampusOwned, Model):
     state: Mapped[str] = mapped_column(Text)
     asked_at: Mapped[datetime]
     asked_by: Mapped[str] = mapped_column(Text)
+    asked_name: Mapped[str | None] = mapped_column(Text, default=None)
     agreed_at: Mapped[datetime | None] = mapped_column(default=None)
     agreed_by: Mapped[str | None] = mapped_column(Text, default=None)
     """The owner office (归口管理部门)."""
+    agreed_name: Mapped[str | None] = mapped_column(Text, default=None)
     decided_at: Mapped[datetime | None] = mapped_column(default=None)
     decided_by: Mapped[str | None] = mapped_column(Text, default=None)
     """The security administrator, or whoever refused."""
+    decided_name: Mapped[str | None] = mapped_column(Text, default=None)
     refusal: Mapped[str | None] = mapped_column(Text, default=None)
     result_id: Mapped[UUID | None] = mapped_column(default=None)
     """The post assignment or the extra scope."""
@@ -196,6 +215,8 @@ class ParameterValue(Model):
     valid_to: Mapped[datetime | None]
     superseded_at: Mapped[datetime | None] = mapped_column(default=None)
     """Set when it was replaced before it began."""
+    asked_name: Mapped[str | None] = mapped_column(Text, default=None)
+    approved_name: Mapped[str | None] = mapped_column(Text, default=None)
     version: Mapped[int] = mapped_column(default=1)
 
 
@@ -213,12 +234,13 @@ class Attestation(CampusOwned, Model):
     attestation_id: Mapped[UUID] = mapped_column(primary_key=True)
     unit_id: Mapped[UUID]
     quarter: Mapped[str] = mapped_column(Text)
-    """Such as 2026Q1."""
+    """Such as 2026Q1, or 2026M02 for the monthly review of what is privileged."""
     state: Mapped[str] = mapped_column(Text)
     opened_at: Mapped[datetime]
     due_at: Mapped[datetime]
     answered_at: Mapped[datetime | None] = mapped_column(default=None)
     answered_by: Mapped[str | None] = mapped_column(Text, default=None)
+    answered_name: Mapped[str | None] = mapped_column(Text, default=None)
     version: Mapped[int] = mapped_column(default=1)
 
 
@@ -241,6 +263,54 @@ class AttestationLine(CampusOwned, Model):
     assignment_id: Mapped[UUID | None]
     grant_id: Mapped[UUID | None]
     verdict: Mapped[str | None] = mapped_column(Text, default=None)
+    suspended: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True), default=None)
+    """The post as it was (unit_id, is_main, valid_to) when an unanswered review suspended it."""
+
+
+class ConfigPackage(Model):
+    """Parameters carried from another installation (配置包): signed, compared, agreed by two, taken back."""
+
+    __tablename__ = "config_packages"
+    __table_args__ = (
+        Index("uq_config_packages_in_force", "state", unique=True, postgresql_where=text("state = 'in_force'")),
+        CheckConstraint(
+            "state IN ('draft', 'reviewed', 'in_force', 'superseded', 'rolled_back', 'withdrawn', 'refused')",
+            name="state",
+        ),
+        CheckConstraint("reviewed_by <> imported_by AND applied_by <> reviewed_by", name="two_people"),
+        CheckConstraint(
+            "state NOT IN ('in_force', 'superseded', 'rolled_back') OR reviewed_by IS NOT NULL AND before IS NOT NULL",
+            name="applied",
+        ),
+        SCHEMA,
+    )
+
+    package_id: Mapped[UUID] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(Text)
+    """The installation it was made at."""
+    made_at: Mapped[datetime]
+    made_by: Mapped[str] = mapped_column(Text)
+    note: Mapped[str] = mapped_column(Text)
+    key_id: Mapped[str] = mapped_column(Text)
+    """Which key signed it."""
+    digest: Mapped[str] = mapped_column(Text)
+    lines: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    """key, level, level_id, value."""
+    state: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text)
+    refused_for: Mapped[list[str]]
+    """Keys the package was refused for."""
+    imported_at: Mapped[datetime]
+    imported_by: Mapped[str] = mapped_column(Text)
+    reviewed_at: Mapped[datetime | None] = mapped_column(default=None)
+    reviewed_by: Mapped[str | None] = mapped_column(Text, default=None)
+    applied_at: Mapped[datetime | None] = mapped_column(default=None)
+    applied_by: Mapped[str | None] = mapped_column(Text, default=None)
+    before: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB(none_as_null=True), default=None)
+    """What it changed, with the value that counted before (null: none at that level)."""
+    rolled_back_at: Mapped[datetime | None] = mapped_column(default=None)
+    rolled_back_by: Mapped[str | None] = mapped_column(Text, default=None)
+    version: Mapped[int] = mapped_column(default=1)
 
 
 class Reconciliation(Model):

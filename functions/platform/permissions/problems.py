@@ -148,3 +148,65 @@ class AttestationNotFound(NotFound):
 class AttestationIncomplete(Problem):
     code = "attestation_incomplete"
     title = "复核未填完"
+
+
+class RuleNotFound(NotFound):
+    code = "data_rule_not_found"
+    title = "没有这条数据规则"
+
+
+class RuleWaits(Problem):
+    status = 409
+    code = "data_rule_waits"
+    title = "该规则已有待审变更"
+    constraint = "uq_data_rules_asked"
+    constraint_detail = "该规则已有一项变更等待归口审批，请先办理该项。"
+
+
+class RuleLevel(Problem):
+    """A rule for all campuses is the head hospital's to set."""
+
+    code = "data_rule_level"
+    title = "该数据规则不能在本院区设置"
+
+
+class RuleUnchanged(Problem):
+    code = "data_rule_unchanged"
+    title = "数据规则没有变化"
+
+
+class PackageNotFound(NotFound):
+    code = "package_not_found"
+    title = "没有这个配置包"
+
+
+class PackageKeyMissing(Problem):
+    status = 503
+    code = "package_key_missing"
+    title = "缺少配置包密钥"
+
+
+class PackageForged(Problem):
+    """The signature does not fit, or no trusted installation made it."""
+
+    code = "package_forged"
+    title = "配置包签名不符"
+    traced = True
+
+
+class PackageUnknownKeys(Problem):
+    """Parameters or campuses this installation does not know, or values they cannot have: refused as a whole."""
+
+    code = "package_unknown_keys"
+    title = "配置包含不能识别的内容"
+
+
+class PackageOvertaken(Problem):
+    status = 409
+    code = "package_overtaken"
+    title = "配置包之后已有变更"
+
+
+class NothingExported(Problem):
+    code = "package_empty"
+    title = "没有可导出的参数"

@@ -1,19 +1,15 @@
 """What is read, locked and changed of permissions and parameters."""
 
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, and_, bindparam, func, insert, null, or_, select, update
+from sqlalchemy import and_, bindparam, func, null, or_, select, update
 
 from functions.platform.permissions.models import (
-    Attestation,
-    AttestationLine,
     ExtraScope,
     Freeze,
     ParameterValue,
     PermissionRequest,
-    Reconciliation,
     TemplateVersion,
 )
 from shared.database.query import Query, among, constant, one_of
@@ -158,7 +154,11 @@ AGREE_REQUEST = Query(
         PermissionRequest.state == constant("requested"),
     )
     .values(
-        state="agreed", agreed_at=bindparam("now"), agreed_by=bindparam("by"), version=PermissionRequest.version + 1
+        state="agreed",
+        agreed_at=bindparam("now"),
+        agreed_by=bindparam("by"),
+        agreed_name=bindparam("name"),
+        version=PermissionRequest.version + 1,
     )
     .returning(PermissionRequest),
 )
@@ -174,6 +174,7 @@ DECIDE_REQUEST = Query(
         state=bindparam("to"),
         decided_at=bindparam("now"),
         decided_by=bindparam("by"),
+        decided_name=bindparam("name"),
         refusal=bindparam("why"),
         result_id=bindparam("result"),
         version=PermissionRequest.version + 1,
@@ -232,6 +233,22 @@ VALUES_FOR = Query(
 )
 """Every value that could decide at one desk, at most one a level."""
 VALUE = Query(ParameterValue, select(ParameterValue).where(ParameterValue.value_id == bindparam("value_id")))
+VALUE_BEFORE = Query(
+    ParameterValue,
+    select(ParameterValue)
+    .where(
+        ParameterValue.key == bindparam("key"),
+        ParameterValue.level == bindparam("level"),
+        ParameterValue.level_id == bindparam("level_id"),
+        ParameterValue.value_id != bindparam("id_"),
+        _EFFECTIVE,
+        ParameterValue.valid_from < bindparam("since", type_=_AT.type),
+        or_(ParameterValue.valid_to.is_(null()), ParameterValue.valid_to >= bindparam("since", type_=_AT.type)),
+    )
+    .order_by(ParameterValue.valid_from.desc())
+    .limit(1),
+)
+"""What counted at that level until a change."""
 VALUES_AT_LEVEL = Query(
     ParameterValue,
     select(ParameterValue)
@@ -287,111 +304,9 @@ DECIDE_VALUE = Query(
         state=bindparam("to"),
         approved_at=bindparam("now"),
         approved_by=bindparam("by"),
+        approved_name=bindparam("name"),
         valid_from=func.greatest(ParameterValue.valid_from, bindparam("now")),
         version=ParameterValue.version + 1,
     )
     .returning(ParameterValue),
-)
-
-# -- attestations
-
-ATTESTATIONS = Query(
-    Attestation,
-    select(Attestation)
-    .where(
-        Attestation.campus_id == bindparam("campus"),
-        Attestation.attestation_id < bindparam("before"),
-        or_(bindparam("whole", type_=Boolean), among(Attestation.unit_id, "units")),
-    )
-    .order_by(Attestation.attestation_id.desc())
-    .limit(bindparam("limit")),
-)
-ATTESTATION = Query(Attestation, select(Attestation).where(Attestation.attestation_id == bindparam("id_")))
-ATTESTED_UNITS = Query(
-    UUID,
-    select(Attestation.unit_id).where(
-        Attestation.campus_id == bindparam("campus"), Attestation.quarter == bindparam("quarter")
-    ),
-)
-LINES = Query(
-    AttestationLine,
-    select(AttestationLine).where(AttestationLine.attestation_id == bindparam("id_")).order_by(AttestationLine.line_id),
-)
-ANSWER = Query(
-    Attestation,
-    update(Attestation)
-    .where(
-        Attestation.attestation_id == bindparam("id_"),
-        Attestation.version == bindparam("seen"),
-        one_of(Attestation.state, "open", "overdue"),
-    )
-    .values(
-        state="answered", answered_at=bindparam("now"), answered_by=bindparam("by"), version=Attestation.version + 1
-    )
-    .returning(Attestation),
-)
-JUDGE = Query(
-    object,
-    update(AttestationLine).where(AttestationLine.line_id == bindparam("id_")).values(verdict=bindparam("verdict_")),
-)
-OVERDUE = Query(
-    Attestation,
-    update(Attestation)
-    .where(
-        Attestation.campus_id == bindparam("campus"),
-        Attestation.state == constant("open"),
-        Attestation.due_at <= bindparam("now"),
-    )
-    .values(state="overdue", version=Attestation.version + 1)
-    .returning(Attestation),
-)
-
-# -- reconciliations
-
-
-class LastRun(NamedTuple):
-    """When the realm was last compared, and what came of it."""
-
-    started_at: datetime
-    outcome: str
-
-
-LAST_RUN = Query(
-    LastRun,
-    select(Reconciliation.started_at, Reconciliation.outcome).order_by(Reconciliation.started_at.desc()).limit(1),
-)
-RUNS = Query(
-    Reconciliation,
-    select(Reconciliation)
-    .where(Reconciliation.started_at < bindparam("before"))
-    .order_by(Reconciliation.started_at.desc())
-    .limit(bindparam("limit")),
-)
-START_RUN = Query(
-    UUID,
-    insert(Reconciliation)
-    .values(
-        run_id=bindparam("run_id"),
-        started_at=bindparam("now"),
-        outcome="running",
-        people=0,
-        changes=0,
-        differences=0,
-        lines=[],
-    )
-    .returning(Reconciliation.run_id),
-)
-FINISH_RUN = Query(
-    Reconciliation,
-    update(Reconciliation)
-    .where(Reconciliation.run_id == bindparam("id_"))
-    .values(
-        outcome=bindparam("outcome_"),
-        finished_at=bindparam("now"),
-        people=bindparam("people_"),
-        changes=bindparam("changes_"),
-        differences=bindparam("differences_"),
-        lines=bindparam("lines_", type_=Reconciliation.lines.type),
-    )
-    .returning(Reconciliation),
 )

@@ -33,6 +33,10 @@ OUTSIDER_TERM = timedelta(days=7)
 LEARNERS = frozenset({"resident", "visiting", "intern", "third_party"})
 """规培, 进修, 实习, 第三方: whatever they get has an end."""
 ATTEST_WITHIN = timedelta(days=15)
+LATE_AT_ONCE = 20
+"""Reviews of a campus that are found overdue in one minute; the others follow in the next."""
+HEAD = "department_head"
+"""Who answers a review, and therefore keeps that post."""
 OFFICES = frozenset({"administrative", "committee", "virtual"})
 """Kinds of units without patients."""
 
@@ -131,6 +135,17 @@ def check_post_term(employment: str, valid_to: datetime | None) -> None:
 def quarter_of(day: date) -> str:
     """The quarter of a day, such as 2026Q1."""
     return f"{day.year}Q{(day.month + 2) // 3}"
+
+
+def periods_of(day: date) -> list[str]:
+    """What is to be reviewed on a day: the quarter, and in its other two months the month's privileged (2026M02)."""
+    quarter = quarter_of(day)
+    return [quarter] if day.month % 3 == 1 else [quarter, f"{day.year}M{day.month:02}"]
+
+
+def is_privileged(code: str) -> bool:
+    """Whether a post or a permission is privileged (特权): reviewed every month."""
+    return POSTS[code].privileged if code in POSTS else code in PERMISSIONS and risk_of(code) == "privileged"
 
 
 @dataclass(frozen=True, slots=True)

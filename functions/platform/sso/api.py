@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import Query as Parameter
 
-from functions.platform.sso import service
+from functions.platform.sso import api_bounds, service
 from functions.platform.sso.models import Badge
 from functions.platform.sso.schemas import (
     AskEmergency,
@@ -321,3 +321,7 @@ def _logins(tx: Tx, account_id: str, limit: int, cursor: datetime | None) -> Pag
         items=[LoginEventView.model_validate(row) for row in found],
         next=found[-1].at.isoformat() if len(found) == limit else None,
     )
+
+
+for part in (api_bounds,):
+    router.include_router(part.router)

@@ -15,7 +15,7 @@ from events.organisation import (
 from events.patients import PatientsMerged, PatientsUnmerged
 from events.platform import ExtraScopeEnded, ExtraScopeGranted, StaffFrozen, StaffUnfrozen, TemplateChanged
 from functions.platform.sso import api, service
-from shared.function import FunctionApp, Scaling
+from shared.function import FunctionApp, Scaling, Trust
 
 app = FunctionApp(
     "platform/sso",
@@ -43,4 +43,5 @@ app = FunctionApp(
     },
     minute=service.each_minute,
     scaling=Scaling(warm=1, peak=3, concurrency=5),
+    trust=Trust(secrets=("his-directory", "his-wechat-login"), outside=True),
 )

@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from functions.platform.sso import models_limits  # noqa: F401  its tables are found with these
 from shared.database.model import CampusOwned, Model
 
 SCHEMA = {"schema": "platform"}
@@ -204,20 +205,24 @@ class WorkstationSession(CampusOwned, Model):
 
 
 class LoginEvent(Model):
-    """A success, failure, lock or change of credentials as the realm reports it. Never a password, PIN or token."""
+    """A success, failure, lock or change of credentials as the realm reports it. Never a password, PIN or token.
+
+    Partitioned by the hospital's months.
+    """
 
     __tablename__ = "login_events"
     __table_args__ = (
-        UniqueConstraint("realm_event_id"),
+        UniqueConstraint("realm_event_id", "at"),
         Index(None, "account_id", "at"),
         Index(None, "at", "event_id"),
         Index("ix_login_events_failures", "address", "at", postgresql_where=text("error IS NOT NULL")),
-        SCHEMA,
+        {**SCHEMA, "postgresql_partition_by": "RANGE (at)"},
     )
 
     event_id: Mapped[UUID] = mapped_column(primary_key=True)
+    """Rises with the moment of collecting, not with `at`."""
     realm_event_id: Mapped[str] = mapped_column(Text)
-    at: Mapped[datetime]
+    at: Mapped[datetime] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(Text)
     account_id: Mapped[str | None] = mapped_column(Text)
     client: Mapped[str | None] = mapped_column(Text)

@@ -188,3 +188,45 @@ class EmergencyState(Problem):
     status = 409
     code = "emergency_state"
     title = "应急账号状态不符"
+
+
+class SessionLimitReached(Problem):
+    """`others` lists the running sessions; with the person's consent the command is sent again."""
+
+    status = 409
+    code = "session_limit_reached"
+    title = "同时在线数已满"
+
+
+class SignOnNotAllowed(Problem):
+    """The post may not sign on at this hour, from this network, or without a second factor."""
+
+    status = 403
+    code = "sign_on_not_allowed"
+    title = "现在或此处不能登录"
+    traced = True
+
+
+class PolicyNotFound(NotFound):
+    code = "session_policy_not_found"
+    title = "没有这条在线数规定"
+
+
+class PolicySetMeanwhile(Problem):
+    status = 409
+    code = "session_policy_set_meanwhile"
+    title = "在线数规定已被他人修改"
+    constraint = "uq_session_policies_open"
+    constraint_detail = "该对象的在线数规定刚被他人修改，请刷新后重新设置。"
+
+
+class RuleNotFound(NotFound):
+    code = "sign_on_rule_not_found"
+    title = "没有这条登录限制"
+
+
+class NotBindable(Problem):
+    """Bounds on those who set them would shut everybody out the first time they are wrong."""
+
+    code = "post_not_bindable"
+    title = "该岗位不能限制登录"

@@ -22,6 +22,8 @@ DIRECTORY_SECRET = "his-directory"  # noqa: S105  the name of it
 
 FUNCTION, WORKER, PREPARE, GATEWAY, PREWARM = "function", "worker", "prepare", "gateway", "prewarm"
 """Kinds of pods, by the label app.kubernetes.io/component; network policies go by it."""
+REACHES_OUT = {"his.consortium/reaches-out": "true"}
+"""Label of pods that call systems outside the data centre."""
 
 SECURITY: dict[str, Any] = {
     "runAsNonRoot": True,

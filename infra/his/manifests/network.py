@@ -14,6 +14,7 @@ from infra.his.manifests.names import (
     MONITORING,
     PREPARE,
     PREWARM,
+    REACHES_OUT,
     SERVING,
     WORKER,
     component,
@@ -27,6 +28,8 @@ COLLECTOR = 4318
 API_SERVER = (443, 6443)
 INSIDE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 """Private addresses: the API server is a node's or a virtual one, which no label names."""
+NEVER_OUTSIDE = (*INSIDE, "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16")
+"""What is not the internet. Systems of private networks (医保专网, a card terminal) get a policy of the site's own."""
 
 
 def policies() -> list[Manifest]:
@@ -43,6 +46,11 @@ def policies() -> list[Manifest]:
                 _rule("from", MONITORING, (8080, 9091)),
             ],
             egress=[_rule("to", DATA, (POSTGRES, S3, KEYCLOAK)), _rule("to", MONITORING, (COLLECTOR,))],
+        ),
+        _policy(
+            "outside",
+            REACHES_OUT,
+            egress=[{"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": [*NEVER_OUTSIDE]}}], "ports": _ports((443,))}],
         ),
         _policy(
             WORKER,

@@ -7,10 +7,10 @@ from typing import Any
 from infra.his.manifests.document import Manifest
 from infra.his.manifests.groups import Group
 from infra.his.manifests.names import (
-    DIRECTORY_SECRET,
     FUNCTION,
     IMAGE,
     NAMESPACE,
+    REACHES_OUT,
     SCRATCH,
     SCRATCH_MOUNT,
     SECURITY,
@@ -20,9 +20,9 @@ from infra.his.manifests.names import (
 )
 
 SECRET = "his-functions"  # noqa: S105  the name of it
-OWN_SECRETS = {"platform/sso": DIRECTORY_SECRET}
-"""Functions trusted with more than the others, and the secret that says so. Without it platform/sso keeps what the
-realm has to be told until an instance with the secret tells it."""
+KEYS = "/keys"
+"""Where the key files of its functions lie in a container."""
+KEYS_MOUNT = {"name": "keys", "mountPath": KEYS, "readOnly": True}
 REQUEST_SECONDS = 60
 
 NAME_REFERENCES: Manifest = {
@@ -34,11 +34,15 @@ NAME_REFERENCES: Manifest = {
                 {
                     "group": "serving.knative.dev",
                     "kind": "Service",
-                    "path": f"spec/template/spec/containers/envFrom/{reference}/name",
+                    "path": f"spec/template/spec/{reference}/name",
                 }
             ],
         }
-        for kind, reference in (("ConfigMap", "configMapRef"), ("Secret", "secretRef"))
+        for kind, reference in (
+            ("ConfigMap", "containers/envFrom/configMapRef"),
+            ("Secret", "containers/envFrom/secretRef"),
+            ("Secret", "volumes/projected/sources/secret"),
+        )
     ]
 }
 
@@ -59,7 +63,7 @@ def service(group: Group) -> list[Manifest]:
             "spec": {
                 "template": {
                     "metadata": {
-                        "labels": own,
+                        "labels": {**own, **(REACHES_OUT if any(app.trust.outside for app in group.apps) else {})},
                         "annotations": {
                             "autoscaling.knative.dev/metric": "concurrency",
                             "autoscaling.knative.dev/target-utilization-percentage": "70",
@@ -75,6 +79,7 @@ def service(group: Group) -> list[Manifest]:
 
 
 def _pod(group: Group) -> dict[str, Any]:
+    keys = sorted({app.trust.keys for app in group.apps} - {""})
     return {
         "serviceAccountName": FUNCTION,
         "automountServiceAccountToken": False,
@@ -92,10 +97,9 @@ def _pod(group: Group) -> dict[str, Any]:
                     {"name": "HIS_POOL_SIZE", "value": str(group.concurrency)},
                     # Knative's own proxy has drained the requests before this container hears SIGTERM.
                     {"name": "HIS_DRAIN_SECONDS", "value": "0"},
+                    *([{"name": "HIS_SECRETS_DIR", "value": KEYS}] if keys else []),
                 ],
-                "envFrom": settings_from(
-                    SECRET, perhaps=tuple(OWN_SECRETS[app.name] for app in group.apps if app.name in OWN_SECRETS)
-                ),
+                "envFrom": settings_from(SECRET, perhaps=tuple(one for app in group.apps for one in app.trust.secrets)),
                 # Ready means: the code is loaded and the database answers. Its period is Knative's own, below a second.
                 "readinessProbe": {"httpGet": {"path": "/readyz"}, "successThreshold": 1},
                 "livenessProbe": {
@@ -110,11 +114,17 @@ def _pod(group: Group) -> dict[str, Any]:
                     "limits": {"cpu": "1", "memory": f"{group.memory}Mi"},
                 },
                 "securityContext": SECURITY,
-                "volumeMounts": [SCRATCH_MOUNT],
+                "volumeMounts": [SCRATCH_MOUNT, *([KEYS_MOUNT] if keys else [])],
             }
         ],
-        "volumes": [SCRATCH],
+        "volumes": [SCRATCH, *([_key_files(keys)] if keys else [])],
     }
+
+
+def _key_files(secrets: list[str]) -> dict[str, Any]:
+    """Key files as one folder; a changed one is there within a minute, without a release."""
+    sources = [{"secret": {"name": name, "optional": True}} for name in secrets]
+    return {"name": "keys", "projected": {"sources": sources, "defaultMode": 0o444}}
 
 
 def availability(group: Group) -> list[Manifest]:

@@ -26,6 +26,7 @@ variables {
     his_auditor        = "p"
     keycloak_admin     = "p"
     keycloak_directory = "p"
+    column_keys        = "k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
     s3_access_key      = "p"
     s3_secret_key      = "p"
   }
@@ -155,6 +156,14 @@ run "unknown_protection" {
     protection = "perhaps"
   }
   expect_failures = [var.protection]
+}
+
+run "an_account_nobody_reads" {
+  command = plan
+  variables {
+    accounts = { his-recipts = { HIS_RECEIPTS_KEY = "p" } }
+  }
+  expect_failures = [var.accounts]
 }
 
 run "services_elsewhere_get_their_names" {

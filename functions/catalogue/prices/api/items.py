@@ -25,6 +25,7 @@ from functions.catalogue.prices.schemas import (
     ItemKind,
     ItemView,
     MissingItemView,
+    NameItem,
     PricedItemView,
     PriceEffectView,
     PriceView,
@@ -34,6 +35,8 @@ from functions.catalogue.prices.schemas import (
     StopItem,
     WaitingPriceView,
 )
+from functions.catalogue.prices.service.naming import aliases_of
+from functions.catalogue.prices.service.naming import name_item as set_aliases
 from shared.command import command, query
 from shared.database.engine import REPORT
 from shared.schemas import Page
@@ -90,6 +93,20 @@ def item_card(tx: Tx, code: ItemCode) -> ItemCardView:
 def change_item(tx: Tx, code: ItemCode, body: ChangeItem) -> ItemView:
     """Change an item's particulars (修改收费项目)."""
     return ItemView.model_validate(service.change_item(tx, code, body))
+
+
+@router.get("/items/{code}/aliases")
+@query("catalogue.prices.read")
+def item_aliases(tx: Tx, code: ItemCode) -> list[str]:
+    """Other names an item is searched by (项目别名)."""
+    return aliases_of(tx, code)
+
+
+@router.put("/items/{code}/aliases")
+@command("catalogue.prices.write")
+def name_item(tx: Tx, code: ItemCode, body: NameItem) -> list[str]:
+    """Set all other names of an item (维护项目别名)."""
+    return set_aliases(tx, code, body)
 
 
 @router.post("/items/{code}/stop")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         ChargeUnit,
         ImportBatch,
         ImportRow,
+        ItemAlias,
         PriceVersion,
     )
     from functions.catalogue.prices.models.procedures import (
@@ -38,6 +39,7 @@ __all__ = [
     "ChargedLine",
     "ImportBatch",
     "ImportRow",
+    "ItemAlias",
     "ItemApplication",
     "ItemMapping",
     "MonitorRule",

@@ -83,6 +83,24 @@ class ChargeItem(Model):
     """The whole list that no longer named it and stopped it by its publication."""
 
 
+class ItemAlias(Model):
+    """Another name an item is searched by (项目别名), such as 血常规. One that is taken back stays as a retired row."""
+
+    __tablename__ = "item_aliases"
+    __table_args__ = (
+        Index("ix_item_aliases_alias", "alias", postgresql_where=text("retired_at IS NULL")),
+        Index("ix_item_aliases_initials", "initials", postgresql_where=text("retired_at IS NULL")),
+        {"schema": CATALOGUE},
+    )
+
+    item_code: Mapped[str] = mapped_column(Text, ForeignKey("catalogue.charge_items.code"), primary_key=True)
+    alias: Mapped[str] = mapped_column(BY_CODE_POINT, primary_key=True)
+    initials: Mapped[str] = mapped_column(BY_CODE_POINT)
+    added_at: Mapped[datetime]
+    added_by: Mapped[str] = mapped_column(Text)
+    retired_at: Mapped[datetime | None] = mapped_column(default=None)
+
+
 class PriceVersion(Model):
     """A price of an item for a level, a payer class and a campus (null: all) during a period.
 

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from sqlalchemy import (
     DateTime,
-    Select,
     Text,
     and_,
     bindparam,
@@ -95,7 +94,7 @@ _stopped = case(
     (ChargeItem.status == constant("draft"), true()),
     else_=func.coalesce(ChargeItem.stopped_from <= _AT, literal(False)),
 )
-_priced = select(
+PRICED = select(
     ChargeItem.item_id,
     ChargeItem.code,
     ChargeItem.national_code,
@@ -112,13 +111,13 @@ _priced = select(
     _in_force.c.version_id,
     ChargeItem.limits,
 ).outerjoin(_in_force, true())
-_chargeable = and_(not_(_stopped), _in_force.c.unit_price.is_not(null()))
+CHARGEABLE = and_(not_(_stopped), _in_force.c.unit_price.is_not(null()))
 
-PRICES_AT = Query(PricedItem, _priced.where(among(ChargeItem.code, "codes")))
+PRICES_AT = Query(PricedItem, PRICED.where(among(ChargeItem.code, "codes")))
 """Items by code with the price in force: the campus's own before its level's, the payer's own before everybody's."""
 
 
-_public = select(
+PUBLIC = select(
     ChargeItem.code,
     ChargeItem.national_code,
     ChargeItem.name,
@@ -133,24 +132,22 @@ _public = select(
 ).outerjoin(_in_force, true())
 
 
-def _beginning(row: type[T], items: Select[Any], text: Any) -> Query[T]:
+def _beginning(row: type[T], items: Any, text: Any) -> Query[T]:
     return Query(
         row,
-        items.where(text >= bindparam("low", type_=Text), text < bindparam("high", type_=Text), _chargeable)
+        items.where(text >= bindparam("low", type_=Text), text < bindparam("high", type_=Text), CHARGEABLE)
         .order_by(text, ChargeItem.code)
         .limit(bindparam("limit")),
     )
 
 
 _TEXTS = {"name": ChargeItem.name, "initials": ChargeItem.initials, "code": ChargeItem.code}
-SEARCH = {kind: _beginning(PricedItem, _priced, text) for kind, text in _TEXTS.items()}
+SEARCH = {kind: _beginning(PricedItem, PRICED, text) for kind, text in _TEXTS.items()}
 """Items that can be charged whose name, initials or code begins with a text."""
-PUBLIC_SEARCH = {kind: _beginning(PublicPrice, _public, text) for kind, text in _TEXTS.items()}
+PUBLIC_SEARCH = {kind: _beginning(PublicPrice, PUBLIC, text) for kind, text in _TEXTS.items()}
 PUBLIC_LIST = Query(
     PublicPrice,
-    _public.where(ChargeItem.code > bindparam("after"), _chargeable)
-    .order_by(ChargeItem.code)
-    .limit(bindparam("limit")),
+    PUBLIC.where(ChargeItem.code > bindparam("after"), CHARGEABLE).order_by(ChargeItem.code).limit(bindparam("limit")),
 )
 
 

@@ -94,6 +94,13 @@ class ChangeItem(Input):
     limits: ItemLimits | None = None
 
 
+class NameItem(Input):
+    """All other names of an item (项目别名); `seen` are those the officer saw, so that two do not undo each other."""
+
+    aliases: Annotated[list[Text], Field(max_length=20)]
+    seen: Annotated[list[Text], Field(max_length=20)]
+
+
 class DraftPrice(Input):
     """A price to be checked by a second officer. Without `valid_from` it takes effect when checked."""
 

@@ -3,12 +3,17 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import TypeVar
 
 from functions.catalogue.prices import queries, rules
 from functions.catalogue.prices.problems import ItemStopped, ItemUnknown, NoPrice
-from functions.catalogue.prices.queries import ComingPrice, PricedItem, PublicPrice
+from functions.catalogue.prices.queries import ComingPrice, PricedItem, PublicPrice, aliases
+from shared.database.query import Query
+from shared.database.session import Pending
 from shared.problems import Problem
 from shared.tx import Tx
+
+Listed = TypeVar("Listed", bound=PricedItem | PublicPrice)
 
 PAGE = 5000
 EVERYBODY = "all"
@@ -79,17 +84,10 @@ def check_quantity(item: PricedItem, quantity: Decimal, already_today: Decimal =
 
 
 def search(tx: Tx, text: str, limit: int) -> list[PricedItem]:
-    """Items that can be charged here whose code, pinyin initials or name begins with the text."""
+    """Items that can be charged here whose code, pinyin initials, name or other name (别名) begins with the text; those
+    of the official name first. One round trip."""
     kind, low = _typed(text)
-    return tx.session.all(
-        queries.SEARCH[kind],
-        low=low,
-        high=low + "\U0010ffff",
-        campus=tx.campus,
-        at=tx.now,
-        payer=EVERYBODY,
-        limit=limit,
-    )
+    return _found(tx, queries.SEARCH[kind], aliases.CALLED[kind], low, limit)
 
 
 def _typed(text: str) -> tuple[str, str]:
@@ -102,8 +100,22 @@ def _typed(text: str) -> tuple[str, str]:
 def public_search(tx: Tx, text: str, limit: int) -> list[PublicPrice]:
     """As `search`, with what patients are shown."""
     kind, low = _typed(text)
-    query, high = queries.PUBLIC_SEARCH[kind], low + "\U0010ffff"
-    return tx.session.all(query, low=low, high=high, campus=tx.campus, at=tx.now, payer=EVERYBODY, limit=limit)
+    return _found(tx, queries.PUBLIC_SEARCH[kind], aliases.PUBLIC_CALLED[kind], low, limit)
+
+
+def _found(tx: Tx, named: Query[Listed], called: Query[Listed], low: str, limit: int) -> list[Listed]:
+    asked = {
+        "low": low,
+        "high": low + "\U0010ffff",
+        "campus": tx.campus,
+        "at": tx.now,
+        "payer": EVERYBODY,
+        "limit": limit,
+    }
+    first: Pending[Listed] = tx.session.send(named, **asked)
+    also: list[Listed] = tx.session.all(called, **asked)
+    found: dict[str, Listed] = {item.code: item for item in (*first.all(), *also)}
+    return list(found.values())[:limit]
 
 
 def coming_prices(tx: Tx, days: int, since: datetime | None, after: str, limit: int) -> list[ComingPrice]:

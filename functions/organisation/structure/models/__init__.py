@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         StaffCode,
         StaffSuspension,
     )
+    from functions.organisation.structure.models.personal import HandoverItem, StaffFile, StaffIdentity
     from functions.organisation.structure.models.structure import (
         Campus,
         CampusPriceLevel,
@@ -55,6 +56,7 @@ __all__ = [
     "CampusSetting",
     "ChangeLogEntry",
     "Delegation",
+    "HandoverItem",
     "Licence",
     "LicenceNotice",
     "LicencePlace",
@@ -70,6 +72,8 @@ __all__ = [
     "SignatureSpecimen",
     "StaffCode",
     "StaffContact",
+    "StaffFile",
+    "StaffIdentity",
     "StaffMember",
     "StaffSuspension",
     "StaffUnit",

@@ -25,6 +25,8 @@ class Column:
     needed: bool = False
     words: Mapping[str, str | bool] | None = None
     is_day: bool = False
+    is_text: bool = False
+    """A number the spreadsheet has rounded is refused: it keeps fifteen digits of one that is longer."""
     hint: str = ""
 
 
@@ -102,6 +104,7 @@ SHEETS: Mapping[str, tuple[str, tuple[Column, ...]]] = MappingProxyType(
                 Column("用工性质", "employment", False, EMPLOYMENT),
                 Column("科室代码", "unit_code", True),
                 Column("入职日期", "engaged_on", is_day=True, hint="空为今天"),
+                Column("身份证号", "id_number", is_text=True, hint="18 位，单元格须为文本格式"),
                 Column("手机号", "mobile"),
                 Column("办公电话", "office_phone"),
             ),
@@ -190,6 +193,8 @@ def read_row(columns: Sequence[Column | None], cells: Sequence[Any]) -> dict[str
         if not text:
             if column.needed:
                 empty.append(column.title)
+        elif column.is_text and isinstance(cell, Real):
+            raise BadRow(f"“{column.title}”已被表格存成数字，末几位不可靠，请把该列设为文本后重新填写")
         elif column.is_day:
             fields[column.field] = read_day(column.title, cell)
         elif column.words is not None:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints, model_validator
 
+from functions.organisation.structure.schemas.personal import IdNumber
 from functions.organisation.structure.schemas.times import At, Day
 from shared.schemas import Code, Input, Moment, Text, View
 
@@ -72,6 +73,7 @@ class EngageStaff(_Person):
 
     unit_id: UUID
     engaged_on: Day | None = Field(default=None, description="默认今天")
+    id_number: IdNumber | None = None
 
 
 class ChangeStaff(Input):
@@ -209,8 +211,12 @@ class StaffView(View):
 
 
 class StaffCardView(StaffView):
-    """The staff card; with the time the account was last shut within a day (密码错误次数过多)."""
+    """The staff card; with the time the account was last shut within a day (密码错误次数过多).
 
+    `id_number`: with its middle hidden, for personnel of the home campus and the person only.
+    """
+
+    id_number: str | None
     sign_on_locked_at: Moment | None
     sign_on_locked_until: Moment | None
 

@@ -1,9 +1,10 @@
-"""What turns by itself, minute by minute: people who leave, secondments, delegations, licences.
+"""What turns by itself, minute by minute: people who leave, secondments, delegations, licences, keys.
 
 Rights follow the periods themselves; here the turns are told to those who act on them.
 """
 
 from functions.organisation.structure.service.delegations import turn_delegations
+from functions.organisation.structure.service.identities import reseal
 from functions.organisation.structure.service.licences import warn_of_expiry
 from functions.organisation.structure.service.secondments import turn_secondments
 from functions.organisation.structure.service.staff import sign_off_leavers
@@ -16,3 +17,4 @@ def each_minute(tx: Tx) -> None:
     turn_secondments(tx)
     turn_delegations(tx)
     warn_of_expiry(tx)
+    reseal(tx)

@@ -1,4 +1,4 @@
-"""Forms of the organisation: 派驻通知书, 岗位任命表, 处方权签名留样备案表, 科室代码对照表, 床头二维码."""
+"""Forms of the organisation: 派驻通知书, 岗位任命表, 处方权签名留样备案表, 科室代码对照表, 离职交接单, 床头二维码."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -6,11 +6,13 @@ from uuid import UUID
 
 from functions.organisation.structure.models import Secondment
 from functions.organisation.structure.queries import credentials, signatures
+from functions.organisation.structure.queries.people import STAFF
 from functions.organisation.structure.rules.codes import UNIT_SYSTEMS
 from functions.organisation.structure.rules.credentials import PRIVILEGES, level_title, privilege_kind
 from functions.organisation.structure.service.beds import beds_of_ward
 from functions.organisation.structure.service.codes import coded_units
 from functions.organisation.structure.service.consortium import campus
+from functions.organisation.structure.service.handover import handover_of
 from functions.organisation.structure.service.posts import holders
 from functions.organisation.structure.service.secondments import secondment
 from functions.organisation.structure.service.sheets import workbook
@@ -111,6 +113,33 @@ def privilege_record(tx: Tx, kind: str) -> Document:
     rows.sort(key=lambda row: row["staff_no"])
     tx.audit("privilege_record.printed", "campus", tx.campus, privilege=kind, people=len(rows))
     return _document(tx, "privilege_record", {"rows": rows}, f"处方权签名留样备案表-{known.title}.pdf")
+
+
+def handover_form(tx: Tx, staff_id: UUID) -> Document:
+    """离职交接单: what a leaver hands over, to whom, with room to sign. Raises NotFound without a list."""
+    items = handover_of(tx, staff_id)
+    if not items:
+        raise NotFound("该职工没有交接清单；办理离职时自动生成。")
+    people = tx.session.send(STAFF, staff_id=staff_id)
+    successors = staff_members(tx, [item.taken_by for item in items if item.taken_by is not None])
+    person = people.one()
+    data = {
+        "name": person.name,
+        "staff_no": person.staff_no,
+        "leaves_at": person.leaves_at,
+        "open": sum(item.settled_at is None for item in items),
+        "rows": [
+            {
+                "message": item.message,
+                "way_out": item.way_out,
+                "taken_by": successors[item.taken_by].name if item.taken_by is not None else None,
+                "note": item.note or None,
+                "settled_at": item.settled_at,
+            }
+            for item in items
+        ],
+    }
+    return _document(tx, "handover_list", data, f"离职交接单-{person.staff_no}.pdf")
 
 
 def unit_codes_form(tx: Tx, at: date | None = None) -> Document:

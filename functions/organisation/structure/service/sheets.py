@@ -14,12 +14,14 @@ from functions.organisation.structure.problems.wards import SheetUnreadable
 from functions.organisation.structure.queries import credentials, unit_codes, wards
 from functions.organisation.structure.rules import TITLES
 from functions.organisation.structure.rules.credentials import check_licence
+from functions.organisation.structure.rules.personal import read_id_number
 from functions.organisation.structure.rules.sheets import LONGEST, SHEETS, BadRow, heads, plain, read_row
 from functions.organisation.structure.schemas.credentials import PracticePlace, RecordLicence
 from functions.organisation.structure.schemas.people import EngageStaff
 from functions.organisation.structure.schemas.structure import CreateUnit
 from functions.organisation.structure.schemas.wards import CreateBed, ImportSheet, ImportView, RowReport
 from functions.organisation.structure.service.beds import WARD_KINDS, add_bed, established_left
+from functions.organisation.structure.service.identities import holders_of
 from functions.organisation.structure.service.licences import add_licence, record_licence
 from functions.organisation.structure.service.rotations import plan_posts
 from functions.organisation.structure.service.sheet_rows import Ready, Row, known_as, later, units_here, why
@@ -163,6 +165,8 @@ def _staff(tx: Tx, rows: Sequence[Row], refused: dict[int, str]) -> Ready:
     numbers = [str(fields["staff_no"]).lower() for _, fields in rows]
     known = set(tx.session.all(unit_codes.KNOWN_STAFF_NOS, staff_nos=numbers))
     titles = {title.name: code for code, title in TITLES.items()}
+    papers = [str(fields["id_number"]) for _, fields in rows if "id_number" in fields]
+    taken = set(holders_of(tx, [one for paper in papers if (one := _readable(paper))])) if papers else set()
     ready: Ready = []
     for number, fields in rows:
         try:
@@ -176,11 +180,21 @@ def _staff(tx: Tx, rows: Sequence[Row], refused: dict[int, str]) -> Ready:
             command = EngageStaff(unit_id=unit.unit_id, **fields)
             if command.staff_no.lower() in known:
                 raise BadRow("工号已使用，或在表中重复")
+            if command.id_number is not None and command.id_number in taken:
+                raise BadRow("身份证号已登记在他人名下，或在表中重复")
+            taken |= {command.id_number} if command.id_number is not None else set()
             known.add(command.staff_no.lower())
             ready.append((number, later(add_person, tx, command, since)))
         except (BadRow, ValidationError, Problem) as bad:
             refused[number] = why(bad)
     return ready
+
+
+def _readable(paper: str) -> str | None:
+    try:
+        return read_id_number(paper)
+    except ValueError:
+        return None
 
 
 def _plan_units(tx: Tx, rows: Sequence[Row], refused: dict[int, str]) -> Ready:

@@ -1,4 +1,4 @@
-"""Staff: engaging, changing, suspending, leaving; their units; the directory."""
+"""Staff: engaging, changing, suspending, leaving; their units."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -26,7 +26,7 @@ from functions.organisation.structure.schemas.people import (
     JoinUnit,
     SuspendStaff,
 )
-from functions.organisation.structure.service import delegations, privileges, secondments
+from functions.organisation.structure.service import delegations, handover, identities, privileges, secondments
 from functions.organisation.structure.service.log import record
 from functions.organisation.structure.service.posts import keep_administrators
 from functions.organisation.structure.service.units import unit_history
@@ -71,15 +71,20 @@ def staff_of_unit(tx: Tx, unit_id: UUID, at: date | None, after: str, limit: int
 
 
 def engage_staff(tx: Tx, command: EngageStaff) -> StaffMember:
-    """Engage a person at the acting campus with a primary unit. Raises StaffNoTaken, UnitNotFound, TitleUnknown."""
+    """Engage a person at the acting campus with a primary unit.
+
+    Raises StaffNoTaken, UnitNotFound, TitleUnknown, IdNumberTaken.
+    """
     since = command.engaged_on or tx.today
     _check_title(command.title_code)
     _check_unit(tx, command.unit_id, since, None)
+    if command.id_number is not None:
+        identities.require_free(tx, command.id_number)
     return add_person(tx, command, since)
 
 
 def add_person(tx: Tx, command: EngageStaff, since: date) -> StaffMember:
-    """Engage a person whose title and unit have been checked."""
+    """Engage a person whose title, unit and ID number have been checked."""
     row = StaffMember(
         staff_id=new_id(),
         campus_id=tx.campus,
@@ -98,7 +103,9 @@ def add_person(tx: Tx, command: EngageStaff, since: date) -> StaffMember:
         StaffContact(staff_id=row.staff_id, campus_id=tx.campus, mobile=command.mobile),
         _membership(tx, row.staff_id, command.unit_id, since, is_primary=True),
     )
-    record(tx, "staff", row.staff_id, "engaged", after=command.model_dump(mode="json", exclude={"mobile"}))
+    if command.id_number is not None:
+        identities.seal_number(tx, row.staff_id, command.id_number)
+    record(tx, "staff", row.staff_id, "engaged", after=command.model_dump(mode="json", exclude={"mobile", "id_number"}))
     tx.emit(
         StaffJoined(
             staff_id=row.staff_id,
@@ -232,7 +239,7 @@ def end_staff(tx: Tx, staff_id: UUID, command: EndStaff) -> StaffMember:
 
     Posts and privileges of the home campus and memberships get that end at once. When the minute has come - here, or
     in `sign_off_leavers` - the status becomes `left`, secondments, delegations and the signature specimen end and every
-    token is refused within 60 s.
+    token is refused within 60 s. What the person leaves open goes on the hand-over list; nobody is kept by it.
     """
     at = command.at or tx.now
     rules.not_before(at, tx.now - timedelta(minutes=5), "离职时间")
@@ -240,6 +247,7 @@ def end_staff(tx: Tx, staff_id: UUID, command: EndStaff) -> StaffMember:
     if person.status == "left":
         raise StaffNotActive("该职工已离职。")
     keep_administrators(tx, staff_id)
+    handover.list_handover(tx, person, at)
     seen = tx.session.first(
         queries.SET_STATUS,
         id_=staff_id,
@@ -298,6 +306,7 @@ def _sign_off(tx: Tx, person: StaffMember) -> None:
     )
     secondments.end_all_of(tx, person.staff_id, LEFT)
     delegations.end_delegations_of(tx, person.staff_id, LEFT)
+    identities.end_identity(tx, person)
     tx.session.execute(
         signatures.END_SIGNATURE,
         id_=person.staff_id,

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from functions.outpatient.schedule.schemas.plans import Bands, ChangeState, DeskNo, Instant, Part, Quotas
+from shared.money import Money
 from shared.schemas import Input, Moment, Text, View
 
 BandStarts = Annotated[list[Instant], Field(min_length=1, max_length=60)]
@@ -74,6 +75,7 @@ class StopPreview(View):
     free: int
     visits: int
     bookings: int
+    paid: Money
     urgent: bool
     consents: list[str]
     offers: list[OfferView]

@@ -15,10 +15,14 @@ from functions.outpatient.schedule.queries.availability import Offer
 from functions.outpatient.schedule.schemas.changes import StopSession
 from functions.outpatient.schedule.service.pool import offers
 from functions.outpatient.schedule.service.sessions import count_numbers, locked, own_session
+from functions.payments.billing import service as billing
 from shared.ids import new_id
+from shared.money import Money
 from shared.problems import NotFound, Stale
 from shared.tx import Tx
 
+VISITS = "outpatient/registration"
+"""Source of the fees of visits; the visit is their source id."""
 Side = Literal["head", "office", "medical"]
 SIDE_NAMES = {"head": "科主任", "office": "门诊部", "medical": "医务科"}
 
@@ -32,6 +36,8 @@ class Preview:
     free: int
     visits: int
     bookings: int
+    paid: Money
+    """What the visits of its numbers paid for them and would get back."""
     urgent: bool
     consents: list[str]
     offers: list[Offer]
@@ -42,12 +48,14 @@ def preview_stop(tx: Tx, session_id: UUID) -> Preview:
     session = own_session(tx, session_id)
     slots = tx.session.all(session_slots.SLOTS, session_id=session_id)
     urgent = rules.is_urgent(session.starts_at, tx.now)
+    visits = [slot.owner_id for slot in slots if slot.status == "taken" and slot.owner_kind == "visit"]
     return Preview(
         taken=sum(slot.status == "taken" for slot in slots),
         held=sum(slot.status == "held" for slot in slots),
         free=sum(slot.status == "free" for slot in slots),
-        visits=sum(slot.status == "taken" and slot.owner_kind == "visit" for slot in slots),
+        visits=len(visits),
         bookings=sum(slot.status == "taken" and slot.owner_kind == "booking" for slot in slots),
+        paid=billing.paid_of_sources(tx, VISITS, [str(visit) for visit in visits]),
         urgent=urgent,
         consents=rules.missing_consents(urgent=urgent, head=False, office=False, medical=False),
         offers=offers(tx, session_id, 10),

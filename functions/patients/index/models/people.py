@@ -113,6 +113,8 @@ class Patient(Model):
     """stated, or confirmed by laboratory or transfusion."""
     identity_level: Mapped[str] = mapped_column(Text)
     confidentiality: Mapped[str] = mapped_column(Text, default="normal")
+    sensitivity: Mapped[str | None] = mapped_column(Text, default=None)
+    """Of a restricted record why (shared.identity.data_rules.SENSITIVE)."""
     status: Mapped[str] = mapped_column(Text, default="active")
     photo_file_id: Mapped[UUID | None] = mapped_column(default=None)
     mother_id: Mapped[UUID | None] = mapped_column(ForeignKey(PATIENT), default=None)

@@ -335,6 +335,7 @@ DEMOGRAPHIC = (
     "photo_file_id",
     "identity_level",
     "confidentiality",
+    "sensitivity",
     "status",
     "deceased_at",
     "death_certificate_no",

@@ -6,13 +6,13 @@ GB/T 2261.1 (sex), GB/T 2260 (administrative divisions); 港澳台居民居住�
 """
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
 from functions.patients.index.rules.ages import add_years
 from shared.problems import Problem
+from shared.resident_id import check_digit, normalise_id_number
 
 
 class Sex(StrEnum):
@@ -87,8 +87,6 @@ class BirthDateTooEarly(Problem):
 OLDEST_AGE = 130
 """Years back beyond which a birth date is taken for a typing error."""
 
-_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-_CHECK = "10X98765432"
 _EIGHTEEN = re.compile(r"[1-9][0-9]{16}[0-9X]")
 _FIFTEEN = re.compile(r"[1-9][0-9]{14}")
 
@@ -114,17 +112,6 @@ class ResidentId:
     birth_date: date
     sex: Sex
     nationality: str | None = None
-
-
-def normalise_id_number(text: str) -> str:
-    """Half-width, without blanks, upper-case: how an identity number is stored and compared."""
-    return "".join(unicodedata.normalize("NFKC", text).split()).upper()
-
-
-def check_digit(first_17: str) -> str:
-    """Check digit of the first 17 digits (GB 11643-1999 and ISO 7064 MOD 11-2)."""
-    total = sum(int(digit) * weight for digit, weight in zip(first_17, _WEIGHTS, strict=True))
-    return _CHECK[total % 11]
 
 
 def parse_resident_id(number: str) -> ResidentId:

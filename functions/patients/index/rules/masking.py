@@ -6,8 +6,8 @@ are those of the patient index specification. Full values are read by an act tha
 
 import re
 
-from functions.patients.index.rules.identifiers import normalise_id_number
 from functions.patients.index.rules.names import UNKNOWN_PERSON, normalise_name, split_name
+from shared.resident_id import normalise_id_number
 
 HIDDEN = "****"
 

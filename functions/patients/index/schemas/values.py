@@ -130,15 +130,6 @@ class OpeningReason(StrEnum):
     LEGAL = "legal"
 
 
-class BreakGlassReason(StrEnum):
-    """Why a record is opened in an emergency: rescue 抢救, emergency 急诊, consultation 急会诊, other."""
-
-    RESCUE = "rescue"
-    EMERGENCY = "emergency"
-    CONSULTATION = "consultation"
-    OTHER = "other"
-
-
 PersonName = Annotated[Text, StringConstraints(max_length=100)]
 SexCode = Annotated[str, Field(pattern="^[0129]$", description="GB/T 2261.1：0 未知 1 男 2 女 9 未说明")]
 Number = Annotated[

@@ -19,19 +19,17 @@ from functions.patients.index.schemas.care import (
     SetConfidentiality,
 )
 from functions.patients.index.schemas.people import PatientView
-from functions.patients.index.schemas.values import BreakGlassReason
 from functions.patients.index.service.read import group_ids, resolve, survivor
 from functions.patients.index.service.verify import change_patient
 from functions.patients.index.service.views import patient_view
+from shared.identity import data_rules
+from shared.identity.data_rules import BreakGlassPolicy
 from shared.ids import new_id
 from shared.problems import NotFound
-from shared.record_access import BREAK_GLASS, Basis, Grant, end_access, grant_access
+from shared.record_access import Basis, Grant, end_access, grant_access
 from shared.schemas import SHANGHAI
 from shared.tables import AccessGrant
 from shared.tx import Tx
-
-REVIEW_WORKING_DAYS = 3
-SHORTEST_REASON = 10
 
 
 def grant_record_access(
@@ -100,20 +98,23 @@ def grants(tx: Tx, patient_id: UUID) -> list[AccessGrant]:
 
 
 def break_glass(tx: Tx, patient_id: UUID, command: BreakGlass) -> OpeningView:
-    """Open a person's records in an emergency (紧急调阅): 4 hours, this clinician only, shown to the patient, reviewed.
+    """Open a person's records in an emergency (紧急调阅): some hours, this clinician only, shown to the patient.
 
-    The clinician signs on anew first. Raises FreshSignOnRequired, BreakGlassReasonMissing.
+    Reasons, hours and days of review are the policy's (shared.identity.data_rules). The clinician signs on anew first.
+    Raises FreshSignOnRequired, BreakGlassReasonMissing.
     """
     tx.actor.require_fresh_sign_on(tx.now)
+    asked = data_rules.send(tx, "break_glass")
     patient = survivor(tx, patient_id)
-    code, reason = _stated(command)
+    policy = data_rules.Rules(asked.all()).policy()
+    code, reason = _stated(command, policy)
     opening_id = new_id()
     grant = grant_access(
         tx,
         patient.patient_id,
         "break_glass",
         opening_id,
-        tx.now + BREAK_GLASS,
+        tx.now + policy.lasts,
         code,
         personal=True,
     )
@@ -128,7 +129,7 @@ def break_glass(tx: Tx, patient_id: UUID, command: BreakGlass) -> OpeningView:
         reason=reason,
         opened_at=tx.now,
         valid_to=grant.valid_to,
-        review_due_at=_working_days_after(tx.now, REVIEW_WORKING_DAYS),
+        review_due_at=_working_days_after(tx.now, policy.review_working_days),
     )
     tx.session.add(opening)
     tx.audit(
@@ -150,17 +151,17 @@ def break_glass(tx: Tx, patient_id: UUID, command: BreakGlass) -> OpeningView:
     return OpeningView.model_validate(opening)
 
 
-def _stated(command: BreakGlass) -> tuple[str, str]:
+def _stated(command: BreakGlass, policy: BreakGlassPolicy) -> tuple[str, str]:
     """Reason code and text of an opening. Raises BreakGlassReasonMissing."""
     reason = command.reason or ""
     errors = []
-    if command.reason_code not in {one.value for one in BreakGlassReason}:
-        errors.append({"field": "reason_code", "message": "请选择抢救、急诊、急会诊或其他"})
-    if len(reason) < SHORTEST_REASON:
-        errors.append({"field": "reason", "message": f"至少写 {SHORTEST_REASON} 个字"})
+    if command.reason_code not in policy.reasons:
+        errors.append({"field": "reason_code", "message": f"请从这些原因中选择：{'、'.join(policy.reasons.values())}"})
+    if len(reason) < policy.shortest_reason:
+        errors.append({"field": "reason", "message": f"至少写 {policy.shortest_reason} 个字"})
     if command.reason_code is None or errors:
         raise problems.BreakGlassReasonMissing(
-            f"请选择紧急调阅的原因，并写明不少于 {SHORTEST_REASON} 个字的说明；本次尝试已留痕。", errors=errors
+            f"请选择紧急调阅的原因，并写明不少于 {policy.shortest_reason} 个字的说明；本次尝试已留痕。", errors=errors
         )
     return command.reason_code, reason
 
@@ -206,7 +207,8 @@ def set_confidentiality(tx: Tx, patient_id: UUID, command: SetConfidentiality) -
     patient = survivor(tx, patient_id)
     tx.check_version(patient.version, command.version)
     level = "restricted" if command.restricted else "normal"
-    row = change_patient(tx, patient, {"confidentiality": level}, "confidentiality", evidence=command.ground)
+    changes = {"confidentiality": level, "sensitivity": command.ground if command.restricted else None}
+    row = change_patient(tx, patient, changes, "confidentiality", evidence=command.ground)
     tx.audit(f"patient.{level}", "patient", patient.patient_id, patient_id=patient.patient_id, ground=command.ground)
     return patient_view(row, identifiers.all(), tx.now, disputed=disputed.one())
 

@@ -48,6 +48,7 @@ from functions.patients.index.service.identifiers import announce, bind
 from functions.patients.index.service.read import survivor
 from functions.patients.index.service.register import register_patient
 from shared.problems import NotFound
+from shared.resident_id import normalise_id_number
 from shared.tx import Tx
 
 log = logging.getLogger("his.patients")
@@ -224,7 +225,7 @@ def _token(text: str) -> fhir.Token:
             f"没有编号体系“{system}”，请核对。",
             **fhir.outcome("error", "code-invalid", "sourceIdentifier Assigning Authority not found"),
         )
-    plain = value if domain.kind in ("wechat", "empi") else rules.normalise_id_number(value)
+    plain = value if domain.kind in ("wechat", "empi") else normalise_id_number(value)
     return fhir.Token(domain.kind, plain, domain.issuer)
 
 

@@ -9,6 +9,7 @@ from functions.patients.index.rules.ages import ADULT_AT
 from functions.patients.index.schemas.people import Demographics, DocumentRead, GuardianRead
 from functions.patients.index.schemas.values import REGISTERED_BY, Address, IdentifierType, ReadBy
 from shared.problems import Invalid
+from shared.resident_id import normalise_id_number
 
 _MOBILE = re.compile(r"1[3-9][0-9]{9}")
 _LANDLINE = re.compile(r"0[0-9]{2,3}[0-9]{7,8}")
@@ -30,7 +31,7 @@ def checked_number(kind: IdentifierType, value: str) -> CheckedNumber:
     A household book names a person by the citizen's number, so such a number is one person's whether the book or the
     card was read. Raises the problems of rules.parse_resident_id and DocumentFormat.
     """
-    number = rules.normalise_id_number(value)
+    number = normalise_id_number(value)
     if kind is IdentifierType.HOUSEHOLD_BOOK and len(number) == 18:
         kind = IdentifierType.RESIDENT_ID
     if kind in _EIGHTEEN_DIGITS:

@@ -20,11 +20,14 @@ from functions.patients.index.schemas.people import (
     ResolvedIdentifier,
     ResolveIds,
 )
+from functions.patients.index.service import masks
 from functions.patients.index.service.facts import checked_number
 from functions.patients.index.service.read import resolve, resolve_numbers
 from functions.patients.index.service.views import age_text, masked_address, masked_phone
 from shared.database.query import Query
 from shared.database.session import Pending
+from shared.identity import data_rules
+from shared.resident_id import normalise_id_number
 from shared.tx import Tx
 
 MOST = 50
@@ -66,6 +69,7 @@ def find(tx: Tx, wanted: FindPatients) -> FoundPatients:
     Raises SearchEmpty, NameTooShort, and IdentifierStopped for a card that is lost, replaced or revoked. Every search
     is logged with its kind and number of hits; what was typed is not.
     """
+    held_back = data_rules.ask_masks(tx)
     hits, kinds = hits_of(tx, wanted)
     by_name_alone = set(kinds) <= {Way.NAME, Way.PINYIN} and wanted.birth_date is None
     tx.audit(
@@ -75,8 +79,9 @@ def find(tx: Tx, wanted: FindPatients) -> FoundPatients:
         hits=len(hits),
         narrowed=[name for name in ("birth_date", "sex") if getattr(wanted, name) is not None],
     )
+    seen = held_back()
     return FoundPatients(
-        items=[_found(tx, hit, match) for hit, match in hits[: wanted.limit]],
+        items=[masks.of_found(seen, _found(tx, hit, match)) for hit, match in hits[: wanted.limit]],
         more=len(hits) > wanted.limit,
     )
 
@@ -141,7 +146,7 @@ def _letters(text: str) -> str:
 
 def _numbers(text: str) -> list[str]:
     """A number as typed and as stored; an old 15-digit one also as the 18 digits that replaced it."""
-    number = rules.normalise_id_number(text)
+    number = normalise_id_number(text)
     numbers = {text, number}
     if re.fullmatch(r"[1-9][0-9]{14}", number):
         with suppress(rules.IdFormat, rules.IdBirthDate):  # then it is some other card of fifteen digits

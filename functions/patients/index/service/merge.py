@@ -242,7 +242,10 @@ def taken_over(survivor: Patient, retired: Patient, chosen: list[str]) -> dict[s
     if IdentityLevel(retired.identity_level).rank >= IdentityLevel(survivor.identity_level).rank:
         units["identity_level"] = {"identity_level": retired.identity_level}
     if retired.confidentiality == "restricted":
-        units["confidentiality"] = {"confidentiality": "restricted"}
+        units["confidentiality"] = {
+            "confidentiality": "restricted",
+            "sensitivity": survivor.sensitivity or retired.sensitivity,
+        }
     return units
 
 

@@ -10,7 +10,9 @@ from functions.patients.index.queries.people import NumberHolder, PatientInfo
 from functions.patients.index.schemas.care import AlertView, AllergyView, Banner
 from functions.patients.index.schemas.people import PatientDetails, PatientView
 from functions.patients.index.schemas.values import IdentityLevel, OpeningReason
+from functions.patients.index.service import masks
 from functions.patients.index.service.views import age_text, identifier_view, patient_view, relation_view
+from shared.identity import data_rules
 from shared.problems import NotFound
 from shared.tx import Tx
 
@@ -85,16 +87,23 @@ def view(tx: Tx, patient_id: UUID, reason: OpeningReason | None = None) -> Patie
     identifiers = tx.session.send(people.IDENTIFIERS, patient_id=patient_id)
     disputed = tx.session.send(people.DISPUTED, patient_id=patient_id)
     treated = tx.session.send(care.TREATED_HERE, patient_id=patient_id)
+    held_back = data_rules.ask_masks(tx)
     patient = row.first()
     if patient is None:
         raise NotFound(NO_SUCH_PATIENT)
     opened(tx, patient, "patient.viewed", treated_here=treated.one(), reason=reason)
-    return patient_view(patient, identifiers.all(), tx.now, disputed=disputed.one())
+    shown = patient_view(patient, identifiers.all(), tx.now, disputed=disputed.one())
+    return masks.of_view(held_back(), shown)
 
 
 def opened(tx: Tx, patient: Patient, act: str, *, treated_here: bool, reason: OpeningReason | None) -> None:
-    """Log that a record was opened; refuse a restricted one without reason. Raises OpeningReasonRequired."""
+    """Log that a record was opened; refuse a restricted one without reason, or closed to the post by its class.
+
+    Raises OpeningReasonRequired, SensitiveClosed.
+    """
     restricted = patient.confidentiality == "restricted"
+    if restricted and not treated_here:
+        data_rules.check_sensitive(tx, patient.sensitivity)
     if restricted and not treated_here and reason is None:
         raise problems.OpeningReasonRequired("该档案为受限档案，请选择调阅原因后再打开；调阅会被记录。")
     detail = {"reason_code": reason.value} if reason else {}
@@ -102,23 +111,25 @@ def opened(tx: Tx, patient: Patient, act: str, *, treated_here: bool, reason: Op
 
 
 def details(tx: Tx, patient_id: UUID, reason: OpeningReason | None = None) -> PatientDetails:
-    """Everything of a person unmasked; each reading is logged (GB/T 39725-2020)."""
+    """Everything of a person as far as the post may see it unmasked; each reading is logged (GB/T 39725-2020)."""
     row = tx.session.send(people.SURVIVOR, patient_id=patient_id)
     identifiers = tx.session.send(people.IDENTIFIERS, patient_id=patient_id)
     relations = tx.session.send(care.RELATIONS, patient_id=patient_id)
     treated = tx.session.send(care.TREATED_HERE, patient_id=patient_id)
+    held_back = data_rules.ask_masks(tx)
     patient = row.first()
     if patient is None:
         raise NotFound(NO_SUCH_PATIENT)
     opened(tx, patient, "patient.revealed", treated_here=treated.one(), reason=reason)
     fields = {name: getattr(patient, name) for name in PatientDetails.model_fields if hasattr(patient, name)}
-    return PatientDetails.model_validate(
+    whole = PatientDetails.model_validate(
         fields
         | {
             "identifiers": [identifier_view(one, full=True) for one in identifiers.all()],
             "relations": [relation_view(one, patient, tx.today) for one in relations.all()],
         }
     )
+    return masks.of_details(held_back(), whole)
 
 
 def banner(tx: Tx, patient_id: UUID, reason: OpeningReason | None = None) -> Banner:

@@ -9,9 +9,11 @@ from functions.patients.index.queries import care, people
 from functions.patients.index.schemas.care import ConsentKind, ConsentView, EndFact, GiveConsent, RelateInput
 from functions.patients.index.schemas.people import RelationView
 from functions.patients.index.schemas.values import OpeningReason
+from functions.patients.index.service import masks
 from functions.patients.index.service.facts import checked_number, checked_phone
 from functions.patients.index.service.read import opened, resolve_numbers, survivor
 from functions.patients.index.service.views import relation_view
+from shared.identity import data_rules
 from shared.ids import new_id
 from shared.problems import Conflict, Invalid, NotFound
 from shared.tx import Tx
@@ -64,9 +66,10 @@ def relations(tx: Tx, patient_id: UUID, reason: OpeningReason | None = None) -> 
     """Everybody related to a person; `in_force` says who counts today. Raises OpeningReasonRequired."""
     rows = tx.session.send(care.RELATIONS, patient_id=patient_id)
     treated = tx.session.send(care.TREATED_HERE, patient_id=patient_id)
+    held_back = data_rules.ask_masks(tx)
     patient = survivor(tx, patient_id)
     opened(tx, patient, "relation.read", treated_here=treated.one(), reason=reason)
-    return [relation_view(row, patient, tx.today) for row in rows.all()]
+    return masks.of_relations(held_back(), [relation_view(row, patient, tx.today) for row in rows.all()])
 
 
 def guardians(tx: Tx, patient_id: UUID) -> list[RelationView]:

@@ -1,7 +1,10 @@
 """Routes of refunds."""
 
 from datetime import date
+from typing import Annotated
 from uuid import UUID
+
+from fastapi import Query as Parameter
 
 from functions.payments.billing import prints, service
 from functions.payments.billing.api.going_back import going_back
@@ -14,14 +17,18 @@ from functions.payments.billing.schemas import (
     CopyView,
     DecideRefund,
     RefundDetail,
+    RefundDifferenceView,
     RefundView,
     RequestRefund,
 )
 from functions.payments.billing.views import refund_detail, refund_view
 from functions.payments.cashier import service as cashier
 from shared.command import Document, command, query
+from shared.problems import Unreadable
 from shared.schemas import Code, Page
 from shared.tx import Tx
+
+Place = Annotated[str | None, Parameter(max_length=80)]
 
 
 @router.post("/refunds", status_code=201)
@@ -66,6 +73,29 @@ def list_refunds(
         items=[refund_view(row) for row in rows],
         next=str(rows[-1].refund_id) if paged and len(rows) == limit else None,
     )
+
+
+@router.get("/refund-differences")
+@query("payments.billing.read")
+def list_differences(tx: Tx, limit: Limit = 50, cursor: Place = None) -> Page[RefundDifferenceView]:
+    """Settled lines that would cost something else without what was refunded beside them (减收差额), newest first."""
+    refund_id, charge_id = _place(cursor)
+    rows = tx.session.all(queries.DIFFERENCES, campus=tx.campus, refund=refund_id, charge=charge_id, limit=limit)
+    tx.audit("refund_differences.listed", "campus", tx.campus, count=len(rows))
+    return Page[RefundDifferenceView](
+        items=[RefundDifferenceView.model_validate(row) for row in rows],
+        next=f"{rows[-1].refund_id}~{rows[-1].charge_id}" if len(rows) == limit else None,
+    )
+
+
+def _place(cursor: str | None) -> tuple[UUID, UUID]:
+    if cursor is None:
+        return LAST, LAST
+    refund_id, _, charge_id = cursor.partition("~")
+    try:
+        return UUID(refund_id), UUID(charge_id)
+    except ValueError as error:
+        raise Unreadable("翻页标记无效，请从第一页重新查询。") from error
 
 
 @router.get("/refunds/{refund_id}")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Debt,
         DebtWriteOff,
         Refund,
+        RefundDifference,
         RefundLine,
         RefundPart,
     )
@@ -45,6 +46,7 @@ __all__ = [
     "Receipt",
     "ReceiptJob",
     "Refund",
+    "RefundDifference",
     "RefundLine",
     "RefundPart",
     "Settlement",

@@ -51,8 +51,8 @@ class Charge(CampusOwned, Model):
             name="quantities",
         ),
         CheckConstraint(
-            "refunded_amount >= 0 AND refunded_amount <= amount"
-            " AND (refunded_quantity > 0 OR refunded_amount = 0)"
+            "refunded_amount <= amount AND refunded_amount >= -taken_off"
+            " AND (by_rule OR refunded_quantity > 0 OR refunded_amount = 0)"
             " AND (refunded_quantity < quantity OR refunded_amount = amount)",
             name="refunded_amount",
         ),
@@ -105,6 +105,8 @@ class Charge(CampusOwned, Model):
     refunding_quantity: Mapped[Decimal] = mapped_column(QUANTITY)
     refunded_quantity: Mapped[Decimal] = mapped_column(QUANTITY)
     refunded_amount: Mapped[Decimal]
+    """Given back of the amount; of a line under rules it moves with what stands beside it, below zero when the line
+    costs more since something else went back."""
     settlement_id: Mapped[UUID | None]
     posted_at: Mapped[datetime]
     posted_by: Mapped[str] = mapped_column(Text)

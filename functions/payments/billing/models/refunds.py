@@ -82,15 +82,20 @@ class Refund(CampusOwned, Model):
     kind: Mapped[str] = mapped_column(Text, default="refund")
     successor_id: Mapped[UUID | None] = mapped_column(default=None)
     version: Mapped[int] = mapped_column(default=1)
+    ruled: Mapped[bool] = mapped_column(default=False)
+    """Priced by the rules between its lines when it was asked for; priced again before it is paid."""
 
 
 class RefundLine(CampusOwned, Model):
-    """So much of a charge in a refund. Its amount telescopes: all parts of a line give exactly what was paid."""
+    """So much of a charge in a refund. All parts of a line give exactly what was paid.
+
+    Quantity 0: a line that stays and, by the rules between lines, costs so much less (negative: more) without the rest.
+    """
 
     __tablename__ = "refund_lines"
     __table_args__ = (
         Index(None, "charge_id"),
-        CheckConstraint("quantity > 0 AND amount >= 0", name="amounts"),
+        CheckConstraint("quantity >= 0 AND (quantity > 0 OR amount <> 0)", name="amounts"),
         {"schema": PAYMENTS},
     )
 
@@ -100,6 +105,26 @@ class RefundLine(CampusOwned, Model):
     item_kind: Mapped[str] = mapped_column(Text)
     quantity: Mapped[Decimal] = mapped_column(QUANTITY)
     amount: Mapped[Decimal]
+
+
+class RefundDifference(CampusOwned, Model):
+    """A line of another settlement that would cost something else without what a refund gave back (减收差额).
+
+    A refund moves money of its own settlement only; the price officer decides what is done about these.
+    """
+
+    __tablename__ = "refund_differences"
+    __table_args__ = (
+        Index(None, "charge_id"),
+        Index(None, "campus_id", "refund_id"),
+        CheckConstraint("amount <> 0", name="amount"),
+        {"schema": PAYMENTS},
+    )
+
+    refund_id: Mapped[UUID] = mapped_column(ForeignKey("payments.refunds.refund_id"), primary_key=True)
+    charge_id: Mapped[UUID] = mapped_column(ForeignKey("payments.charges.charge_id"), primary_key=True)
+    amount: Mapped[Decimal]
+    """What the line would cost more; negative what it would cost less."""
 
 
 class RefundPart(CampusOwned, Model):

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from functions.payments.billing.models import Charge, RefundLine, Settlement
-from shared.database.model import QUANTITY
+from shared.database.model import MONEY, QUANTITY
 from shared.database.query import Query, among, one_of
 
 
@@ -74,6 +74,16 @@ LOCK_WITH_SURCHARGES = Query(
 )
 LOCK_SOURCE = Query(Charge, select(Charge).where(_OF_SOURCE, _OWN).order_by(Charge.charge_id).with_for_update())
 SOURCE = Query(Charge, select(Charge).where(_OF_SOURCE).order_by(Charge.charge_id))
+
+PAID_OF_SOURCES = Query(
+    Decimal,
+    select(func.coalesce(func.sum(Charge.amount - Charge.refunded_amount), 0)).where(
+        Charge.source_module == bindparam("source_module"),
+        among(Charge.source_id, "source_ids"),
+        one_of(Charge.status, "paid", "refunding"),
+    ),
+)
+"""What was paid for some sources and not given back."""
 
 _picked = (
     select(Charge.charge_id).where(_WITH_SURCHARGES, _OWN).order_by(Charge.charge_id).with_for_update().cte("picked")
@@ -270,7 +280,9 @@ DROP_REFUND = Query(
     object,
     update(Charge)
     .where(
-        Charge.charge_id.in_(select(RefundLine.charge_id).where(RefundLine.refund_id == bindparam("refund_id"))),
+        Charge.charge_id.in_(
+            select(RefundLine.charge_id).where(RefundLine.refund_id == bindparam("refund_id"), RefundLine.quantity > 0)
+        ),
         one_of(Charge.status, "refunding"),
     )
     .values(status=bindparam("to"), refunding_quantity=0, version=Charge.version + 1),
@@ -285,6 +297,11 @@ REFUND = _refund_step(
     refunded_quantity=Charge.refunded_quantity + bindparam("part", type_=QUANTITY),
     refunded_amount=Charge.refunded_amount + bindparam("worth"),
 )
+COST_ANEW = _refund_step(
+    one_of(Charge.status, "paid", "owed", "refunding"),
+    refunded_amount=Charge.refunded_amount + bindparam("worth", type_=MONEY),
+)
+"""A line stays, and costs so much less (negative: more) because of what went back beside it."""
 TRANSFER = _refund_step(
     one_of(Charge.status, "paid", "owed"),
     status="refunded",

@@ -1,11 +1,26 @@
 """Refunds: reads, locks and guarded changes of state."""
 
-from typing import Any
+from decimal import Decimal
+from typing import Any, NamedTuple
+from uuid import UUID
 
-from sqlalchemy import Date, Integer, bindparam, select, update
+from sqlalchemy import Date, Integer, Uuid, bindparam, select, tuple_, update
 
-from functions.payments.billing.models import Charge, Refund, RefundLine, RefundPart, Settlement
+from functions.payments.billing.models import Charge, Refund, RefundDifference, RefundLine, RefundPart, Settlement
 from shared.database.query import Query, among, one_of
+
+
+class Difference(NamedTuple):
+    """A line of another settlement and what it would cost more (negative: less) now."""
+
+    refund_id: UUID
+    charge_id: UUID
+    settlement_id: UUID | None
+    patient_id: UUID
+    item_code: str
+    name: str
+    amount: Decimal
+
 
 _OF_REFUND = select(Refund.settlement_id).where(Refund.refund_id == bindparam("refund_id")).scalar_subquery()
 
@@ -39,6 +54,32 @@ LINES = Query(
 PARTS = Query(
     RefundPart, select(RefundPart).where(RefundPart.refund_id == bindparam("refund_id")).order_by(RefundPart.part_id)
 )
+_difference = select(
+    RefundDifference.refund_id,
+    RefundDifference.charge_id,
+    Charge.settlement_id,
+    Charge.patient_id,
+    Charge.item_code,
+    Charge.name,
+    RefundDifference.amount,
+).join(Charge, Charge.charge_id == RefundDifference.charge_id)
+DIFFERENCES_OF = Query(
+    Difference,
+    _difference.where(RefundDifference.refund_id == bindparam("refund_id")).order_by(RefundDifference.charge_id),
+)
+DIFFERENCES = Query(
+    Difference,
+    _difference.join(Refund, Refund.refund_id == RefundDifference.refund_id)
+    .where(
+        RefundDifference.campus_id == bindparam("campus"),
+        one_of(Refund.state, "executed"),
+        tuple_(RefundDifference.refund_id, RefundDifference.charge_id)
+        < tuple_(bindparam("refund", type_=Uuid), bindparam("charge", type_=Uuid)),
+    )
+    .order_by(RefundDifference.refund_id.desc(), RefundDifference.charge_id.desc())
+    .limit(bindparam("limit", type_=Integer)),
+)
+"""What refunds left to the price officer, newest first."""
 OF_SUCCESSOR = Query(
     Refund,
     select(Refund).where(

@@ -95,8 +95,11 @@ def _sums(settled: ColumnElement[bool], refunded: ColumnElement[bool], undone: C
             _ZERO,
             RefundLine.amount,
             literal(0),
-            # A difference given back (替诊退差价) cancels no visit.
-            case((Refund.reason_code == constant("doctor_replaced"), 0), else_=registration(RefundLine.item_kind)),
+            # A difference given back (替诊退差价, 同组重算) cancels no visit.
+            case(
+                ((Refund.reason_code == constant("doctor_replaced")) | (RefundLine.quantity == 0), 0),
+                else_=registration(RefundLine.item_kind),
+            ),
         )
         .join(Refund, Refund.refund_id == RefundLine.refund_id)
         .where(one_of(Refund.state, "executed"), refunded),

@@ -205,13 +205,25 @@ class SettlementView(SettlementSummary):
 
 
 class RefundLineView(View):
-    """A refunded line."""
+    """A refunded line. Quantity 0: it stays, and costs so much less (negative: more) without the rest (同组重算)."""
 
     charge_id: UUID
     name: str
     unit: str
     fee_class: str
     quantity: Decimal
+    amount: Money
+
+
+class RefundDifferenceView(View):
+    """A line of another settlement that would cost `amount` more (negative: less) without what a refund gave back."""
+
+    refund_id: UUID
+    charge_id: UUID
+    settlement_id: UUID | None
+    patient_id: UUID
+    item_code: str
+    name: str
     amount: Money
 
 
@@ -256,6 +268,7 @@ class RefundDetail(RefundView):
     lines: list[RefundLineView]
     parts: list[RefundPartView]
     channel_refunds: list[ChannelRefundView]
+    differences: list[RefundDifferenceView]
     reversed_receipt_no: str | None
     new_receipt_no: str | None
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         charges_at_version,
         enter_charges,
         name_encounter,
+        paid_of_sources,
         post_charges,
         quote_charges,
         quote_entry,
@@ -54,8 +55,6 @@ if TYPE_CHECKING:
     )
     from functions.payments.billing.service.finishing import Settled
     from functions.payments.billing.service.insured import (
-        InsuranceAnswer,
-        InsuredLine,
         Reversed,
         begin_insurance,
         begin_reversal,
@@ -66,7 +65,14 @@ if TYPE_CHECKING:
         reversal_refused,
     )
     from functions.payments.billing.service.minutes import each_minute
-    from functions.payments.billing.service.orders import ChargeInfo, ChargeLine, ChargeOrder, RefundInfo
+    from functions.payments.billing.service.orders import (
+        ChargeInfo,
+        ChargeLine,
+        ChargeOrder,
+        InsuranceAnswer,
+        InsuredLine,
+        RefundInfo,
+    )
     from functions.payments.billing.service.paying import refunds_of
     from functions.payments.billing.service.paying_back import PaidBack
     from functions.payments.billing.service.platform import receipt_told, work_queue
@@ -155,6 +161,7 @@ __all__ = [
     "lower_price",
     "move_to_inpatient",
     "name_encounter",
+    "paid_of_sources",
     "pay_cash",
     "pay_course",
     "pay_debt",

@@ -14,9 +14,8 @@ from functions.payments.billing.problems import (
     SeveralPatients,
 )
 from functions.payments.billing.queries import charges as queries
-from functions.payments.billing.queries import pricing
 from functions.payments.billing.service.charges import held
-from functions.payments.billing.service.pricing import NewPrice, Priced, price_now
+from functions.payments.billing.service.pricing import Priced, price_now, reprice
 from shared.gates import Objection
 from shared.money import Money
 from shared.tx import Tx
@@ -97,25 +96,6 @@ def settle_at_price_now(
         raise price_changed(priced)
     lines = [reprice(tx, charge, priced.changed.get(charge.charge_id), settlement_id) for charge in claimed]
     return sorted(lines, key=lambda charge: charge.charge_id), priced.total
-
-
-def reprice(tx: Tx, charge: Charge, new: NewPrice | None, settlement_id: UUID | None) -> Charge:
-    """Put a price that took effect on an unsettled line (已调价); without one it stays as it is."""
-    if new is None:
-        return charge
-    tx.audit("charge.repriced", "charge", charge.charge_id, patient_id=charge.patient_id)
-    changed = tx.session.first(
-        pricing.REPRICE,
-        id_=charge.charge_id,
-        settlement=settlement_id,
-        listed=new.list_price,
-        price=new.unit_price,
-        worth=new.amount,
-        off=new.taken_off,
-        price_version=new.version_id,
-        at=tx.now,
-    )
-    return changed or charge
 
 
 def price_changed(priced: Priced) -> PriceChanged:

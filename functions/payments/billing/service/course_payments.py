@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from functions.payments.billing.models import ChannelRefund, CoursePayment, CoursePrepayment
-from functions.payments.billing.problems import CourseClosed, CourseOverpaid, PaymentUnderway, TenderNotPending
+from functions.payments.billing.problems import CourseClosed, CourseOverpaid, TenderNotPending
 from functions.payments.billing.queries import prepayments as queries
-from functions.payments.billing.rules import METHOD_NAMES
 from functions.payments.billing.schemas import PayCourse, TakePrepayment
 from functions.payments.billing.service.channel_refunds import give_back_of_course
 from functions.payments.billing.service.course_money import find_course, move
+from functions.payments.billing.service.paying import order_payment, underway
 from functions.payments.cashier import service as cashier
 from functions.payments.cashier.service import ShiftInfo
 from functions.payments.gateway import service as gateway
-from functions.payments.gateway.service import PaymentInfo, PaymentOrder
+from functions.payments.gateway.service import PaymentInfo
 from shared.ids import new_id
 from shared.money import ZERO, Money
 from shared.tx import Tx
@@ -35,20 +35,7 @@ def ask_course_payment(
     if course.paid_in - course.returned + command.amount > course.planned:
         raise CourseOverpaid("预交合计不能超过疗程计划金额，请核对金额。", planned=str(course.planned))
     course_payment_id = new_id()
-    payment = gateway.create_payment(
-        tx,
-        PaymentOrder(
-            purpose="outpatient",
-            ref_module=COURSES,
-            ref_id=str(course_payment_id),
-            amount=command.amount,
-            channel=None if command.auth_code else command.method,
-            auth_code=command.auth_code,
-            product=command.product,
-            payer=command.payer,
-            terminal=command.terminal or shift.counter_name,
-        ),
-    )
+    payment = order_payment(tx, COURSES, course_payment_id, command, shift.counter_name)
     row = CoursePayment(
         course_payment_id=course_payment_id,
         campus_id=tx.campus,
@@ -74,12 +61,7 @@ def require_no_payment(payments: Sequence[CoursePayment]) -> None:
     """One electronic payment of a course is awaited at a time, and nothing else is done with it meanwhile."""
     for row in payments:
         if row.state == "pending":
-            raise PaymentUnderway(
-                f"{METHOD_NAMES[row.method]} {row.amount} 元正在等待支付结果，请等结果或先取消该笔支付。",
-                course_payment_id=str(row.course_payment_id),
-                order_no=row.order_no,
-                method=row.method,
-            )
+            raise underway(row.method, row.amount, row.order_no, course_payment_id=str(row.course_payment_id))
 
 
 def book_course_payment(tx: Tx, payment: PaymentInfo) -> None:

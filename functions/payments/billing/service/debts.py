@@ -19,7 +19,7 @@ from functions.payments.billing.queries import tenders as tender_queries
 from functions.payments.billing.schemas import DecideWriteOff, PayDebt, RequestWriteOff
 from functions.payments.billing.service import receipts
 from functions.payments.billing.service.channel_refunds import give_back
-from functions.payments.billing.service.paying import Received, Wanted, ask_payment, require_nothing_pending
+from functions.payments.billing.service.paying import Received, ask_payment, require_nothing_pending
 from functions.payments.cashier import service as cashier
 from functions.payments.cashier.service import Direction, ShiftInfo
 from shared.ids import new_id
@@ -58,10 +58,7 @@ def pay_debt(tx: Tx, debt_id: UUID, command: PayDebt) -> DebtPaid:
     shift = till.shift()
     require_nothing_pending(tx.session.all(tender_queries.TENDERS, settlement_id=before.settlement_id))
     if not in_cash:
-        wanted = Wanted(
-            command.method, command.amount, command.auth_code, command.product, command.payer, command.terminal
-        )
-        return DebtPaid(before, ZERO, ZERO, None, ask_payment(tx, settlement, wanted, debt_id))
+        return DebtPaid(before, ZERO, ZERO, None, ask_payment(tx, settlement, command, debt_id))
     tender = Tender(
         tender_id=new_id(),
         campus_id=tx.campus,

@@ -6,7 +6,8 @@ from functions.payments.billing.models import Charge
 from functions.payments.billing.queries import charges, settlements
 from functions.payments.billing.queries import tenders as tender_queries
 from functions.payments.billing.service.orders import RefundInfo
-from functions.payments.billing.service.refunding import Request, Wanted, record, take_back
+from functions.payments.billing.service.refunding import Request, record, take_back
+from functions.payments.billing.service.regrouping import Wanted
 from functions.payments.billing.service.sources import SETTLED, by_rule_waiting
 from shared.money import ZERO, Money
 from shared.tx import Tx

@@ -14,7 +14,6 @@ Never are an old settlement and its successor valid at the same time (spec 01 ca
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from uuid import UUID
 
 from events.payments import ChargesRefunded
@@ -34,41 +33,15 @@ from functions.payments.billing.service import receipts
 from functions.payments.billing.service.cancelling import give_up
 from functions.payments.billing.service.carrying import carry_over, drawer_needed
 from functions.payments.billing.service.finishing import Settled, finish, lock_started
-from functions.payments.billing.service.paying_back import insured, pay_back, refunded_line
+from functions.payments.billing.service.orders import InsuranceAnswer
+from functions.payments.billing.service.paying_back import insured, keep_lines, pay_back, refunded_line
+from functions.payments.billing.service.refunding import require_current
+from functions.payments.billing.service.regrouping import follow_removal
 from functions.payments.cashier import service as cashier
 from functions.payments.cashier.service import ShiftInfo
 from shared.ids import new_id
 from shared.money import ZERO, Money
 from shared.tx import Tx
-
-
-@dataclass(frozen=True, slots=True)
-class InsuredLine:
-    """What the insurer said of a line (2204): its level 甲, 乙 or 丙 and the share the insured pays first, 0 to 1."""
-
-    charge_id: UUID
-    level: str
-    self_pay_ratio: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class InsuranceAnswer:
-    """What the insurer settled (2207). `reference` is its number (setl_id); amounts in yuan, two decimals.
-
-    fund 统筹基金, account 个人账户, family_account 家庭共济账户, medical_aid 医疗救助. `lines` is what it said of each
-    line; the list of charges shows it.
-    """
-
-    reference: str
-    fund: Money = ZERO
-    account: Money = ZERO
-    family_account: Money = ZERO
-    medical_aid: Money = ZERO
-    lines: Sequence[InsuredLine] = ()
-
-    @property
-    def total(self) -> Money:
-        return self.fund + self.account + self.family_account + self.medical_aid
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +143,10 @@ def begin_reversal(tx: Tx, refund_id: UUID) -> Refund:
     owed = tx.session.all(tenders.LOCK_TENDERS, settlement_id=settlement.settlement_id)
     if any(tender.method in ("debt", "bad_debt") and tender.amount != tender.returned for tender in owed):
         raise DebtFirst("该医保结算还有欠费未结清，请先补缴或核销，再办理退费。")
-    own = {line.charge_id for line in tx.session.all(refunds.LINES, refund_id=refund_id)}
+    lines = tx.session.all(refunds.LINES, refund_id=refund_id)
+    affected = tx.session.all(refunds.LOCK_CHARGES_OF_REFUND, refund_id=refund_id, campus=tx.campus)
+    require_current(tx, refund, lines, affected)
+    own = {line.charge_id for line in lines if line.quantity}
     for charge in tx.session.all(charges.OF_SETTLEMENT, settlement_id=settlement.settlement_id):
         if charge.status == "refunding" and charge.charge_id not in own:
             raise LineBeingRefunded(
@@ -236,8 +212,7 @@ def _replace(
         what="replacement",
         successor=successor_id,
     )
-    for line in lines:
-        tx.session.execute(charges.REFUND, id_=line.charge_id, part=line.quantity, worth=line.amount, to="paid")
+    keep_lines(tx, lines, "paid")
     for tender in paid:
         _take_out(tx, shift, old, executed, tender)
     if (receipt := tx.session.first(receipt_queries.VALID_RECEIPT, settlement_id=old.settlement_id)) is not None:
@@ -276,6 +251,7 @@ def _replace(
     tx.audit(
         "settlement.reversed", "settlement", old.settlement_id, patient_id=old.patient_id, refund=str(refund.refund_id)
     )
+    follow_removal(tx, affected)
     return Reversed(reversed_old, executed, successor)
 
 

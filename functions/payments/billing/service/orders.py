@@ -1,12 +1,13 @@
 """What other modules hand to billing and get back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
 from functions.payments.billing.models import Charge
-from shared.money import Money
+from shared.money import ZERO, Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,35 @@ class RefundInfo:
     amount: Money
     executed: bool
     refunds: tuple[UUID, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class InsuredLine:
+    """What the insurer said of a line (2204): its level 甲, 乙 or 丙 and the share the insured pays first, 0 to 1."""
+
+    charge_id: UUID
+    level: str
+    self_pay_ratio: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class InsuranceAnswer:
+    """What the insurer settled (2207). `reference` is its number (setl_id); amounts in yuan, two decimals.
+
+    fund 统筹基金, account 个人账户, family_account 家庭共济账户, medical_aid 医疗救助. `lines` is what it said of each
+    line; the list of charges shows it.
+    """
+
+    reference: str
+    fund: Money = ZERO
+    account: Money = ZERO
+    family_account: Money = ZERO
+    medical_aid: Money = ZERO
+    lines: Sequence[InsuredLine] = ()
+
+    @property
+    def total(self) -> Money:
+        return self.fund + self.account + self.family_account + self.medical_aid
 
 
 def charge_info(charge: Charge) -> ChargeInfo:

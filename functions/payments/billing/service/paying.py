@@ -7,6 +7,7 @@ happens to the settlement meanwhile, so money never meets a bill that was given 
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any, Protocol
 from uuid import UUID
 
 from functions.payments.billing.models import ChannelRefund, Settlement, Tender
@@ -19,22 +20,27 @@ from functions.payments.cashier.service import ShiftInfo
 from functions.payments.gateway import service as gateway
 from functions.payments.gateway.service import PaymentInfo, PaymentOrder
 from shared.ids import new_id
-from shared.money import ZERO
+from shared.money import ZERO, Money
 from shared.tx import Tx
 
 MODULE = "payments/billing"
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is to be paid electronically: as the cashier or the patient chose it."""
+class Electronic(Protocol):
+    """What is to be paid electronically, as the cashier or the patient chose it: every request that pays says it so."""
 
-    method: str
-    amount: Decimal
-    auth_code: str | None
-    product: str | None
-    payer: str | None
-    terminal: str | None
+    @property
+    def method(self) -> str: ...
+    @property
+    def amount(self) -> Decimal: ...
+    @property
+    def auth_code(self) -> str | None: ...
+    @property
+    def product(self) -> str | None: ...
+    @property
+    def payer(self) -> str | None: ...
+    @property
+    def terminal(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +52,38 @@ class Received:
     shift: ShiftInfo
 
 
-def ask_payment(tx: Tx, settlement: Settlement, wanted: Wanted, debt_id: UUID | None = None) -> Tender:
-    """Write the intent: a pending tender and its payment. PaymentUnderway while another one is awaited."""
-    tender_id = new_id()
-    payment = gateway.create_payment(
+def order_payment(tx: Tx, ref_module: str, ref_id: UUID, wanted: Electronic, place: str | None) -> PaymentInfo:
+    """Write at the gateway what a channel is to be asked for: of a payment code the channel is told from it."""
+    return gateway.create_payment(
         tx,
         PaymentOrder(
             purpose="outpatient",
-            ref_module=MODULE,
-            ref_id=str(tender_id),
+            ref_module=ref_module,
+            ref_id=str(ref_id),
             amount=wanted.amount,
-            channel=None if wanted.auth_code else wanted.method,
+            channel=None if wanted.auth_code else str(wanted.method),
             auth_code=wanted.auth_code,
             product=wanted.product,
             payer=wanted.payer,
-            terminal=wanted.terminal or settlement.counter_name,
+            terminal=wanted.terminal or place,
         ),
     )
+
+
+def underway(method: str, amount: Money, order_no: str | None, **more: Any) -> PaymentUnderway:
+    """The refusal of a second payment while one is awaited, so that nobody pays twice."""
+    return PaymentUnderway(
+        f"{METHOD_NAMES[method]} {amount} 元正在等待支付结果，请等结果或先取消该笔支付。",
+        order_no=order_no,
+        method=method,
+        **more,
+    )
+
+
+def ask_payment(tx: Tx, settlement: Settlement, wanted: Electronic, debt_id: UUID | None = None) -> Tender:
+    """Write the intent: a pending tender and its payment. PaymentUnderway while another one is awaited."""
+    tender_id = new_id()
+    payment = order_payment(tx, MODULE, tender_id, wanted, settlement.counter_name)
     tender = Tender(
         tender_id=tender_id,
         campus_id=tx.campus,
@@ -93,12 +114,7 @@ def require_nothing_pending(all_tenders: list[Tender]) -> None:
     """One electronic payment is awaited at a time, so that nobody pays twice."""
     for tender in all_tenders:
         if tender.state == "pending":
-            raise PaymentUnderway(
-                f"{METHOD_NAMES[tender.method]} {tender.amount} 元正在等待支付结果，请等结果或先取消该笔支付。",
-                tender_id=str(tender.tender_id),
-                order_no=tender.reference,
-                method=tender.method,
-            )
+            raise underway(tender.method, tender.amount, tender.reference, tender_id=str(tender.tender_id))
 
 
 def take_answer(tx: Tx, payment: PaymentInfo) -> Received | None:

@@ -26,6 +26,7 @@ from functions.payments.billing.queries import receipts as receipt_queries
 from functions.payments.billing.queries import tenders as tender_queries
 from functions.payments.billing.rules import Route
 from functions.payments.billing.service import receipts
+from functions.payments.billing.service.regrouping import follow_removal
 from functions.payments.billing.service.returning import Origins, Outlay, origins_of, pay_out
 from functions.payments.cashier.service import ShiftInfo
 from shared.ids import new_id
@@ -88,6 +89,7 @@ def pay_back(
         else None
     )
     _tell(tx, executed, settlement, lines, affected, parts, shift)
+    follow_removal(tx, affected)
     return executed, PaidBack(parts, receipt, new_receipt, sent)
 
 
@@ -152,14 +154,23 @@ def _keep(
     refund: Refund,
     status: str,
 ) -> None:
-    for line in lines:
-        if refund.kind == "transfer":
+    if refund.kind == "transfer":
+        for line in lines:
             tx.session.execute(charges.TRANSFER, id_=line.charge_id)
-        else:
-            tx.session.execute(charges.REFUND, id_=line.charge_id, part=line.quantity, worth=line.amount, to=status)
+    else:
+        keep_lines(tx, lines, status)
     for route in routes:
         tx.session.execute(tender_queries.RETURN_ON_TENDER, id_=route.tender_id, went=route.amount)
     tx.session.execute(settlements.ADD_REFUND, id_=settlement.settlement_id, went=refund.amount)
+
+
+def keep_lines(tx: Tx, lines: Sequence[RefundLine], status: str) -> None:
+    """Write down what of each charge went back; one that stays and costs something else now keeps its state."""
+    for line in lines:
+        if line.quantity:
+            tx.session.execute(charges.REFUND, id_=line.charge_id, part=line.quantity, worth=line.amount, to=status)
+        else:
+            tx.session.execute(charges.COST_ANEW, id_=line.charge_id, worth=line.amount)
 
 
 def _lower_debt(tx: Tx, debt: Debt, forgiven: Money, owed: Money) -> None:

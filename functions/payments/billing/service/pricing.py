@@ -60,8 +60,8 @@ def quote_order(tx: Tx, order: ChargeOrder) -> list[QuotedCharge]:
     person, past, emergency = NOBODY, [], order.emergency
     if beside := book.beside:
         emergency = emergency or _is_emergency(tx, order.encounter_id)
-        person = _person(tx, order.patient_id, emergency=emergency)
-        past = _past(tx, order.patient_id, order.encounter_id, beside, tx.now)
+        person = person_of(tx, order.patient_id, emergency=emergency)
+        past = charged_before(tx, order.patient_id, order.encounter_id, beside, tx.now)
     request, visit = _request(order.source_module, order.source_id), _visit(order.encounter_id)
     bill = [
         book.line(Wanted(line.source_line, line.item_code, _quantity(line), tx.now, request, visit))
@@ -109,7 +109,7 @@ def _visit(encounter_id: UUID | None) -> str:
     return str(encounter_id) if encounter_id else ""
 
 
-def _person(tx: Tx, patient_id: UUID, *, emergency: bool = False) -> Person:
+def person_of(tx: Tx, patient_id: UUID, *, emergency: bool = False) -> Person:
     known = patients.access_patient(tx, patient_id)
     return Person(known.birth_date, known.sex, emergency)
 
@@ -121,7 +121,7 @@ def _is_emergency(tx: Tx, encounter_id: UUID | None) -> bool:
     return tx.session.one(queries.EMERGENCY, encounter=encounter_id, campus=tx.campus)
 
 
-def _past(
+def charged_before(
     tx: Tx, patient_id: UUID, encounter_id: UUID | None, codes: frozenset[str], at: datetime, before: UUID | None = None
 ) -> list[BillLine]:
     """What of some items the patient was charged on the day and in the visit, surcharges left to their lines."""
@@ -136,10 +136,10 @@ def _past(
 
 def _counted(charge: Charge) -> BillLine:
     """A charged line as it counts beside a bill: what of it was not refunded, for what was really charged of that."""
-    return replace(_charged(charge), unit_price=charge.worth / charge.remaining_quantity)
+    return replace(charged_line(charge), unit_price=charge.worth / charge.remaining_quantity)
 
 
-def _charged(charge: Charge) -> BillLine:
+def charged_line(charge: Charge) -> BillLine:
     """A charged line at its price of the list, before any rule."""
     return BillLine(
         line_no=str(charge.charge_id),
@@ -208,12 +208,29 @@ def price_now(tx: Tx, charges: Sequence[Charge]) -> Priced:
             worth = line_amount(item.unit_price, charge.quantity)
             changed[charge.charge_id] = NewPrice(item.unit_price, item.unit_price, worth, ZERO, item.version_id)
     if again:
-        changed |= _quote_again(tx, again, {charge.charge_id for charge in charges})
+        changed |= _quote_again(tx, _whole_sources(tx, again), {charge.charge_id for charge in charges})
     return Priced(tuple(_line(charge, changed.get(charge.charge_id)) for charge in charges), changed)
 
 
-def _quote_again(tx: Tx, moved: Sequence[Charge], chosen: Set[UUID]) -> dict[UUID, NewPrice]:
+def quote_open(tx: Tx, moved: Sequence[Charge]) -> list[tuple[Charge, NewPrice]]:
+    """Unsettled lines of the sources of some lines that cost something else now, by the prices and rules in force."""
+    sources = _whole_sources(tx, moved) if moved else []
+    ours = {charge.charge_id: charge for lines in sources for charge in lines if charge.status == "open"}
+    return [(ours[charge_id], new) for charge_id, new in _quote_again(tx, sources, ours.keys()).items()]
+
+
+def _quote_again(tx: Tx, sources: Sequence[list[Charge]], chosen: Set[UUID]) -> dict[UUID, NewPrice]:
     """Whole sources at the prices and rules in force. Lines others settle or settled stand in the bill as they are."""
+    changed: dict[UUID, NewPrice] = {}
+    if sources:
+        book = prices.price_book(tx, {charge.item_code for lines in sources for charge in lines})
+        for lines in sources:
+            changed |= _source_again(tx, book, lines, chosen)
+    return changed
+
+
+def _whole_sources(tx: Tx, moved: Sequence[Charge]) -> list[list[Charge]]:
+    """What stands of the sources of some lines."""
     wanted = {(charge.source_module, charge.source_id) for charge in moved}
     found = tx.session.all(
         queries.OF_SOURCES,
@@ -225,19 +242,17 @@ def _quote_again(tx: Tx, moved: Sequence[Charge], chosen: Set[UUID]) -> dict[UUI
     for charge in found:
         if (charge.source_module, charge.source_id) in wanted and charge.status not in ("voided", "refunded"):
             sources[charge.source_module, charge.source_id].append(charge)
-    book = prices.price_book(tx, {charge.item_code for charge in found})
-    changed: dict[UUID, NewPrice] = {}
-    for lines in sources.values():
-        changed |= _source_again(tx, book, lines, chosen)
-    return changed
+    return list(sources.values())
 
 
 def _source_again(tx: Tx, book: PriceBook, lines: Sequence[Charge], chosen: Set[UUID]) -> dict[UUID, NewPrice]:
     first = lines[0]
     bases = [charge for charge in lines if charge.base_charge_id is None]
-    past = _past(tx, first.patient_id, first.encounter_id, book.beside, first.posted_at, before=first.charge_id)
+    past = charged_before(
+        tx, first.patient_id, first.encounter_id, book.beside, first.posted_at, before=first.charge_id
+    )
     bill = [_at_price_now(book, charge, ours=charge.charge_id in chosen) for charge in bases]
-    quoted = book.quote(bill, _person(tx, first.patient_id, emergency=first.emergency), past).lines
+    quoted = book.quote(bill, person_of(tx, first.patient_id, emergency=first.emergency), past).lines
     by_line = {one.line_no: one for one in quoted if one.base_line is None}
     surcharges = {(one.base_line, one.rule_id): one for one in quoted if one.base_line is not None}
     changed: dict[UUID, NewPrice] = {}
@@ -266,7 +281,7 @@ def _source_again(tx: Tx, book: PriceBook, lines: Sequence[Charge], chosen: Set[
 
 def _at_price_now(book: PriceBook, charge: Charge, *, ours: bool) -> BillLine:
     item = book.items.get(charge.item_code)
-    line = _charged(charge)
+    line = charged_line(charge)
     if item is None or item.stopped or item.version_id is None or not (ours or charge.status == "open"):
         return line
     return replace(line, unit_price=item.unit_price, version_id=item.version_id)
@@ -276,3 +291,22 @@ def _line(charge: Charge, new: NewPrice | None) -> PricedLine:
     if new is None:
         return PricedLine(charge.charge_id, charge.remaining_quantity, charge.unit_price, charge.worth)
     return PricedLine(charge.charge_id, charge.quantity, new.unit_price, new.amount)
+
+
+def reprice(tx: Tx, charge: Charge, new: NewPrice | None, settlement_id: UUID | None) -> Charge:
+    """Put a price that took effect on an unsettled line (已调价); without one it stays as it is."""
+    if new is None:
+        return charge
+    tx.audit("charge.repriced", "charge", charge.charge_id, patient_id=charge.patient_id)
+    changed = tx.session.first(
+        queries.REPRICE,
+        id_=charge.charge_id,
+        settlement=settlement_id,
+        listed=new.list_price,
+        price=new.unit_price,
+        worth=new.amount,
+        off=new.taken_off,
+        price_version=new.version_id,
+        at=tx.now,
+    )
+    return changed or charge

@@ -3,19 +3,19 @@
 Whoever asks, whoever approves and whoever pays out are different persons when approval is needed (职责分离).
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from uuid import UUID
 
 from events.payments import RefundRequested
 from functions.payments.billing import rules
-from functions.payments.billing.models import Charge, Refund, RefundLine, Settlement, Tender
+from functions.payments.billing.models import Charge, Refund, RefundDifference, RefundLine, Settlement, Tender
 from functions.payments.billing.problems import (
     FinanceDecides,
     LineBeingRefunded,
-    LineExecuted,
     NotRefundable,
+    RefundChanged,
     RefundNotWaiting,
     RefundUnknown,
     SettlementUnknown,
@@ -26,28 +26,20 @@ from functions.payments.billing.queries import tenders as tender_queries
 from functions.payments.billing.rules import RefundCase
 from functions.payments.billing.schemas import ChangeRefund, DecideRefund, RequestRefund
 from functions.payments.billing.service.paying_back import PaidBack, insured, pay_back, refuse_insured
+from functions.payments.billing.service.refundable import require_refundable
+from functions.payments.billing.service.regrouping import Wanted, regroup
 from functions.payments.billing.service.returning import origins_of
 from functions.payments.cashier import service as cashier
 from functions.payments.cashier.service import ShiftInfo
 from shared.ids import new_id
 from shared.money import ZERO, Money
 from shared.problems import Stale
-from shared.schemas import SHANGHAI
 from shared.tx import Tx
 
 LEVEL_NAMES = {"cashier": "收费员", "lead": "收费组长", "finance": "财务"}
 HOSPITAL_RULE = "rule:hospital"
 """Approver of refunds the hospital itself causes (a stopped session): the rule, not a person."""
 BY_RULE = "医院原因退费，免审批"
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """So much of a charge to be refunded. `amount`: what that is in money, where the quantity is only its share."""
-
-    charge: Charge
-    quantity: Decimal
-    amount: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +52,10 @@ class Request:
     reason_code: str
     reason: str
     cash_instead: bool
+    ruled: bool = False
+    """Priced by the rules between its lines; looked at again before it is paid."""
+    elsewhere: Mapping[UUID, Money] = field(default_factory=dict)
+    """Lines of other settlements that would cost so much more (negative: less) now."""
 
 
 def request_refund(tx: Tx, command: RequestRefund, *, pay: bool = True) -> tuple[Refund, PaidBack | None]:
@@ -84,8 +80,22 @@ def request_refund(tx: Tx, command: RequestRefund, *, pay: bool = True) -> tuple
     if len(lines) != len(command.lines):
         raise NotRefundable("所选项目不在该结算单中，请刷新后重新选择。")
     lines += _surcharges(lines, by_id.values())
-    request = Request(settlement, tenders, lines, command.reason_code, command.reason, command.cash_instead)
+    request = asked(tx, settlement, tenders, lines, command.reason_code, command.reason, command.cash_instead)
     return record(tx, request, till.held() if pay else None)
+
+
+def asked(
+    tx: Tx,
+    settlement: Settlement,
+    tenders: Sequence[Tender],
+    lines: Sequence[Wanted],
+    reason_code: str,
+    reason: str,
+    cash_instead: bool = False,
+) -> Request:
+    """A refund of lines, what stays beside them priced again by the rules between them."""
+    again = regroup(tx, settlement.settlement_id, lines)
+    return Request(settlement, tenders, again.lines, reason_code, reason, cash_instead, again.ruled, again.elsewhere)
 
 
 def _surcharges(lines: Sequence[Wanted], found: Iterable[Charge]) -> list[Wanted]:
@@ -104,8 +114,8 @@ def _surcharges(lines: Sequence[Wanted], found: Iterable[Charge]) -> list[Wanted
 
 def record(tx: Tx, request: Request, shift: ShiftInfo | None) -> tuple[Refund, PaidBack | None]:
     """Check and record a refund over locked rows; pay it back at once when nobody needs to approve."""
-    for line in request.lines:
-        _require_refundable(request.settlement, line)
+    for line in _going(request.lines):
+        require_refundable(request.settlement, line)
     is_insured = insured(request.settlement)
     if is_insured:
         _refuse_while_reversing(tx, request.settlement)
@@ -141,14 +151,15 @@ def record(tx: Tx, request: Request, shift: ShiftInfo | None) -> tuple[Refund, P
         executed_at=None,
         business_day=None,
         shift_id=None,
+        ruled=request.ruled,
     )
     lines = refund_lines(tx, refund, request.lines)
-    tx.session.add(refund, *lines)
+    tx.session.add(refund, *lines, *_differences(tx, refund, request))
     tx.audit("refund.requested", "refund", refund.refund_id, patient_id=refund.patient_id, amount=str(refund.amount))
     if at_once and shift is not None:
         affected = [line.charge for line in request.lines]
         return pay_back(tx, refund, request.settlement, lines, affected, request.tenders, shift)
-    for line in request.lines:
+    for line in _going(request.lines):
         tx.session.execute(charges.ASK_REFUND, id_=line.charge.charge_id, part=line.quantity)
     tx.emit(
         RefundRequested(
@@ -211,7 +222,33 @@ def execute_refund(tx: Tx, refund_id: UUID, command: ChangeRefund) -> tuple[Refu
     settlement = locked.one()
     refuse_insured(settlement)
     tenders = tx.session.all(tender_queries.LOCK_TENDERS, settlement_id=settlement.settlement_id)
-    return pay_back(tx, refund, settlement, sent_lines.all(), affected.all(), tenders, till.shift())
+    lines, found = sent_lines.all(), affected.all()
+    shift = till.shift()
+    require_current(tx, refund, lines, found)
+    return pay_back(tx, refund, settlement, lines, found, tenders, shift)
+
+
+def require_current(tx: Tx, refund: Refund, lines: Sequence[RefundLine], affected: Sequence[Charge]) -> None:
+    """Refuse to pay a refund priced by the rules between lines when something beside them changed (RefundChanged)."""
+    if not refund.ruled:
+        return
+    by_id = {charge.charge_id: charge for charge in affected}
+    wanted = [Wanted(by_id[line.charge_id], line.quantity) for line in lines if line.quantity]
+    again = regroup(tx, refund.settlement_id, wanted).lines
+    if {line.charge.charge_id: _worth(line) for line in again} != {line.charge_id: line.amount for line in lines}:
+        raise RefundChanged("同组项目的费用在申请后有变，退费金额须重新计算：请撤回该申请后重新提交。")
+
+
+def _going(lines: Iterable[Wanted]) -> list[Wanted]:
+    """Lines that go back, without those that only cost something else because of it."""
+    return [line for line in lines if line.quantity]
+
+
+def _differences(tx: Tx, refund: Refund, request: Request) -> list[RefundDifference]:
+    return [
+        RefundDifference(campus_id=tx.campus, refund_id=refund.refund_id, charge_id=charge_id, amount=amount)
+        for charge_id, amount in sorted(request.elsewhere.items())
+    ]
 
 
 def take_back(tx: Tx, refund: Refund) -> None:
@@ -247,7 +284,7 @@ def level_of(tx: Tx, request: Request, shift: ShiftInfo | None) -> str:
     case = RefundCase(
         amount=settlement.refunded + pending,
         own_shift=shift is not None and settlement.shift_id == shift.shift_id and shift.kind == "counter",
-        untouched=all(line.charge.execution == "none" for line in request.lines),
+        untouched=all(line.charge.execution == "none" for line in _going(request.lines)),
         settled_at=settlement.completed_at or tx.now,
         cash_instead=electronic,
     )
@@ -281,43 +318,9 @@ def _worth(line: Wanted) -> Decimal:
         return line.amount
     if line.quantity == charge.remaining_quantity:
         return charge.worth
+    if charge.by_rule:
+        return rules.part_amount(charge.worth, charge.remaining_quantity, ZERO, line.quantity)
     return rules.part_amount(charge.amount, charge.quantity, charge.refunded_quantity, line.quantity)
-
-
-def _require_refundable(settlement: Settlement, line: Wanted) -> None:
-    charge = line.charge
-    if settlement.state != "completed" or charge.settlement_id != settlement.settlement_id:
-        raise NotRefundable(f"“{charge.name}”不在已完成的结算单中，请核对结算单号。")
-    if charge.status == "refunding":
-        raise LineBeingRefunded(
-            f"“{charge.name}”已有退费申请待办，请先完成或撤回该申请。", charge_id=str(charge.charge_id)
-        )
-    if charge.status not in ("paid", "owed"):
-        raise NotRefundable(f"“{charge.name}”不在已缴费状态，不能退费。", charge_id=str(charge.charge_id))
-    if charge.execution == "executing":
-        raise LineExecuted(
-            f"“{charge.name}”正在执行，不能退费；确未执行的请由执行科室取消执行。", charge_id=str(charge.charge_id)
-        )
-    if line.quantity <= charge.refundable_quantity:
-        return
-    if charge.executed_quantity:
-        when = charge.executed_at.astimezone(SHANGHAI) if charge.executed_at else None
-        raise LineExecuted(
-            f"“{charge.name}”已由{charge.executed_by_name}于 {when:%m-%d %H:%M} 执行"
-            f" {charge.executed_quantity.normalize():f}{charge.unit}，"
-            f"可退 {charge.refundable_quantity.normalize():f}{charge.unit}；"
-            "药品、材料请先退回发放部门，未做的检查请执行科室取消执行。",
-            charge_id=str(charge.charge_id),
-            executed_by=charge.executed_by_name,
-            executed_at=when.isoformat() if when else None,
-            refundable=str(charge.refundable_quantity),
-        )
-    raise NotRefundable(
-        f"“{charge.name}”可退 {charge.refundable_quantity.normalize():f}{charge.unit}，"
-        f"申请 {line.quantity.normalize():f}，请核对数量。",
-        charge_id=str(charge.charge_id),
-        refundable=str(charge.refundable_quantity),
-    )
 
 
 def _find(tx: Tx, refund_id: UUID) -> Refund:

@@ -10,8 +10,7 @@ from functions.payments.billing.problems import CorrectionUnknown
 from functions.payments.billing.queries import prepayments as queries
 from functions.payments.billing.queries import pricing
 from functions.payments.billing.service.charges import charges_at_version
-from functions.payments.billing.service.claiming import reprice
-from functions.payments.billing.service.pricing import price_now
+from functions.payments.billing.service.pricing import quote_open, reprice
 from shared.tx import Tx
 
 AT_ONCE = 200
@@ -52,23 +51,9 @@ def _follow(tx: Tx, codes: Sequence[str]) -> int:
         for item in items.values()
     ]
     ruled = tx.session.all(pricing.OPEN_BY_RULE, campus=tx.campus, codes=list(items), limit=AT_ONCE) if items else []
-    return sum(len(one.all()) for one in asked) + len(_quote_again(tx, ruled))
-
-
-def _quote_again(tx: Tx, ruled: list[Charge]) -> list[Charge]:
-    """Quote again the sources of lines under rules between them."""
-    if not ruled:
-        return []
-    wanted = {(charge.source_module, charge.source_id) for charge in ruled}
-    found = tx.session.all(
-        pricing.OF_SOURCES,
-        modules=[module for module, _ in wanted],
-        sources=[source for _, source in wanted],
-        campus=tx.campus,
+    return sum(len(one.all()) for one in asked) + len(
+        [reprice(tx, charge, new, None) for charge, new in quote_open(tx, ruled)]
     )
-    lines = [one for one in found if one.status == "open" and (one.source_module, one.source_id) in wanted]
-    priced = price_now(tx, lines)
-    return [reprice(tx, one, priced.changed[one.charge_id], None) for one in lines if one.charge_id in priced.changed]
 
 
 def correction_told(tx: Tx, event: PriceCorrected) -> None:

@@ -20,7 +20,7 @@ from functions.payments.billing.service.claiming import (
 )
 from functions.payments.billing.service.completing import Sale
 from functions.payments.billing.service.finishing import Settled, finish, lock_started, require_holder
-from functions.payments.billing.service.paying import Wanted, ask_payment, require_nothing_pending
+from functions.payments.billing.service.paying import ask_payment, require_nothing_pending
 from functions.payments.billing.service.pricing import Priced, price_now
 from functions.payments.billing.service.tendering import (
     cash_of,
@@ -212,8 +212,7 @@ def _require_payable(settlement: Settlement, tenders: Sequence[Tender]) -> None:
 def _ask_payment(tx: Tx, settlement: Settlement, before: Sequence[Tender], tender: TenderInput, due: Money) -> Settled:
     if tender.amount > due:
         raise TendersDiffer(f"尚应收 {due} 元，本笔 {tender.amount} 元超出，请核对金额。", due=str(due))
-    wanted = Wanted(tender.method.value, tender.amount, tender.auth_code, tender.product, tender.payer, tender.terminal)
-    row = ask_payment(tx, settlement, wanted)
+    row = ask_payment(tx, settlement, tender)
     changed = tx.session.one(settlements.AWAIT_PAYMENT, id_=settlement.settlement_id)
     lines = tx.session.all(charges.OF_SETTLEMENT, settlement_id=settlement.settlement_id)
     return Settled(changed, lines, [*before, row], None, [])

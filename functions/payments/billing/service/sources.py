@@ -14,13 +14,14 @@ from functions.payments.billing.service.paying_back import insured, pay_back, re
 from functions.payments.billing.service.refunding import (
     HOSPITAL_RULE,
     LEVEL_NAMES,
-    Request,
-    Wanted,
     amount_of,
+    asked,
     level_of,
     record,
+    require_current,
     take_back,
 )
+from functions.payments.billing.service.regrouping import Wanted
 from functions.payments.cashier import service as cashier
 from functions.payments.cashier.service import ShiftInfo
 from shared.database.session import Pending
@@ -59,7 +60,7 @@ def refund_source(tx: Tx, source_module: str, source_id: str, reason_code: str, 
         settlement = locked[settlement_id].one()
         waiting = _covering(approved, paid[settlement_id])
         if waiting is not None and shift is not None:
-            refund = _pay_approved(tx, waiting, settlement, paid[settlement_id], shift)
+            refund = _pay_approved(tx, waiting, settlement, shift)
         else:
             refund = _ask(tx, settlement, paid[settlement_id], reason_code, reason, shift)
         total += refund.amount
@@ -112,7 +113,8 @@ def _approved(tx: Tx, settlement_ids: Sequence[UUID]) -> dict[UUID, tuple[Refund
         return {}
     quantities: dict[UUID, dict[UUID, Decimal]] = defaultdict(dict)
     for line in tx.session.all(refunds.LINES_OF_REFUNDS, refunds=[refund.refund_id for refund in found]):
-        quantities[line.refund_id][line.charge_id] = line.quantity
+        if line.quantity:
+            quantities[line.refund_id][line.charge_id] = line.quantity
     return {refund.refund_id: (refund, quantities[refund.refund_id]) for refund in found}
 
 
@@ -124,16 +126,19 @@ def _covering(approved: dict[UUID, tuple[Refund, dict[UUID, Decimal]]], paid: Se
     return None
 
 
-def _pay_approved(tx: Tx, refund: Refund, settlement: Settlement, paid: Sequence[Charge], shift: ShiftInfo) -> Refund:
+def _pay_approved(tx: Tx, refund: Refund, settlement: Settlement, shift: ShiftInfo) -> Refund:
     refuse_insured(settlement)
     tx.assert_distinct([refund.applicant, refund.approver], "退费的申请、审批、执行须由不同人员办理。")
     locked = tx.session.send(refunds.LOCK_REFUND, refund_id=refund.refund_id, campus=tx.campus)
-    lines = tx.session.send(refunds.LINES, refund_id=refund.refund_id)
+    affected = tx.session.send(refunds.LOCK_CHARGES_OF_REFUND, refund_id=refund.refund_id, campus=tx.campus)
+    sent_lines = tx.session.send(refunds.LINES, refund_id=refund.refund_id)
     tenders = tx.session.all(tender_queries.LOCK_TENDERS, settlement_id=settlement.settlement_id)
     current = locked.one()
     if current.state != "approved":
         raise LineBeingRefunded("该退费单刚被他人办理，请刷新后核对。")
-    executed, _ = pay_back(tx, current, settlement, lines.all(), paid, tenders, shift)
+    lines, found = sent_lines.all(), affected.all()
+    require_current(tx, current, lines, found)
+    executed, _ = pay_back(tx, current, settlement, lines, found, tenders, shift)
     return executed
 
 
@@ -144,7 +149,7 @@ def _ask(
         raise LineBeingRefunded("该业务的费用已有退费申请待办，请等其审批后再办理。")
     tenders = tx.session.all(tender_queries.LOCK_TENDERS, settlement_id=settlement.settlement_id)
     lines = [Wanted(charge, charge.quantity - charge.refunded_quantity) for charge in paid]
-    request = Request(settlement, tenders, lines, reason_code, reason, False)
+    request = asked(tx, settlement, tenders, lines, reason_code, reason)
     level = level_of(tx, request, shift)
     if tx.actor.kind != "system" and (level != "cashier" or insured(settlement)):
         level = "lead" if level == "cashier" else level
@@ -153,6 +158,6 @@ def _ask(
             level=level,
             settlement_id=str(settlement.settlement_id),
             amount=str(amount_of(request)),
-            lines=[{"charge_id": str(line.charge.charge_id), "quantity": str(line.quantity)} for line in request.lines],
+            lines=[{"charge_id": str(line.charge.charge_id), "quantity": str(line.quantity)} for line in lines],
         )
     return record(tx, request, shift)[0]

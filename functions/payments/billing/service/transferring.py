@@ -15,7 +15,8 @@ from functions.payments.billing.queries import charges, settlements
 from functions.payments.billing.queries import tenders as tender_queries
 from functions.payments.billing.service.charges import held
 from functions.payments.billing.service.paying_back import pay_back, refuse_insured
-from functions.payments.billing.service.refunding import BY_RULE, Request, Wanted, amount_of, refund_lines
+from functions.payments.billing.service.refunding import BY_RULE, Request, amount_of, refund_lines
+from functions.payments.billing.service.regrouping import Wanted, follow_removal
 from functions.payments.cashier import service as cashier
 from shared.ids import new_id
 from shared.money import ZERO, Money
@@ -80,6 +81,7 @@ def move_to_inpatient(tx: Tx, charge_ids: Sequence[UUID], account_no: str) -> Mo
         refund, money = _reverse(tx, shift, settlement, by_bill[settlement_id], account_no)
         paid += money
         done.append(refund.refund_id)
+    follow_removal(tx, unpaid)
     amount = sum((line.amount for line in moved), ZERO)
     for patient_id in {charge.patient_id for charge in found}:
         tx.audit("charges.moved", "account", account_no, patient_id=patient_id, amount=str(amount), count=len(moved))

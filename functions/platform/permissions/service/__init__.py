@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         open_attestations,
         tell_overdue,
     )
+    from functions.platform.permissions.service.disusing import unused_permissions, unused_rights, unused_sheet
     from functions.platform.permissions.service.freezing import (
         all_grants,
         ask_lift,
@@ -29,6 +30,16 @@ if TYPE_CHECKING:
         refuse_tokens_before,
     )
     from functions.platform.permissions.service.minute import each_minute
+    from functions.platform.permissions.service.packaging import (
+        apply_package,
+        export_package,
+        import_package,
+        package_difference,
+        packages,
+        review_package,
+        roll_back_package,
+        withdraw_package,
+    )
     from functions.platform.permissions.service.reconciling import finish_run, grants_turning, run_due, runs, start_run
     from functions.platform.permissions.service.requests import (
         agree_request,
@@ -38,6 +49,14 @@ if TYPE_CHECKING:
         requests_here,
     )
     from functions.platform.permissions.service.rights import DataScope, Holder, Sheet, data_scope, holders, sheet, why
+    from functions.platform.permissions.service.ruling import (
+        approve_rule,
+        ask_rule,
+        refuse_rule,
+        rule_history,
+        rules_at,
+        waiting_rules,
+    )
     from functions.platform.permissions.service.setting import (
         Resolved,
         approve_value,
@@ -73,9 +92,12 @@ __all__ = [
     "agree_request",
     "all_grants",
     "answer_attestation",
+    "apply_package",
+    "approve_rule",
     "approve_value",
     "ask_lift",
     "ask_permission",
+    "ask_rule",
     "attestation",
     "attestations",
     "carry_out_request",
@@ -83,6 +105,7 @@ __all__ = [
     "draft_template",
     "each_minute",
     "end_grant",
+    "export_package",
     "finish_run",
     "freeze_staff",
     "frozen",
@@ -92,19 +115,27 @@ __all__ = [
     "history",
     "holders",
     "holders_losing",
+    "import_package",
     "lift_freeze",
     "open_attestations",
     "open_freezes",
+    "package_difference",
+    "packages",
     "parameter",
     "parameters",
     "preview",
     "publish_template",
     "published",
     "refuse_request",
+    "refuse_rule",
     "refuse_tokens_before",
     "refuse_value",
     "requests_here",
+    "review_package",
     "review_template",
+    "roll_back_package",
+    "rule_history",
+    "rules_at",
     "run_due",
     "runs",
     "set_value",
@@ -113,9 +144,14 @@ __all__ = [
     "tell_overdue",
     "template",
     "templates",
+    "unused_permissions",
+    "unused_rights",
+    "unused_sheet",
     "versions_of",
+    "waiting_rules",
     "waiting_values",
     "why",
+    "withdraw_package",
     "withdraw_template",
 ]
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from events.platform import DriftRepaired
-from functions.platform.permissions import queries
+from functions.platform.permissions import queries, queries_review
 from functions.platform.permissions.models import Reconciliation
 from shared.ids import new_id
 from shared.tx import Tx
@@ -16,13 +16,13 @@ KEPT_LINES = 100
 
 def run_due(tx: Tx) -> bool:
     """Whether the realm should be compared now."""
-    last = tx.session.first(queries.LAST_RUN)
+    last = tx.session.first(queries_review.LAST_RUN)
     return last is None or tx.now - last.started_at >= EVERY
 
 
 def start_run(tx: Tx) -> UUID:
     """Note that a comparison begins."""
-    return tx.session.one(queries.START_RUN, run_id=new_id(), now=tx.now)
+    return tx.session.one(queries_review.START_RUN, run_id=new_id(), now=tx.now)
 
 
 def finish_run(
@@ -31,7 +31,7 @@ def finish_run(
     """Note what a comparison found. Differences made by hand are an alarm (`drift_repaired`)."""
     outcome = "failed" if failed else "repaired" if drift else "clean"
     row = tx.session.one(
-        queries.FINISH_RUN,
+        queries_review.FINISH_RUN,
         id_=run_id,
         outcome_=outcome,
         now=tx.now,
@@ -48,7 +48,7 @@ def finish_run(
 
 def runs(tx: Tx, before: datetime, limit: int) -> list[Reconciliation]:
     """Comparisons, latest first."""
-    return tx.session.all(queries.RUNS, before=before, limit=limit)
+    return tx.session.all(queries_review.RUNS, before=before, limit=limit)
 
 
 def grants_turning(tx: Tx, since: datetime) -> list[UUID]:

@@ -61,6 +61,7 @@ def ask_permission(tx: Tx, command: AskPermission) -> PermissionRequest:
         state="requested",
         asked_at=tx.now,
         asked_by=tx.actor.subject,
+        asked_name=tx.actor.name,
     )
     tx.session.add(row)
     tx.audit("permission.asked", "permission_request", row.request_id, staff_id=str(row.staff_id), code=row.code)
@@ -73,7 +74,9 @@ def agree_request(tx: Tx, request_id: UUID, version: int) -> PermissionRequest:
     tx.assert_distinct([row.asked_by], "申请与审批须由不同人员办理。")
     if row.state != "requested":
         raise _state(row)
-    after = tx.session.first(queries.AGREE_REQUEST, id_=request_id, seen=version, now=tx.now, by=tx.actor.subject)
+    after = tx.session.first(
+        queries.AGREE_REQUEST, id_=request_id, seen=version, now=tx.now, by=tx.actor.subject, name=tx.actor.name
+    )
     if after is None:
         raise _stale(row)
     tx.audit("permission.agreed", "permission_request", request_id, staff_id=str(row.staff_id), code=row.code)
@@ -113,6 +116,7 @@ def carry_out_request(tx: Tx, request_id: UUID, version: int) -> PermissionReque
         to="approved",
         now=tx.now,
         by=tx.actor.subject,
+        name=tx.actor.name,
         why=None,
         result=result,
     )
@@ -135,6 +139,7 @@ def refuse_request(tx: Tx, request_id: UUID, version: int, reason: str) -> Permi
         to="refused",
         now=tx.now,
         by=None if tx.actor.subject in {row.asked_by, row.agreed_by} else tx.actor.subject,
+        name=tx.actor.name,
         why=reason,
         result=None,
     )

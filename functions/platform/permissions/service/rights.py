@@ -9,6 +9,7 @@ from functions.platform.permissions import queries, rules
 from functions.platform.permissions.models import ExtraScope, Freeze
 from functions.platform.permissions.rules import Link
 from functions.platform.permissions.service.templating import Template, templates
+from shared.identity.data_rules import read_beyond
 from shared.identity.posts import PERMISSIONS, POSTS
 from shared.schemas import SHANGHAI
 from shared.tx import Tx
@@ -133,15 +134,21 @@ def holders(tx: Tx, permission: str) -> list[Holder]:
     return found + [Holder(row.staff_id, row.campus_id, "grant", row.valid_to) for row in single]
 
 
-def data_scope(tx: Tx, permission: str) -> DataScope:
+def data_scope(tx: Tx, permission: str, purpose: str | None = None) -> DataScope:
     """Whose rows the actor may see under a permission at the acting campus now (数据权限).
 
     A post about the whole campus says so by itself. For the others the units count that the person holds such a post in
     at this moment, delegations and secondments among them, and those of single grants: what begins or ends does so by
     the clock. Lists filter with `unit_ids` unless it is the campus.
+
+    With a purpose (会诊, 病案) a rule over data lets the post read the whole campus; that it did stays on record.
+    Raises PurposeNotAllowed.
     """
     if not tx.actor.may(permission, tx.campus):
         return DataScope("none", frozenset())
+    if purpose is not None and tx.actor.kind == "staff":
+        read_beyond(tx, purpose, permission)
+        return DataScope("campus", frozenset())
     contents = templates(tx)
     meant = [contents[post] for post in tx.actor.posts_at(tx.campus) if post in contents]
     kinds = {one.dimension for one in meant if permission in one.permissions}

@@ -26,6 +26,19 @@ class Resolved(NamedTuple):
     since: datetime | None
 
 
+class Carried(NamedTuple):
+    """A value a configuration package brings, or brings back; None ends what is set at that level."""
+
+    key: str
+    level: str
+    level_id: str
+    value: Any
+    reason: str
+    asked_at: datetime
+    asked_by: str
+    approved_by: str
+
+
 def parameter(
     tx: Tx, key: str, unit_id: UUID | None = None, place_id: UUID | None = None, at: datetime | None = None
 ) -> Resolved:
@@ -72,6 +85,7 @@ def set_value(tx: Tx, key: str, command: SetValue) -> ParameterValue:
         reason=command.reason,
         asked_at=tx.now,
         asked_by=tx.actor.subject,
+        asked_name=tx.actor.name,
         approved_at=None,
         approved_by=None,
         valid_from=valid_from,
@@ -95,7 +109,13 @@ def approve_value(tx: Tx, value_id: UUID, version: int) -> ParameterValue:
     at = max(row.valid_from, tx.now)
     until = _make_room(tx, row, at)
     after = tx.session.first(
-        queries.DECIDE_VALUE, id_=value_id, seen=version, to="effective", now=tx.now, by=tx.actor.subject
+        queries.DECIDE_VALUE,
+        id_=value_id,
+        seen=version,
+        to="effective",
+        now=tx.now,
+        by=tx.actor.subject,
+        name=tx.actor.name,
     )
     if after is None:
         raise Stale("该参数变更已由他人办理，请刷新后再操作。", current_version=row.version)
@@ -105,12 +125,43 @@ def approve_value(tx: Tx, value_id: UUID, version: int) -> ParameterValue:
     return after
 
 
+def carry_value(tx: Tx, carried: Carried) -> None:
+    """Put a value in force that two people have agreed on in a package; planned later values stay planned."""
+    known = declared(carried.key)
+    row = ParameterValue(
+        value_id=new_id(),
+        key=carried.key,
+        level=carried.level,
+        level_id=carried.level_id,
+        value=carried.value,
+        state="effective",
+        reason=carried.reason,
+        asked_at=carried.asked_at,
+        asked_by=carried.asked_by,
+        approved_at=tx.now,
+        approved_by=carried.approved_by,
+        valid_from=tx.now,
+        valid_to=None,
+    )
+    until = _make_room(tx, row)
+    row = _replaced(row, until)
+    if carried.value is not None:
+        tx.session.add(row)
+    _told(tx, known, row)
+
+
 def refuse_value(tx: Tx, value_id: UUID, version: int) -> ParameterValue:
     """A risky change is not made. Raises SamePerson, WrongState, Stale."""
     row = _asked(tx, value_id)
     tx.assert_distinct([row.asked_by], "高风险参数须由两人办理，请由另一人复核。")
     after = tx.session.first(
-        queries.DECIDE_VALUE, id_=value_id, seen=version, to="refused", now=tx.now, by=tx.actor.subject
+        queries.DECIDE_VALUE,
+        id_=value_id,
+        seen=version,
+        to="refused",
+        now=tx.now,
+        by=tx.actor.subject,
+        name=tx.actor.name,
     )
     if after is None:
         raise Stale("该参数变更已由他人办理，请刷新后再操作。", current_version=row.version)
@@ -195,8 +246,9 @@ def _replaced(row: ParameterValue, until: datetime | None) -> ParameterValue:
         reason=row.reason,
         asked_at=row.asked_at,
         asked_by=row.asked_by,
-        approved_at=None,
-        approved_by=None,
+        asked_name=row.asked_name,
+        approved_at=row.approved_at,
+        approved_by=row.approved_by,
         valid_from=row.valid_from,
         valid_to=until,
     )
@@ -219,7 +271,7 @@ def _told(tx: Tx, known: Parameter, row: ParameterValue) -> None:
             FeatureSwitched(
                 key=row.key,
                 campus_code=row.level_id if row.level == "campus" else "",
-                on=bool(row.value),
+                on=bool(known.default if row.value is None else row.value),
                 valid_from=row.valid_from,
             )
         )

@@ -4,29 +4,25 @@ import secrets
 from collections.abc import Callable
 from uuid import UUID
 
-from events.platform import AccountLocked, LoggedIn, LoginFailed
+from events.platform import AccountLocked, LoginFailed
 from functions.organisation.structure import service as organisation
 from functions.platform.permissions import service as permissions
-from functions.platform.sso import directory, queries, rules
+from functions.platform.sso import queries, rules
 from functions.platform.sso.models import Badge, WorkstationSession
 from functions.platform.sso.problems import (
     BadgeLocked,
     BadgeNotFound,
     BadgeRefused,
     NotFromHere,
-    RealmOutOfReach,
     SwitchedOff,
 )
 from functions.platform.sso.schemas import IssueBadge, SwitchUser, TokensView
+from functions.platform.sso.service.changing_over import change_over
 from functions.platform.sso.service.patients import PENDING
-from functions.platform.sso.service.realm import note
-from functions.platform.sso.service.sessions import deny_session
 from shared.command import Onward
 from shared.ids import new_id
 from shared.steps import Steps
 from shared.tx import SamePerson, Tx
-
-WEB_CLIENT = "his-web"
 
 
 def issue_badge(tx: Tx, staff_id: UUID, command: IssueBadge) -> Badge:
@@ -73,7 +69,7 @@ def switch_user(tx: Tx, command: SwitchUser) -> Onward[TokensView]:
     """Change the user of a shared workstation: the one before is signed out, the new one's session is opened.
 
     A failure counts although it is refused. Raises NotFromHere, SwitchedOff, BadgeRefused, BadgeLocked,
-    RealmOutOfReach.
+    SignOnNotAllowed, RealmOutOfReach.
     """
     if tx.actor.posts_at(tx.campus) != {"device:workstation"}:
         raise NotFromHere("胸卡登录只能在登记的共用工作站使用。")
@@ -89,7 +85,21 @@ def switch_user(tx: Tx, command: SwitchUser) -> Onward[TokensView]:
         return Onward(PENDING, _locked)
     if not rules.pin_fits(command.pin, badge.pin_salt, badge.pin_hash):
         return Onward(PENDING, _failed(tx, badge))
-    return _change_over(tx, badge)
+    tx.session.execute(queries.PIN_FITTED, id_=badge.badge_id)
+    return change_over(tx, badge.staff_id, "badge")
+
+
+def wrong_pin(tx: Tx, badge: Badge) -> bool:
+    """Count a wrong PIN; whether the card is locked by it."""
+    limit = int(permissions.parameter(tx, "platform.sso.pin_failures").value)
+    locks = (badge.failures + 1) % limit == 0
+    until = tx.now + rules.BADGE_LOCK if locks else None
+    tx.session.execute(queries.PIN_FAILED, id_=badge.badge_id, until=until)
+    tx.audit("badge.failed", "staff", badge.staff_id, locked=locks)
+    tx.emit(LoginFailed(account_id=badge.staff_id, way="badge", reason="locked" if locks else "wrong_pin"))
+    if locks:
+        tx.emit(AccountLocked(staff_id=badge.staff_id, way="badge", until=until))
+    return locks
 
 
 def workstation_sessions(tx: Tx, before: UUID, limit: int) -> list[WorkstationSession]:
@@ -98,13 +108,6 @@ def workstation_sessions(tx: Tx, before: UUID, limit: int) -> list[WorkstationSe
 
 
 # -- inside
-
-
-def _end_former(steps: Steps, door: directory.Directory, realm_session: str) -> None:
-    try:
-        door.end_session(realm_session)
-    except RealmOutOfReach:  # the new user is in; the one before is refused already and ends as soon as it can be told
-        steps.step(lambda tx: note(tx, "session", realm_session, "switched"))
 
 
 def _refuse(steps: Steps) -> TokensView:
@@ -116,50 +119,4 @@ def _locked(steps: Steps) -> TokensView:
 
 
 def _failed(tx: Tx, badge: Badge) -> Callable[[Steps], TokensView]:
-    limit = int(permissions.parameter(tx, "platform.sso.pin_failures").value)
-    locks = (badge.failures + 1) % limit == 0
-    until = tx.now + rules.BADGE_LOCK if locks else None
-    tx.session.execute(queries.PIN_FAILED, id_=badge.badge_id, until=until)
-    tx.audit("badge.failed", "staff", badge.staff_id, locked=locks)
-    tx.emit(LoginFailed(account_id=badge.staff_id, way="badge", reason="locked" if locks else "wrong_pin"))
-    if locks:
-        tx.emit(AccountLocked(staff_id=badge.staff_id, way="badge", until=until))
-    return _locked if locks else _refuse
-
-
-def _change_over(tx: Tx, badge: Badge) -> Onward[TokensView]:
-    person = organisation.staff_member(tx, badge.staff_id)
-    tx.session.execute(queries.PIN_FITTED, id_=badge.badge_id)
-    former = tx.session.first(queries.END_WORKSTATION_SESSION, station=tx.actor.name, now=tx.now, why="switched")
-    if former is not None and former.realm_session is not None:
-        deny_session(tx, former.realm_session, str(former.staff_id), "switched")
-    row = WorkstationSession(
-        session_id=new_id(),
-        campus_id=tx.campus,
-        workstation=tx.actor.name,
-        staff_id=badge.staff_id,
-        realm_session=None,
-        opened_at=tx.now,
-    )
-    tx.session.add(row)
-    tx.audit("user.switched", "staff", badge.staff_id, workstation=tx.actor.name)
-    tx.emit(LoggedIn(account_id=badge.staff_id, way="badge", client=tx.actor.name))
-
-    def go_on(steps: Steps) -> TokensView:
-        door = directory.Directory()
-        account_id = door.account_of(person.staff_no)
-        if account_id is None:
-            return _refuse(steps)
-        session = door.open_session(account_id, WEB_CLIENT, f"{directory.configuration().host_url}/")
-        steps.step(lambda tx: tx.session.execute(queries.OPENED_AT_REALM, id_=row.session_id, realm=session.session_id))
-        if former is not None and former.realm_session is not None:
-            _end_former(steps, door, former.realm_session)
-        return TokensView(
-            state="done",
-            account_id=badge.staff_id,
-            access_token=session.access_token,
-            refresh_token=session.refresh_token,
-            expires_in=session.expires_in,
-        )
-
-    return Onward(PENDING, go_on)
+    return _locked if wrong_pin(tx, badge) else _refuse

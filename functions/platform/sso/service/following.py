@@ -1,5 +1,6 @@
 """What the realm hears of organisation, permissions and the patient index, and what it does by itself every minute."""
 
+import logging
 from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
@@ -28,12 +29,16 @@ from events.platform import (
 from functions.organisation.structure import service as organisation
 from functions.platform.permissions import service as permissions
 from functions.platform.sso import directory, queries
+from functions.platform.sso.problems import RealmOutOfReach
+from functions.platform.sso.service.admission import carry_out, judge_sign_ons
 from functions.platform.sso.service.emergency import emergencies_over, seal_over
 from functions.platform.sso.service.patients import end_grown_up, follow_merge
 from functions.platform.sso.service.realm import note, reconcile, tell
 from functions.platform.sso.service.sessions import collect_events
 from shared.steps import Steps
 from shared.tx import Tx
+
+log = logging.getLogger("his.identity")
 
 Onwards = Callable[[Steps], None]
 TURNED_WITHIN = timedelta(minutes=3)
@@ -106,6 +111,11 @@ def each_minute(tx: Tx) -> Onwards | None:
         if run_id is not None:
             reconcile(steps, run_id)
         collect_events(steps)
+        try:
+            judge_sign_ons(steps)
+        except RealmOutOfReach:
+            log.warning("sign-ons wait to be judged: the realm is out of reach")
+        carry_out(steps)
 
     return go_on
 

@@ -36,6 +36,13 @@ variable "passwords" {
   ephemeral = true
 }
 
+variable "accounts" {
+  description = "Accounts at outside systems by secret."
+  type        = map(map(string))
+  sensitive   = true
+  ephemeral   = true
+}
+
 variable "revision" {
   type = number
 }
@@ -69,6 +76,8 @@ locals {
       HIS_KEYCLOAK_DIRECTORY_SECRET = local.p.keycloak_directory
       HIS_DEMO_PASSWORD             = local.p.first_sign_on
     }
+    # What sealed columns are read with; only the functions that keep such columns read it.
+    "his-columns" = { HIS_COLUMN_KEYS = local.p.column_keys }
     # Only the jobs that found the data centre read this one.
     "his-founding" = merge({
       HIS_ADMIN_DATABASE_URL = "postgresql://postgres:${urlencode(local.p.postgres)}@${var.primary}:5432/postgres"
@@ -101,13 +110,25 @@ locals {
 }
 
 resource "kubernetes_secret_v1" "apps" {
-  for_each = toset(["his-functions", "his-worker", "his-prewarm", "his-operator", "his-directory", "his-founding"])
+  for_each = toset(["his-functions", "his-worker", "his-prewarm", "his-operator", "his-directory", "his-columns", "his-founding"])
   metadata {
     name      = each.key
     namespace = var.apps
     labels    = { "app.kubernetes.io/part-of" = "consortium-his" }
   }
   data_wo          = local.apps[each.key]
+  data_wo_revision = var.revision
+}
+
+# Each is read by one function or two; without content that function says what it cannot do.
+resource "kubernetes_secret_v1" "accounts" {
+  for_each = toset(["his-receipts", "his-wechat-login", "his-identity-check", "his-merchant-keys", "his-package-keys"])
+  metadata {
+    name      = each.key
+    namespace = var.apps
+    labels    = { "app.kubernetes.io/part-of" = "consortium-his" }
+  }
+  data_wo          = lookup(var.accounts, each.key, {})
   data_wo_revision = var.revision
 }
 
