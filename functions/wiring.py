@@ -10,6 +10,7 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "organisation/structure: open_work": (),
     "outpatient/registration: before_register": (),
     "outpatient/schedule: before_publish": (),
+    "outpatient/schedule: stop_considered": ("functions.payments.billing.gates:answer_stop_considered",),
     "patients/index: before_merge": ("functions.payments.billing.gates:answer_before_merge",),
     "payments/billing: before_settlement": (),
 }

@@ -17,6 +17,7 @@ from infra.cluster.kubernetes import ClusterError, apply, get, kubectl, node_add
 from infra.his.manifests.names import DATA, IMAGE, NAMESPACE, REACHES_OUT, SETTINGS
 from infra.image.build import NAME, Builder
 from infra.image.push import push
+from infra.local import credentials
 from infra.local.supervisor import Line
 from shared.settings import REPOSITORY
 
@@ -126,7 +127,7 @@ def write(overlay: str, node: str, digest: str, state: Path = data.STATE) -> Pat
             {
                 "name": "his-merchant-keys",
                 "namespace": NAMESPACE,
-                "files": sorted(os.path.relpath(path, folder) for path in _merchant_keys(state)),
+                "files": _merchant_keys(folder, state),
             },
             {
                 "name": "gateway-tls",
@@ -182,9 +183,12 @@ def wait(kind: str, say: Say, patience: int = 300) -> None:
 # -- parts
 
 
-def _merchant_keys(state: Path) -> list[Path]:
-    """What the simulators wrote for the gateway: keys of every merchant."""
-    return [path for path in (state / "secrets").iterdir() if path.suffix in {".pem", ".txt"}]
+def _merchant_keys(folder: Path, state: Path) -> list[str]:
+    """Copies of the merchants' keys that the simulators wrote; kustomize reads below itself only."""
+    found = sorted(path for path in (state / "secrets").iterdir() if path.suffix in {".pem", ".txt"})
+    for path in found:
+        credentials.write_private(folder / path.name, path.read_text(encoding="utf-8"))
+    return [path.name for path in found]
 
 
 def _first(document: dict[str, Any]) -> bool:

@@ -22,8 +22,20 @@ class SessionToPublish:
     ends_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class SessionToStop:
+    """A session whose stop is considered (停诊预览), with the visits that took its numbers."""
+
+    session_id: UUID
+    visit_ids: tuple[UUID, ...]
+
+
 before_publish: Gate[SessionToPublish] = Gate("outpatient/schedule: before_publish")
 """hrp/personnel blocks approved leave and warns of night duty; diagnostics/anaesthesia warns of the operation list."""
+
+
+stop_considered: Gate[SessionToStop] = Gate("outpatient/schedule: stop_considered")
+"""What a stop would touch elsewhere is named as `inform`: money paid (payments/billing). It keeps nobody from stopping."""
 
 
 def answer_before_close_unit(tx: Tx, question: UnitToClose) -> Iterable[Objection]:

@@ -48,7 +48,7 @@ def preview_stop(tx: Tx, session_id: UUID) -> StopPreview:
         free=found.free,
         visits=found.visits,
         bookings=found.bookings,
-        paid=found.paid,
+        notes=found.notes,
         urgent=found.urgent,
         consents=found.consents,
         offers=[_offer(one, session.doctor_id) for one in found.offers],

@@ -7,7 +7,6 @@ from uuid import UUID
 from pydantic import Field
 
 from functions.outpatient.schedule.schemas.plans import Bands, ChangeState, DeskNo, Instant, Part, Quotas
-from shared.money import Money
 from shared.schemas import Input, Moment, Text, View
 
 BandStarts = Annotated[list[Instant], Field(min_length=1, max_length=60)]
@@ -67,7 +66,8 @@ class OfferView(View):
 
 
 class StopPreview(View):
-    """What a stop would do, before it is confirmed: numbers taken, held and free, and where patients could go."""
+    """What a stop would do, before it is confirmed: numbers taken, held and free, what it touches elsewhere (`notes`),
+    and where patients could go."""
 
     session_id: UUID
     taken: int
@@ -75,7 +75,7 @@ class StopPreview(View):
     free: int
     visits: int
     bookings: int
-    paid: Money
+    notes: list[str]
     urgent: bool
     consents: list[str]
     offers: list[OfferView]

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from events.outpatient import AffectedNumber, SessionStopped
 from functions.outpatient.schedule import rules
+from functions.outpatient.schedule.gates import SessionToStop, stop_considered
 from functions.outpatient.schedule.models import ChangedNumber, Session, SessionChange, Slot
 from functions.outpatient.schedule.problems import RequestStateWrong
 from functions.outpatient.schedule.queries import changes, plans, session_slots
@@ -15,14 +16,10 @@ from functions.outpatient.schedule.queries.availability import Offer
 from functions.outpatient.schedule.schemas.changes import StopSession
 from functions.outpatient.schedule.service.pool import offers
 from functions.outpatient.schedule.service.sessions import count_numbers, locked, own_session
-from functions.payments.billing import service as billing
 from shared.ids import new_id
-from shared.money import Money
 from shared.problems import NotFound, Stale
 from shared.tx import Tx
 
-VISITS = "outpatient/registration"
-"""Source of the fees of visits; the visit is their source id."""
 Side = Literal["head", "office", "medical"]
 SIDE_NAMES = {"head": "科主任", "office": "门诊部", "medical": "医务科"}
 
@@ -36,8 +33,8 @@ class Preview:
     free: int
     visits: int
     bookings: int
-    paid: Money
-    """What the visits of its numbers paid for them and would get back."""
+    notes: list[str]
+    """What it would touch elsewhere, as the modules concerned say."""
     urgent: bool
     consents: list[str]
     offers: list[Offer]
@@ -48,14 +45,17 @@ def preview_stop(tx: Tx, session_id: UUID) -> Preview:
     session = own_session(tx, session_id)
     slots = tx.session.all(session_slots.SLOTS, session_id=session_id)
     urgent = rules.is_urgent(session.starts_at, tx.now)
-    visits = [slot.owner_id for slot in slots if slot.status == "taken" and slot.owner_kind == "visit"]
+    visits = tuple(
+        slot.owner_id for slot in slots if slot.status == "taken" and slot.owner_kind == "visit" and slot.owner_id
+    )
+    told = stop_considered.ask(tx, SessionToStop(session_id, visits))
     return Preview(
         taken=sum(slot.status == "taken" for slot in slots),
         held=sum(slot.status == "held" for slot in slots),
         free=sum(slot.status == "free" for slot in slots),
         visits=len(visits),
         bookings=sum(slot.status == "taken" and slot.owner_kind == "booking" for slot in slots),
-        paid=billing.paid_of_sources(tx, VISITS, [str(visit) for visit in visits]),
+        notes=[f"{one.message}，{one.way_out}" for one in told],
         urgent=urgent,
         consents=rules.missing_consents(urgent=urgent, head=False, office=False, medical=False),
         offers=offers(tx, session_id, 10),

@@ -1,6 +1,6 @@
 """Charges: posted at the price in force, entered at the window, withdrawn while unpaid, looked up by source."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from events.payments import ChargesPosted, ChargesVoided, PostedLine
@@ -21,7 +21,7 @@ from functions.payments.billing.service.orders import ChargeInfo, ChargeLine, Ch
 from functions.payments.billing.service.pricing import QuotedCharge, quote_order
 from functions.payments.billing.service.regrouping import follow_removal
 from shared.ids import new_id
-from shared.money import ZERO, Money, round_money
+from shared.money import ZERO, Money
 from shared.schemas import SHANGHAI
 from shared.tx import Tx
 
@@ -131,15 +131,6 @@ def held(tx: Tx, charge_ids: list[UUID]) -> ChargeHeld:
         holder_name=holding.holder_name,
         channel=holding.channel,
         held_since=since.isoformat() if since else None,
-    )
-
-
-def paid_of_sources(tx: Tx, source_module: str, source_ids: Sequence[str]) -> Money:
-    """What patients paid for some sources of a module (visits, requests) and did not get back, in one round trip."""
-    if not source_ids:
-        return ZERO
-    return round_money(
-        tx.session.one(queries.PAID_OF_SOURCES, source_module=source_module, source_ids=list(source_ids))
     )
 
 
