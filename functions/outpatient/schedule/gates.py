@@ -35,7 +35,7 @@ before_publish: Gate[SessionToPublish] = Gate("outpatient/schedule: before_publi
 
 
 stop_considered: Gate[SessionToStop] = Gate("outpatient/schedule: stop_considered")
-"""What a stop would touch elsewhere is named as `inform`: money paid (payments/billing). It keeps nobody from stopping."""
+"""What a stop would touch elsewhere is named as `inform`: money paid, by payments/billing. It blocks no stop."""
 
 
 def answer_before_close_unit(tx: Tx, question: UnitToClose) -> Iterable[Objection]:
