@@ -18,6 +18,8 @@ from tests.support.hospital import Caller, Hospital, cloned_hospital
 
 ENDS_THE_SESSION = {"/api/platform/sso/my/sign-out"}
 """Answered rightly, it would leave the rest of the fuzzing outside the door."""
+ASKS_THE_REALM = {"/api/platform/sso/my/session"}
+"""Says that the realm is out of reach (503): this house has none. tests/platform/test_sso_limits.py asks it with one."""
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,7 @@ def test_no_request_breaks_a_function(hospital: Hospital, everybody: Caller) -> 
     tried = 0
     for found in schema.get_all_operations():
         operation = found.ok()
-        if operation.path.endswith(".pdf") or operation.path in ENDS_THE_SESSION:
+        if operation.path.endswith(".pdf") or operation.path in ENDS_THE_SESSION | ASKS_THE_REALM:
             continue
         tried += 1
         try:
