@@ -19,7 +19,7 @@ from tests.support.hospital import Caller, Hospital, cloned_hospital
 ENDS_THE_SESSION = {"/api/platform/sso/my/sign-out"}
 """Answered rightly, it would leave the rest of the fuzzing outside the door."""
 ASKS_THE_REALM = {"/api/platform/sso/my/session"}
-"""Says that the realm is out of reach (503): this house has none. tests/platform/test_sso_limits.py asks it with one."""
+"""Says that the realm is out of reach (503), for this house has none; test_sso_limits asks it with one."""
 
 
 @pytest.fixture(scope="module")
