@@ -39,7 +39,7 @@ def sync_staff(admin: KeycloakAdmin, people: Sequence[StaffAccount]) -> Report:
         elif not person.enabled:
             report.unchanged += 1
     for start in range(0, len(missing), _CHUNK):
-        _create(admin, report, missing[start : start + _CHUNK])
+        _create(admin, report, missing[start : start + _CHUNK], groups)
     return report
 
 
@@ -157,7 +157,7 @@ def _settle(
         report.created.append(f"post {lacking} of {person.staff_no}")
 
 
-def _create(admin: KeycloakAdmin, report: Report, people: Sequence[StaffAccount]) -> None:
+def _create(admin: KeycloakAdmin, report: Report, people: Sequence[StaffAccount], groups: Mapping[str, str]) -> None:
     realm = admin.get_current_realm() or ""
     try:
         admin.partial_import_realm(
@@ -165,21 +165,16 @@ def _create(admin: KeycloakAdmin, report: Report, people: Sequence[StaffAccount]
         )
     except KeycloakPostError:
         if len(people) == 1:  # the import gives no reason; these are the three there are
-            if _is_there(admin, people[0]):
-                report.unchanged += 1
+            account, held = _look_up(admin, [people[0].username]).get(people[0].username, ({}, frozenset()))
+            if account.get("attributes", {}).get("staff_id") == [str(people[0].staff_id)]:
+                _settle(admin, report, people[0], account, held, groups)  # somebody else has just made it
                 return
             report.refused.append(f"account {people[0].staff_no}: password against the policy, or staff id in use")
             return
         for person in people:  # one of them spoils the whole import; find out which
-            _create(admin, report, [person])
+            _create(admin, report, [person], groups)
     else:
         report.created += [f"account {person.staff_no}" for person in people]
-
-
-def _is_there(admin: KeycloakAdmin, person: StaffAccount) -> bool:
-    """Whether somebody else has just made this account."""
-    found = _look_up(admin, [person.username]).get(person.username)
-    return found is not None and found[0].get("attributes", {}).get("staff_id") == [str(person.staff_id)]
 
 
 def _representation(person: StaffAccount) -> Representation:

@@ -223,6 +223,8 @@ def test_jobs_run_on_every_start_and_their_failure_stops_what_needs_them(stack):
 
 def test_an_interrupted_start_keeps_what_runs_and_the_next_one_goes_on(stack):
     """The interrupt comes at the worst moment: one service answers, the other was launched and is not yet ready."""
+    # A run in the background of a shell begins with the interrupt ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     reached = threading.Event()
     main = threading.main_thread().ident
 
