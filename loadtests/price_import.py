@@ -64,7 +64,7 @@ def main() -> None:
     items = parser.parse_args().items
     content = spreadsheet(items)
     with tempfile.TemporaryDirectory(prefix="his-prices-") as folder:
-        server = Postgres(Path(folder), choose(56532, ()))
+        server = Postgres(Path(folder), choose(26532, ()))
         try:
             server.start()
             upgrade(server.dsn("his_owner"))

@@ -16,22 +16,22 @@ class Settings(BaseSettings):
     functions: str = "all"
     """Function apps this process serves: `all`, or names such as `outpatient/registration,payments/billing`."""
 
-    database_url: str = "postgresql://his_app@127.0.0.1:55432/his"
-    owner_database_url: str = "postgresql://his_owner@127.0.0.1:55432/his"
-    worker_database_url: str = "postgresql://his_worker@127.0.0.1:55432/his"
-    auditor_database_url: str = "postgresql://his_auditor@127.0.0.1:55432/his"
+    database_url: str = "postgresql://his_app@127.0.0.1:25432/his"
+    owner_database_url: str = "postgresql://his_owner@127.0.0.1:25432/his"
+    worker_database_url: str = "postgresql://his_worker@127.0.0.1:25432/his"
+    auditor_database_url: str = "postgresql://his_auditor@127.0.0.1:25432/his"
     pool_size: int = 5
     """Connections per process; also how many requests run at once. Part of the connection budget."""
     pool_timeout: float = 20.0
     """Seconds a request waits for a connection before 503."""
 
-    keycloak_url: str = "http://127.0.0.1:58080"
+    keycloak_url: str = "http://127.0.0.1:28080"
     keycloak_realm: str = "consortium"
     keycloak_audience: str = "his"
     keycloak_admin: str = "admin"
     keycloak_admin_password: str = ""
 
-    s3_endpoint: str = "127.0.0.1:58333"
+    s3_endpoint: str = "127.0.0.1:28333"
     s3_access_key: str = ""
     s3_secret_key: str = ""
     s3_bucket: str = "his"

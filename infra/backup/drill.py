@@ -32,7 +32,7 @@ from infra.local.record import choose
 from infra.local.storage import Storage
 
 Say = Callable[[str], None]
-FIRST_PORT = 56432
+FIRST_PORT = 26432
 """The drill takes free ports from here on."""
 _ROW = 260
 _FILL = """

@@ -27,13 +27,13 @@ from shared.settings import REPOSITORY
 
 STATE = REPOSITORY / ".state" / "cluster"
 PORTS = {
-    "postgres": 55632,
-    "storage": 58433,
-    "keycloak": 58180,
-    "simulators": 58192,
-    "receipts": 58193,
-    "host": 58190,
-    "worker": 58191,
+    "postgres": 25632,
+    "storage": 28433,
+    "keycloak": 28180,
+    "simulators": 28192,
+    "receipts": 28193,
+    "host": 28190,
+    "worker": 28191,
 }
 OUTSIDE = {"postgres": 15432, "storage": 19000, "keycloak": 18080}
 """Ports of the data services at the node's address."""

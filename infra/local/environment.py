@@ -14,15 +14,17 @@ from infra.local.supervisor import StackError
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 PORTS: Mapping[str, int] = {
-    "postgres": 55432,
-    "storage": 58333,
-    "keycloak": 58080,
-    "simulators": 58600,
-    "receipts": 58701,
+    "postgres": 25432,
+    "storage": 28333,
+    "keycloak": 28080,
+    "simulators": 28600,
+    "receipts": 28701,
     "host": 8000,
     "worker": 8001,
 }
-"""The wished port of each listener; one that is taken moves up to the next free one."""
+"""The wished port of each listener; one that is taken moves up to the next free one.
+
+All lie below 32768: Linux hands out the ports above to outgoing connections, so a wish there is taken at times."""
 
 _OPERATOR_ONLY = ("HIS_OWNER_DATABASE_URL", "HIS_KEYCLOAK_ADMIN", "HIS_KEYCLOAK_ADMIN_PASSWORD")
 

@@ -75,7 +75,7 @@ def _difference() -> tuple[UpgradeOps, str]:
     schemas = {table.schema for table in tables.tables.values()}
     include: Callable[..., bool] = lambda name, kind, parents: name in schemas if kind == "schema" else True  # noqa: E731
     with tempfile.TemporaryDirectory(prefix="his-draft-") as folder:
-        server = Postgres(Path(folder), choose(56432, ()), fast=True)
+        server = Postgres(Path(folder), choose(26432, ()), fast=True)
         try:
             server.start()
             url = server.dsn("his_owner")

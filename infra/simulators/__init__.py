@@ -5,5 +5,5 @@ a payer who types a password, answers and requests that get lost, errors, wrong 
 that come twice, late or in the wrong order. They ship with the product: a hospital tries its gateway against them
 before it signs a contract, and every test of the gateway holds its books against their ledgers.
 
-    python -m infra.simulators --port 58600 --secrets .state/secrets
+    python -m infra.simulators --port 28600 --secrets .state/secrets
 """

@@ -1,4 +1,4 @@
-"""Start the simulators: `python -m infra.simulators [--port 58600] [--receipts-port 58701] [--secrets FOLDER]`.
+"""Start the simulators: `python -m infra.simulators [--port 28600] [--receipts-port 28701] [--secrets FOLDER]`.
 
 It opens one merchant a channel for each campus named, and writes the keys the gateway refers to into the secret store:
 `<channel>-<campus>-sign.pem`, `<channel>-<campus>-verify.pem`, `<channel>-<campus>-cipher.txt`. The channels' own keys
@@ -94,8 +94,8 @@ def _since_begin(a_second: int, numbers: int) -> int:
 def main() -> None:
     """Serve until interrupted."""
     parser = argparse.ArgumentParser(prog="python -m infra.simulators", description=__doc__)
-    parser.add_argument("--port", type=int, default=58600)
-    parser.add_argument("--receipts-port", type=int, default=58701)
+    parser.add_argument("--port", type=int, default=28600)
+    parser.add_argument("--receipts-port", type=int, default=28701)
     parser.add_argument("--secrets", type=Path, default=settings().secrets_dir)
     parser.add_argument("--keys", type=Path, default=None, help="the channels' own keys; beside the secrets")
     parser.add_argument("--campus", action="append", default=None)

@@ -231,9 +231,9 @@ class ReceiptSimulator:
 
 
 def main() -> None:
-    """Run the platform on a port: `python -m infra.simulators.receipts --port 58701 --key ...`."""
+    """Run the platform on a port: `python -m infra.simulators.receipts --port 28701 --key ...`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, default=58701)
+    parser.add_argument("--port", type=int, default=28701)
     parser.add_argument("--app-id", default="hospital")
     parser.add_argument("--key", required=True)
     arguments = parser.parse_args()
