@@ -84,7 +84,7 @@ class Storm:
         assert set(self.town.deliver(now)) <= {200, 401}
 
     def calm(self) -> None:
-        """Everything works again and the minutes pass until nothing is open."""
+        """Everything works again and the minutes pass until nothing is open and no channel paused."""
         for simulator in self.town.channels.simulators:
             simulator.faults.clear()
         for _ in range(90):
@@ -99,6 +99,7 @@ class Storm:
             "SELECT (SELECT count(*) FROM payments.gateway_payments WHERE state IN ('paying', 'unknown')"
             " OR late_refund_at IS NOT NULL)"
             " + (SELECT count(*) FROM payments.gateway_refunds WHERE state IN ('requested', 'processing'))"
+            " + (SELECT count(*) FROM payments.channel_health WHERE state = 'paused')"
         )
         return open_rows == 0 and all(simulator.is_quiet for simulator in self.town.channels.simulators)
 
