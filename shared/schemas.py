@@ -1,6 +1,6 @@
 """Shapes of requests and answers."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, time, timedelta, timezone
 from typing import Annotated, Generic, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer, StringConstraints
@@ -9,6 +9,11 @@ SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
 """China keeps one zone without summer time since 1991, so a fixed offset is exact for every time we store."""
 
 T = TypeVar("T")
+
+
+def midnight(day: date) -> datetime:
+    """The moment a day of the hospital begins."""
+    return datetime.combine(day, time(), SHANGHAI)
 
 
 def _no_nul(value: object) -> object:

@@ -1,6 +1,6 @@
 """HTTP routes of operation and maintenance."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -30,7 +30,7 @@ from shared.command import command, query
 from shared.database.engine import REPORT
 from shared.http import Router
 from shared.identity.actor import ALL_CAMPUSES
-from shared.schemas import SHANGHAI, Page
+from shared.schemas import Page, midnight
 from shared.tx import Tx
 
 router = Router()
@@ -59,7 +59,7 @@ def read_module(tx: Tx, area: Name, module: Name) -> ModuleView:
 @query("operations.maintenance.read", REPORT)
 def read_events(tx: Tx, day: date | None = None) -> EventsView:
     """Events of a day by type and campus, and how far delivery lags (事件台)."""
-    since = datetime.combine(day or tx.today, time(), SHANGHAI)
+    since = midnight(day or tx.today)
     counts, waiting, letters = service.events_of_day(tx, since, since + timedelta(days=1))
     state = rules.lag(waiting.oldest, tx.now)
     return EventsView(

@@ -4,7 +4,7 @@ from datetime import datetime, time, timedelta
 from typing import Literal
 
 from shared.problems import NotFound, Problem
-from shared.schemas import SHANGHAI
+from shared.schemas import SHANGHAI, midnight
 
 Health = Literal["ok", "retrying", "failing"]
 Lag = Literal["ok", "late", "stuck"]
@@ -94,4 +94,4 @@ def last_planned(now: datetime) -> datetime:
 
 def start_of_day(now: datetime) -> datetime:
     """00:00 of the hospital's day."""
-    return datetime.combine(now.astimezone(SHANGHAI).date(), time(), SHANGHAI)
+    return midnight(now.astimezone(SHANGHAI).date())

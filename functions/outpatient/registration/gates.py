@@ -6,9 +6,9 @@ from datetime import date
 from uuid import UUID
 
 from functions.organisation.structure.gates import UnitToClose
-from functions.outpatient.registration import rules
 from functions.outpatient.registration.queries import visits as queries
 from shared.gates import Gate, Objection
+from shared.schemas import midnight
 from shared.tx import Tx
 
 
@@ -31,7 +31,7 @@ consortium/referral informs of a referral (no second fee)."""
 
 def answer_before_close_unit(tx: Tx, question: UnitToClose) -> Iterable[Objection]:
     """A unit stays open while a visit may still be seen there on the first day without it, or later."""
-    since = rules.midnight(question.closes_on)
+    since = midnight(question.closes_on)
     number = tx.session.first(queries.OPEN_VISIT_OF_UNIT, unit_id=question.unit_id, since=since)
     if number is not None:
         yield Objection(

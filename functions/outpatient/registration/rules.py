@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from functions.outpatient.registration.problems import (
     VisitExpired,
     VisitStateWrong,
 )
-from shared.schemas import SHANGHAI
+from shared.schemas import SHANGHAI, midnight
 
 SOURCE = "outpatient/registration"
 """Source module under which billing keeps what registration charges."""
@@ -75,11 +75,6 @@ def kind_of(grade: str) -> str:
 def visit_number(letter: str, day: date, number: int) -> str:
     """Campus letter + yyMMdd + five digits: `A26030200017`."""
     return f"{letter}{day:%y%m%d}{number:05d}"
-
-
-def midnight(day: date) -> datetime:
-    """The moment a day of the hospital begins."""
-    return datetime.combine(day, time(), SHANGHAI)
 
 
 def valid_until(kind: str, registered_at: datetime, band_end: datetime | None) -> datetime:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from functions.organisation.structure import service as organisation
 from functions.organisation.structure.gates import UnitToClose
 from functions.outpatient.schedule.queries import plans
 from shared.gates import Gate, Objection
+from shared.schemas import midnight
 from shared.tx import Tx
 
 
@@ -40,7 +40,7 @@ stop_considered: Gate[SessionToStop] = Gate("outpatient/schedule: stop_considere
 
 def answer_before_close_unit(tx: Tx, question: UnitToClose) -> Iterable[Objection]:
     """A unit with sessions on sale on its first day away, or later, stays open; what is only planned is told."""
-    first = organisation.midnight(question.closes_on)
+    first = midnight(question.closes_on)
     found = tx.session.all(
         plans.SESSIONS_OF_UNIT_FROM,
         campus=question.campus_id,

@@ -50,7 +50,7 @@ def timetable(tx: Tx, since: date, until: date) -> Document:
             for row in sorted(rows, key=lambda row: (row.starts_at, row.clinic_name, str(row.session_id)))
         ],
     }
-    return _document(tx, "clinic_timetable", data, f"门诊出诊表-{since.isoformat()}.pdf")
+    return organisation.office_form(tx, "clinic_timetable", data, f"门诊出诊表-{since.isoformat()}.pdf")
 
 
 def attendance_sheet(tx: Tx, since: date, until: date) -> Document:
@@ -76,7 +76,7 @@ def attendance_sheet(tx: Tx, since: date, until: date) -> Document:
         ],
     }
     tx.audit("attendance.printed", "campus", tx.campus, since=since.isoformat(), until=until.isoformat())
-    return _document(tx, "clinic_attendance", data, f"出诊考勤表-{since.isoformat()}.pdf")
+    return organisation.office_form(tx, "clinic_attendance", data, f"出诊考勤表-{since.isoformat()}.pdf")
 
 
 def stop_notice(tx: Tx, session_id: UUID) -> Document:
@@ -89,7 +89,7 @@ def stop_notice(tx: Tx, session_id: UUID) -> Document:
     )
     affected = next((one.affected for one in found if one.kind == "stop"), 0)
     data = {**_facts(tx, session), "reason": session.stop_reason or "—", "affected": affected}
-    return _document(tx, "stop_notice", data, f"停诊通知-{session.day.isoformat()}.pdf")
+    return organisation.office_form(tx, "stop_notice", data, f"停诊通知-{session.day.isoformat()}.pdf")
 
 
 def replacement_form(tx: Tx, change_id: UUID) -> Document:
@@ -113,7 +113,7 @@ def replacement_form(tx: Tx, change_id: UUID) -> Document:
         "reason": change.reason,
         "affected": change.affected,
     }
-    return _document(tx, "replacement_form", data, f"替诊审批单-{session.day.isoformat()}.pdf")
+    return organisation.office_form(tx, "replacement_form", data, f"替诊审批单-{session.day.isoformat()}.pdf")
 
 
 def board(tx: Tx, day: date) -> list[dict[str, Any]]:
@@ -203,20 +203,3 @@ def _place(place: "PlaceInfo") -> str:
 
 def _hours(starts_at: datetime, ends_at: datetime) -> str:
     return f"{starts_at.astimezone(SHANGHAI):%H:%M}-{ends_at.astimezone(SHANGHAI):%H:%M}"
-
-
-def _document(tx: Tx, form: str, data: dict[str, Any], filename: str) -> Document:
-    from shared.printing import check_data, render
-    from shared.printing.published import layout_in_force
-
-    campus = organisation.campus(tx)
-    layout = layout_in_force(tx, form)
-    full = {
-        **data,
-        "hospital": campus.name,
-        "campus": campus.short_name,
-        "printed_at": tx.now,
-        "printed_by": tx.actor.name,
-    }
-    check_data(layout, full)
-    return Document(lambda: render(layout, full), "application/pdf", filename)

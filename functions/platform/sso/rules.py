@@ -4,12 +4,12 @@ import hashlib
 import hmac
 from collections import Counter
 from collections.abc import Iterable
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
 from functions.platform.sso.problems import WeakPin
-from shared.schemas import SHANGHAI
+from shared.schemas import midnight
 
 DEVICE_TERM = timedelta(days=365)
 """A device's secret is good for 12 months (spec 42)."""
@@ -60,7 +60,7 @@ def until_of_age(birth_date: date) -> datetime:
         day = birth_date.replace(year=year)
     except ValueError:  # born on 29 February
         day = date(year, 3, 1)
-    return datetime.combine(day, time(), SHANGHAI)
+    return midnight(day)
 
 
 class Failure(NamedTuple):

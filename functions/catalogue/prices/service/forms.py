@@ -14,8 +14,6 @@ from functions.catalogue.prices.service.lookups import current_prices
 from functions.catalogue.prices.service.publishing import listed_prices
 from functions.organisation.structure import service as organisation
 from shared.command import Document
-from shared.printing import check_data, render
-from shared.printing.published import layout_in_force
 from shared.problems import Invalid, NotFound
 from shared.tx import Tx
 
@@ -63,7 +61,7 @@ def price_notice(tx: Tx, batch_id: UUID) -> Document:
         ],
     }
     tx.audit("price_notice.printed", "price_batch", batch_id)
-    return _document(tx, "price_notice", data, f"调价通知单-{batch.title}.pdf")
+    return organisation.office_form(tx, "price_notice", data, f"调价通知单-{batch.title}.pdf")
 
 
 def application_form(tx: Tx, application_id: UUID) -> Document:
@@ -94,7 +92,7 @@ def application_form(tx: Tx, application_id: UUID) -> Document:
         ],
     }
     tx.audit("item_application.printed", "item_application", application_id)
-    return _document(tx, "item_application", data, f"新增项目申报表-{row.name}.pdf")
+    return organisation.office_form(tx, "item_application", data, f"新增项目申报表-{row.name}.pdf")
 
 
 def complaint_form(tx: Tx, complaint_id: UUID) -> Document:
@@ -125,7 +123,7 @@ def complaint_form(tx: Tx, complaint_id: UUID) -> Document:
         ],
     }
     tx.audit("price_complaint.printed", "price_complaint", complaint_id, patient_id=row.patient_id)
-    return _document(tx, "price_complaint", data, f"价格投诉登记表-{row.received_at:%Y%m%d}.pdf")
+    return organisation.office_form(tx, "price_complaint", data, f"价格投诉登记表-{row.received_at:%Y%m%d}.pdf")
 
 
 def inspection_report(tx: Tx, first: date, last: date) -> Document:
@@ -147,7 +145,7 @@ def inspection_report(tx: Tx, first: date, last: date) -> Document:
         "rows": rows,
     }
     tx.audit("price_inspection.printed", "campus", tx.campus, first=first.isoformat(), last=last.isoformat())
-    return _document(tx, "price_inspection", data, f"价格自查报告-{first}至{last}.pdf")
+    return organisation.office_form(tx, "price_inspection", data, f"价格自查报告-{first}至{last}.pdf")
 
 
 def unit_price_book(tx: Tx, unit_id: UUID) -> Document:
@@ -178,7 +176,7 @@ def unit_price_book(tx: Tx, unit_id: UUID) -> Document:
         ],
     }
     tx.audit("unit_price_book.printed", "unit", unit_id, items=len(priced))
-    return _document(tx, "unit_price_book", data, f"科室收费项目手册-{unit.name}.pdf")
+    return organisation.office_form(tx, "unit_price_book", data, f"科室收费项目手册-{unit.name}.pdf")
 
 
 def _require_short(lines: int) -> None:
@@ -192,17 +190,3 @@ def _yuan(price: Decimal | None) -> str | None:
         return None
     short = price.quantize(Decimal("0.01"))
     return f"{short:f}" if short == price else f"{price.normalize():f}"
-
-
-def _document(tx: Tx, form: str, data: dict[str, Any], name: str) -> Document:
-    layout = layout_in_force(tx, form)
-    here = organisation.campus(tx)
-    whole = {
-        "hospital": here.name,
-        "campus": here.short_name,
-        "printed_at": tx.now,
-        "printed_by": tx.actor.name,
-        **data,
-    }
-    check_data(layout, whole)
-    return Document(lambda: render(layout, whole), "application/pdf", name)

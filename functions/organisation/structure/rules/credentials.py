@@ -7,7 +7,7 @@ covers the campus, the privilege is valid for campus and level, it is not suspen
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
@@ -125,11 +125,6 @@ STAFF_SYSTEMS: Mapping[str, str] = MappingProxyType(
 )
 """Systems that know a person by a code of their own."""
 STAFF_CODE_PATTERN = r"[0-9A-Za-z]{6,30}"
-
-
-def midnight(day: date) -> datetime:
-    """The moment a day of the hospital begins."""
-    return datetime.combine(day, time(), SHANGHAI)
 
 
 def check_licence(kind: str, number: str, valid_from: date, valid_to: date | None, category: str | None) -> None:

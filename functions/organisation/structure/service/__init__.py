@@ -79,7 +79,6 @@ if TYPE_CHECKING:
         change_campus,
         change_setting,
         close_campus,
-        midnight,
         open_campus,
         open_campuses,
         set_price_level,
@@ -110,6 +109,7 @@ if TYPE_CHECKING:
         require_licence,
         require_privilege,
     )
+    from functions.organisation.structure.service.letterhead import office_form
     from functions.organisation.structure.service.licences import (
         add_practice_place,
         correct_licence,
@@ -309,9 +309,9 @@ __all__ = [
     "licences_of",
     "life_of",
     "merge_units",
-    "midnight",
     "move_unit",
     "note_lock",
+    "office_form",
     "open_bed_days",
     "open_beds",
     "open_campus",

@@ -18,13 +18,13 @@ from functions.organisation.structure.problems.wards import (
 from functions.organisation.structure.queries import wards as queries
 from functions.organisation.structure.queries.wards import BedCount, BedDays, BedInfo
 from functions.organisation.structure.schemas.wards import BedOut, BedStep, ChangeBed, CreateBed
-from functions.organisation.structure.service.consortium import midnight
 from functions.organisation.structure.service.log import record
 from functions.organisation.structure.service.placing import place
 from functions.organisation.structure.service.units import unit
 from shared.gates import Objection
 from shared.ids import new_id
 from shared.problems import Invalid, Stale
+from shared.schemas import midnight
 from shared.tx import Tx
 
 WARD_KINDS = ("nursing", "clinical")

@@ -12,9 +12,9 @@ from functions.organisation.structure.rules import SETTINGS, not_before
 from functions.organisation.structure.rules import calendar as rules
 from functions.organisation.structure.schemas.wards import SetCalendar
 from functions.organisation.structure.service.consortium import campus as campus_info
-from functions.organisation.structure.service.consortium import midnight
 from functions.organisation.structure.service.log import record
 from shared.ids import new_id
+from shared.schemas import midnight
 from shared.tx import Tx
 
 LONGEST = 400

@@ -1,7 +1,7 @@
 """Campuses and their settings."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, time
+from datetime import datetime
 from typing import Any
 
 from events.organisation import CampusOpened, CampusSettingChanged
@@ -22,13 +22,8 @@ from functions.organisation.structure.service import founding
 from functions.organisation.structure.service.log import record
 from shared.ids import new_id
 from shared.problems import Conflict, Invalid, Stale
-from shared.schemas import SHANGHAI
+from shared.schemas import midnight
 from shared.tx import Tx
-
-
-def midnight(day: date) -> datetime:
-    """The moment a day of the hospital begins."""
-    return datetime.combine(day, time(), SHANGHAI)
 
 
 def campus(tx: Tx, code: str | None = None) -> CampusInfo:

@@ -18,6 +18,7 @@ from functions.organisation.structure.queries import credentials as queries
 from functions.organisation.structure.queries import people, posts
 from functions.organisation.structure.rules import credentials as rules
 from functions.organisation.structure.rules.credentials import Facts, HeldLicence, HeldPrivilege, Period, Verdict
+from shared.schemas import midnight
 from shared.tx import Tx
 
 
@@ -173,8 +174,8 @@ def held_licences(licences: Iterable[Licence], places: Iterable[LicencePlace]) -
     """Licences with their practice places, their days as moments."""
     of_licence: dict[UUID, list[tuple[str, Period]]] = {}
     for place in places:
-        until = None if place.valid_to is None else rules.midnight(place.valid_to)
-        period = Period(place.row_id, rules.midnight(place.valid_from), until)
+        until = None if place.valid_to is None else midnight(place.valid_to)
+        period = Period(place.row_id, midnight(place.valid_from), until)
         of_licence.setdefault(place.licence_id, []).append((place.practice_campus, period))
     return [
         HeldLicence(
@@ -182,8 +183,8 @@ def held_licences(licences: Iterable[Licence], places: Iterable[LicencePlace]) -
             row.number,
             Period(
                 row.licence_id,
-                rules.midnight(row.valid_from),
-                None if row.valid_to is None else rules.midnight(row.valid_to),
+                midnight(row.valid_from),
+                None if row.valid_to is None else midnight(row.valid_to),
             ),
             tuple(of_licence.get(row.licence_id, ())),
         )
@@ -192,7 +193,7 @@ def held_licences(licences: Iterable[Licence], places: Iterable[LicencePlace]) -
 
 
 def _employed(person: StaffMember) -> Period:
-    return Period(person.staff_id, rules.midnight(person.engaged_on), person.leaves_at)
+    return Period(person.staff_id, midnight(person.engaged_on), person.leaves_at)
 
 
 def _required(verdict: Verdict) -> Verdict:

@@ -29,6 +29,7 @@ from functions.organisation.structure.service.judgement import facts_of
 from functions.organisation.structure.service.log import record
 from shared.ids import new_id
 from shared.printing.filters import mask_name
+from shared.schemas import midnight
 from shared.tx import Tx
 
 A_MINUTES_WORK = 200
@@ -317,6 +318,6 @@ def _tell_over(tx: Tx, licence: Licence, facts: Facts) -> None:
                 level=held.level,
                 campuses=sorted(held.campuses),
                 cause="licence_expired",
-                suspended_from=rules.midnight(licence.valid_to),
+                suspended_from=midnight(licence.valid_to),
             )
         )

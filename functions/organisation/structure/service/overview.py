@@ -10,13 +10,14 @@ from functions.organisation.structure.queries import credentials, people, posts,
 from functions.organisation.structure.queries.people import Idle
 from functions.organisation.structure.queries.unit_codes import CodedUnit
 from functions.organisation.structure.rules import codes
-from functions.organisation.structure.rules.credentials import LICENCES, level_title, midnight
+from functions.organisation.structure.rules.credentials import LICENCES, level_title
 from functions.organisation.structure.service.beds import open_beds
 from functions.organisation.structure.service.posts import Account, staff_accounts
 from functions.organisation.structure.service.staff import staff_member
 from functions.organisation.structure.service.units import unit_tree
 from shared.identity.posts import POSTS
 from shared.identity.separation import Conflict, conflicts
+from shared.schemas import midnight
 from shared.tx import Tx
 
 BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)

@@ -13,6 +13,7 @@ from functions.organisation.structure.service.beds import beds_of_ward
 from functions.organisation.structure.service.codes import coded_units
 from functions.organisation.structure.service.consortium import campus
 from functions.organisation.structure.service.handover import handover_of
+from functions.organisation.structure.service.letterhead import office_form
 from functions.organisation.structure.service.posts import holders
 from functions.organisation.structure.service.secondments import secondment
 from functions.organisation.structure.service.sheets import workbook
@@ -58,7 +59,7 @@ def secondment_notice(tx: Tx, secondment_id: UUID) -> Document:
         "cost_share": row.cost_share,
         "performance_share": row.performance_share,
     }
-    return _document(tx, "secondment_notice", data, f"派驻通知书-{person.staff_no}.pdf")
+    return office_form(tx, "secondment_notice", data, f"派驻通知书-{person.staff_no}.pdf")
 
 
 def post_list(tx: Tx, post: str) -> Document:
@@ -80,7 +81,7 @@ def post_list(tx: Tx, post: str) -> Document:
         }
         for one in held[:LONGEST]
     ]
-    return _document(tx, "post_list", {"rows": rows}, f"岗位任命表-{_post(post)}.pdf")
+    return office_form(tx, "post_list", {"rows": rows}, f"岗位任命表-{_post(post)}.pdf")
 
 
 def privilege_record(tx: Tx, kind: str) -> Document:
@@ -112,7 +113,7 @@ def privilege_record(tx: Tx, kind: str) -> Document:
     ]
     rows.sort(key=lambda row: row["staff_no"])
     tx.audit("privilege_record.printed", "campus", tx.campus, privilege=kind, people=len(rows))
-    return _document(tx, "privilege_record", {"rows": rows}, f"处方权签名留样备案表-{known.title}.pdf")
+    return office_form(tx, "privilege_record", {"rows": rows}, f"处方权签名留样备案表-{known.title}.pdf")
 
 
 def handover_form(tx: Tx, staff_id: UUID) -> Document:
@@ -139,7 +140,7 @@ def handover_form(tx: Tx, staff_id: UUID) -> Document:
             for item in items
         ],
     }
-    return _document(tx, "handover_list", data, f"离职交接单-{person.staff_no}.pdf")
+    return office_form(tx, "handover_list", data, f"离职交接单-{person.staff_no}.pdf")
 
 
 def unit_codes_form(tx: Tx, at: date | None = None) -> Document:
@@ -148,7 +149,7 @@ def unit_codes_form(tx: Tx, at: date | None = None) -> Document:
         {key: value or None for key, value in {"code": code, "name": name, "subject": subject, **codes}.items()}
         for code, name, subject, codes in _code_lines(tx, at)
     ]
-    return _document(tx, "unit_codes", {"day": at or tx.today, "rows": rows}, "科室代码对照表.pdf")
+    return office_form(tx, "unit_codes", {"day": at or tx.today, "rows": rows}, "科室代码对照表.pdf")
 
 
 def unit_codes_sheet(tx: Tx, at: date | None = None) -> Document:
@@ -180,20 +181,6 @@ def _code_lines(tx: Tx, at: date | None) -> list[tuple[str, str, str | None, dic
         if line.system is not None and line.code is not None and line.unit_id in codes:
             codes[line.unit_id][line.system] = line.code
     return [(found.code, found.name, found.subject_code, codes[found.unit_id]) for found in tree.values()]
-
-
-def _document(tx: Tx, form: str, data: dict[str, Any], name: str) -> Document:
-    layout = layout_in_force(tx, form)
-    here = campus(tx)
-    whole = {
-        "hospital": here.name,
-        "campus": here.short_name,
-        "printed_at": tx.now,
-        "printed_by": tx.actor.name,
-        **data,
-    }
-    check_data(layout, whole)
-    return Document(lambda: render(layout, whole), "application/pdf", name)
 
 
 def _days(row: Secondment) -> str:

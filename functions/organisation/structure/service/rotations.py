@@ -8,13 +8,13 @@ from pydantic import ValidationError
 
 from functions.organisation.structure.models import PostAssignment, StaffUnit
 from functions.organisation.structure.queries import people, unit_codes
-from functions.organisation.structure.rules.credentials import midnight
 from functions.organisation.structure.rules.sheets import BadRow
 from functions.organisation.structure.schemas.people import AssignPost, JoinUnit
 from functions.organisation.structure.service.posts import appointed, enter_post
 from functions.organisation.structure.service.sheet_rows import Ready, Row, known_as, later, units_here, why
 from functions.organisation.structure.service.staff import join_unit
 from shared.problems import Problem
+from shared.schemas import midnight
 from shared.tx import Tx
 
 

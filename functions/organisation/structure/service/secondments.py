@@ -26,7 +26,7 @@ from functions.organisation.structure.schemas.people import (
     RenewSecondment,
     SecondmentKind,
 )
-from functions.organisation.structure.service.consortium import campus, midnight
+from functions.organisation.structure.service.consortium import campus
 from functions.organisation.structure.service.holdings import check_post_licence, lock_posts
 from functions.organisation.structure.service.judgement import licence_at
 from functions.organisation.structure.service.log import record
@@ -34,7 +34,7 @@ from functions.organisation.structure.service.units import unit
 from shared.identity.posts import POSTS
 from shared.ids import new_id
 from shared.problems import Stale
-from shared.schemas import SHANGHAI
+from shared.schemas import SHANGHAI, midnight
 from shared.tx import Tx
 
 SIDES = ("home", "hr", "receiving")

@@ -17,12 +17,12 @@ from functions.organisation.structure.rules.successions import ONE, Succession
 from functions.organisation.structure.schemas.structure import CloseUnit, CreateUnit, MoveUnit, UnitKind
 from functions.organisation.structure.schemas.wards import MergeUnits, NewUnit, SplitUnit
 from functions.organisation.structure.service.beds import move_beds
-from functions.organisation.structure.service.consortium import midnight
 from functions.organisation.structure.service.founding import posted
 from functions.organisation.structure.service.log import record
 from functions.organisation.structure.service.units import close_unit, create_unit, move_unit, unit
 from shared.gates import Objection
 from shared.ids import new_id
+from shared.schemas import midnight
 from shared.tx import Tx
 
 

@@ -25,11 +25,11 @@ from functions.organisation.structure.schemas.structure import (
     MoveUnit,
     UnitKind,
 )
-from functions.organisation.structure.service.consortium import midnight
 from functions.organisation.structure.service.log import record
 from shared.gates import Objection
 from shared.ids import new_id
 from shared.problems import Invalid, Stale
+from shared.schemas import midnight
 from shared.tx import Tx
 
 

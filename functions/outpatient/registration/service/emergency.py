@@ -25,6 +25,7 @@ from functions.outpatient.registration.service.reading import emergency_clinic, 
 from functions.outpatient.registration.service.register import earlier_visits
 from functions.patients.index import service as patients
 from shared.ids import new_id
+from shared.schemas import midnight
 from shared.tx import Tx
 
 
@@ -105,7 +106,7 @@ def open_green_channel(tx: Tx, encounter_id: UUID, command: OpenGreenChannel) ->
 
 def green_channels(tx: Tx, day: date, after: UUID, limit: int) -> list[GreenChannel]:
     """Green channels opened on a day at the acting campus, oldest first."""
-    since = rules.midnight(day)
+    since = midnight(day)
     found = tx.session.all(
         records.GREEN_CHANNELS,
         campus=tx.campus,

@@ -17,6 +17,7 @@ from functions.outpatient.registration.queries.clinics import ClinicInfo
 from functions.outpatient.schedule import service as schedule
 from functions.patients.index import service as patients
 from shared.problems import NotFound
+from shared.schemas import midnight
 from shared.tx import Tx
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def visits_of_session(tx: Tx, session_id: UUID, status: str | None, after: UUID,
 
 def visits_of_day(tx: Tx, wanted: DayFilter, before: UUID, limit: int) -> list[Visit]:
     """Visits registered on a day at the acting campus, newest first."""
-    since = rules.midnight(wanted.day)
+    since = midnight(wanted.day)
     found = tx.session.all(
         queries.VISITS,
         campus=tx.campus,
@@ -129,7 +130,7 @@ def visits_of_day(tx: Tx, wanted: DayFilter, before: UUID, limit: int) -> list[V
 
 def department_load(tx: Tx, day: date) -> Load:
     """The department strip of a window: visits by state here, numbers left at every campus ("总院无号、分院有余号")."""
-    since = rules.midnight(day)
+    since = midnight(day)
     sent = tx.session.send(queries.LOAD, campus=tx.campus, since=since, until=since + timedelta(days=1))
     campuses = organisation.open_campuses(tx)
     units: dict[UUID, dict[str, int]] = defaultdict(lambda: dict.fromkeys(rules.STATUS_NAMES, 0))

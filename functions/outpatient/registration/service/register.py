@@ -30,7 +30,7 @@ from functions.patients.index.service import PatientInfo
 from shared.database.session import Pending
 from shared.ids import new_id
 from shared.problems import NotFound
-from shared.schemas import SHANGHAI
+from shared.schemas import SHANGHAI, midnight
 from shared.tx import Tx
 
 LOOK_BACK = timedelta(days=31)
@@ -121,14 +121,14 @@ def question(patient: PatientInfo, slot: SlotTaken, payer_kind: str) -> VisitToR
 
 def earlier_visits(tx: Tx, patient: PatientInfo, unit_id: UUID, day: date) -> Pending[Earlier]:
     """Ask for the patient's earlier visits of a unit; the answer comes with the next exchange."""
-    midnight = rules.midnight(day)
+    begins = midnight(day)
     return tx.session.send(
         queries.EARLIER,
         patient_id=patient.patient_id,
         unit_id=unit_id,
         campus=tx.campus,
-        since=midnight - LOOK_BACK,
-        today=midnight,
+        since=begins - LOOK_BACK,
+        today=begins,
     )
 
 

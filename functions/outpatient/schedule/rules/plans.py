@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from functions.outpatient.schedule.problems import PlanInvalid
-from shared.schemas import SHANGHAI
+from shared.schemas import SHANGHAI, midnight
 
 TRAVEL = timedelta(minutes=45)
 """Between two campuses (spec 44, seconded doctors)."""
@@ -96,7 +96,7 @@ def releases(day: date, waves: Sequence[Mapping[str, Any]] | None) -> list[Relea
             hour, minute = (int(part) for part in str(wave["time"]).split(":"))
             due = datetime.combine(day - timedelta(days=int(wave["days_before"])), time(hour, minute), SHANGHAI)
         timed.append((due, int(wave["share"])))
-    far = datetime.combine(day + timedelta(days=1), time(), SHANGHAI)
+    far = midnight(day + timedelta(days=1))
     timed.sort(key=lambda item: item[0] or far)
     return [Release(place, share, due) for place, (due, share) in enumerate(timed, 1)]
 

@@ -18,6 +18,7 @@ from functions.outpatient.schedule.service.sessions import own_session
 from functions.outpatient.schedule.service.stops import execute_stop, open_task
 from shared.ids import new_id
 from shared.problems import NotFound
+from shared.schemas import midnight
 from shared.tx import Tx
 
 STOPPED_AT_ONCE = 50
@@ -75,7 +76,7 @@ def lift_bar(tx: Tx, bar_id: UUID, reason: str) -> DoctorBar:
 def licence_expired(tx: Tx, event: LicenceExpired) -> None:
     """A licence a person practises by is over, and none like it goes on: later sessions stop at every campus."""
     if event.kind in PRACTISING and not organisation.licence_at(tx, event.staff_id, event.kind).allowed:
-        bar_doctor(tx, event.staff_id, "licence_expired", organisation.midnight(event.expired_on + timedelta(days=1)))
+        bar_doctor(tx, event.staff_id, "licence_expired", midnight(event.expired_on + timedelta(days=1)))
 
 
 def privilege_revoked(tx: Tx, event: PrivilegeRevoked) -> None:

@@ -16,8 +16,6 @@ from functions.patients.index.schemas.values import DOCUMENT_CODES, IdentifierTy
 from functions.patients.index.service.read import opened, survivor
 from functions.patients.index.service.views import age_text
 from shared.command import Document
-from shared.printing import check_data, render
-from shared.printing.published import layout_in_force
 from shared.problems import NotFound
 from shared.tx import Tx
 
@@ -75,7 +73,7 @@ def visit_card(tx: Tx, patient_id: UUID, reason: OpeningReason | None = None) ->
         "empi_no": patient.empi_no,
         "card_no": card.value,
     }
-    return _document(tx, "visit_card", data, f"就诊卡-{patient.empi_no}.pdf")
+    return organisation.office_form(tx, "visit_card", data, f"就诊卡-{patient.empi_no}.pdf")
 
 
 def wristband(tx: Tx, patient_id: UUID, number: str | None = None, reason: OpeningReason | None = None) -> Document:
@@ -96,7 +94,7 @@ def wristband(tx: Tx, patient_id: UUID, number: str | None = None, reason: Openi
             "number": shown,
             "empi_no": patient.empi_no,
         }
-        return _document(tx, "newborn_wristband", data, f"腕带-{shown}.pdf")
+        return organisation.office_form(tx, "newborn_wristband", data, f"腕带-{shown}.pdf")
     unverified = patient.identity_level == IdentityLevel.UNVERIFIED.value
     band = {
         "number": shown,
@@ -107,7 +105,7 @@ def wristband(tx: Tx, patient_id: UUID, number: str | None = None, reason: Openi
         "empi_no": patient.empi_no,
         "warning": "身份未核实" if unverified else None,
     }
-    return _document(tx, "wristband", {"bands": [band]}, f"腕带-{shown}.pdf")
+    return organisation.office_form(tx, "wristband", {"bands": [band]}, f"腕带-{shown}.pdf")
 
 
 def blank_wristbands(tx: Tx, numbers: Sequence[str]) -> Document:
@@ -116,7 +114,7 @@ def blank_wristbands(tx: Tx, numbers: Sequence[str]) -> Document:
     The caller owns the numbers and has traced who prints them.
     """
     bands = [{"number": number, "code": number} for number in numbers]
-    return _document(tx, "wristband", {"bands": bands}, "腕带-批量.pdf")
+    return organisation.office_form(tx, "wristband", {"bands": bands}, "腕带-批量.pdf")
 
 
 def _twin(patient: Patient) -> str | None:
@@ -159,7 +157,7 @@ def change_application(tx: Tx, correction_id: UUID) -> Document:
             for field, value in correction.changes.items()
         ],
     }
-    return _document(tx, "change_application", data, f"信息变更申请表-{patient.empi_no}.pdf")
+    return organisation.office_form(tx, "change_application", data, f"信息变更申请表-{patient.empi_no}.pdf")
 
 
 def merge_approval(tx: Tx, merge_id: UUID) -> Document:
@@ -181,7 +179,7 @@ def merge_approval(tx: Tx, merge_id: UUID) -> Document:
         "chosen": [FIELD_NAMES.get(field, field) for field in merge.chosen_fields],
         "merged_at": merge.merged_at,
     }
-    return _document(tx, "merge_approval", data, f"合并审批单-{kept.empi_no}.pdf")
+    return organisation.office_form(tx, "merge_approval", data, f"合并审批单-{kept.empi_no}.pdf")
 
 
 def _replaced(merge: Merge) -> dict[str, Any]:
@@ -223,17 +221,3 @@ def _opened(tx: Tx, patient_id: UUID, act: str, reason: OpeningReason | None) ->
     patient = survivor(tx, patient_id)
     opened(tx, patient, act, treated_here=treated.one(), reason=reason)
     return patient
-
-
-def _document(tx: Tx, form: str, data: dict[str, Any], filename: str) -> Document:
-    campus = organisation.campus(tx)
-    whole = {
-        "hospital": campus.name,
-        "campus": campus.short_name,
-        "printed_at": tx.now,
-        "printed_by": tx.actor.name,
-        **data,
-    }
-    layout = layout_in_force(tx, form)
-    check_data(layout, whole)
-    return Document(lambda: render(layout, whole), "application/pdf", filename)

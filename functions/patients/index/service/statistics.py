@@ -1,7 +1,7 @@
 """Figures of the index: what the steward answers for (重复率, 核实率, 未结无名氏)."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import groupby
 from uuid import UUID
@@ -11,7 +11,7 @@ from functions.patients.index.queries import statistics
 from functions.patients.index.queries.statistics import Nameless, Registrations
 from functions.patients.index.schemas.statistics import CampusFigures, RegistrarFigures, StatisticsView
 from shared.problems import Invalid
-from shared.schemas import SHANGHAI
+from shared.schemas import midnight
 from shared.tx import Tx
 
 LONGEST = timedelta(days=366)
@@ -26,7 +26,7 @@ def figures(tx: Tx, since: date, until: date) -> StatisticsView:
     size = tx.session.send(statistics.SIZE)
     suspected = tx.session.send(statistics.SUSPECTED, now=tx.now)
     registrations = tx.session.send(
-        statistics.REGISTRATIONS, since=_midnight(since), until=_midnight(until + timedelta(days=1))
+        statistics.REGISTRATIONS, since=midnight(since), until=midnight(until + timedelta(days=1))
     )
     nameless = tx.session.send(statistics.NAMELESS, before=tx.now, limit=NAMELESS_COUNTED)
     people, merged = size.one()
@@ -99,7 +99,3 @@ def _share(part: int, whole: int) -> Decimal | None:
 
 def _rounded(value: Decimal, to: str) -> Decimal:
     return value.quantize(Decimal(to), ROUND_HALF_UP)
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), tzinfo=SHANGHAI)

@@ -1,6 +1,6 @@
 """Routes of receipts, the platform's queue, and paper."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from uuid import UUID
 
 from functions.payments.billing import service
@@ -15,7 +15,7 @@ from functions.payments.billing.schemas import (
     VoidPaper,
 )
 from shared.command import command, query
-from shared.schemas import SHANGHAI, Page
+from shared.schemas import Page, midnight
 from shared.tx import Tx
 
 
@@ -23,7 +23,7 @@ from shared.tx import Tx
 @query("payments.billing.read")
 def voided_receipts(tx: Tx, day: date | None = None, limit: Limit = 50, cursor: UUID | None = None) -> VoidedView:
     """Receipts reversed and sheets of paper voided on a day (作废票据)."""
-    since = datetime.combine(day or tx.today, time(), tzinfo=SHANGHAI)
+    since = midnight(day or tx.today)
     until = since + timedelta(days=1)
     sent_papers = tx.session.send(queries.PAPERS_VOIDED, campus=tx.campus, since=since, until=until)
     rows = tx.session.all(

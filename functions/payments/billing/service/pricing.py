@@ -5,9 +5,9 @@ force until they are settled (spec 40).
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from datetime import datetime, time
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -21,10 +21,12 @@ from functions.payments.billing.rules import PricedLine
 from functions.payments.billing.service.orders import ChargeLine, ChargeOrder
 from shared.money import ZERO, Money, line_amount, round_money
 from shared.problems import Invalid
-from shared.schemas import SHANGHAI
+from shared.schemas import SHANGHAI, midnight
 from shared.tx import Tx
 
 NOBODY = Person()
+GONE = ("voided", "refunded")
+"""States of lines that cost nothing any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +129,9 @@ def charged_before(
     """What of some items the patient was charged on the day and in the visit, surcharges left to their lines."""
     group = patients.group_ids(tx, patient_id)
     tx.session.send(queries.ANCHOR, patients=group, campus=tx.campus)
-    midnight = datetime.combine(at.astimezone(SHANGHAI).date(), time.min, SHANGHAI)
+    since = midnight(at.astimezone(SHANGHAI).date())
     found = tx.session.all(
-        queries.BESIDE, patients=group, campus=tx.campus, codes=sorted(codes), since=midnight, encounter=encounter_id
+        queries.BESIDE, patients=group, campus=tx.campus, codes=sorted(codes), since=since, encounter=encounter_id
     )
     return [_counted(one) for one in found if before is None or one.charge_id < before]
 
@@ -208,13 +210,13 @@ def price_now(tx: Tx, charges: Sequence[Charge]) -> Priced:
             worth = line_amount(item.unit_price, charge.quantity)
             changed[charge.charge_id] = NewPrice(item.unit_price, item.unit_price, worth, ZERO, item.version_id)
     if again:
-        changed |= _quote_again(tx, _whole_sources(tx, again), {charge.charge_id for charge in charges})
+        changed |= _quote_again(tx, whole_sources(tx, again), {charge.charge_id for charge in charges})
     return Priced(tuple(_line(charge, changed.get(charge.charge_id)) for charge in charges), changed)
 
 
 def quote_open(tx: Tx, moved: Sequence[Charge]) -> list[tuple[Charge, NewPrice]]:
     """Unsettled lines of the sources of some lines that cost something else now, by the prices and rules in force."""
-    sources = _whole_sources(tx, moved) if moved else []
+    sources = whole_sources(tx, moved) if moved else []
     ours = {charge.charge_id: charge for lines in sources for charge in lines if charge.status == "open"}
     return [(ours[charge_id], new) for charge_id, new in _quote_again(tx, sources, ours.keys()).items()]
 
@@ -229,8 +231,8 @@ def _quote_again(tx: Tx, sources: Sequence[list[Charge]], chosen: Set[UUID]) -> 
     return changed
 
 
-def _whole_sources(tx: Tx, moved: Sequence[Charge]) -> list[list[Charge]]:
-    """What stands of the sources of some lines."""
+def whole_sources(tx: Tx, moved: Sequence[Charge]) -> list[list[Charge]]:
+    """What stands of the sources of some lines: the lines of each, oldest first."""
     wanted = {(charge.source_module, charge.source_id) for charge in moved}
     found = tx.session.all(
         queries.OF_SOURCES,
@@ -240,9 +242,22 @@ def _whole_sources(tx: Tx, moved: Sequence[Charge]) -> list[list[Charge]]:
     )
     sources: dict[tuple[str, str], list[Charge]] = defaultdict(list)
     for charge in found:
-        if (charge.source_module, charge.source_id) in wanted and charge.status not in ("voided", "refunded"):
+        if (charge.source_module, charge.source_id) in wanted and charge.status not in GONE:
             sources[charge.source_module, charge.source_id].append(charge)
     return list(sources.values())
+
+
+def said_of(quoted: Sequence[QuotedLine]) -> Callable[[Charge], QuotedLine | None]:
+    """Finds what a quote of a source says of a charge: a line goes by its id, a surcharge by its line and its rule."""
+    by_line = {one.line_no: one for one in quoted if one.base_line is None}
+    surcharges = {(one.base_line, one.rule_id): one for one in quoted if one.base_line is not None}
+
+    def find(charge: Charge) -> QuotedLine | None:
+        if charge.base_charge_id is None:
+            return by_line.get(str(charge.charge_id))
+        return surcharges.get((str(charge.base_charge_id), charge.rule_id))
+
+    return find
 
 
 def _source_again(tx: Tx, book: PriceBook, lines: Sequence[Charge], chosen: Set[UUID]) -> dict[UUID, NewPrice]:
@@ -253,15 +268,10 @@ def _source_again(tx: Tx, book: PriceBook, lines: Sequence[Charge], chosen: Set[
     )
     bill = [_at_price_now(book, charge, ours=charge.charge_id in chosen) for charge in bases]
     quoted = book.quote(bill, person_of(tx, first.patient_id, emergency=first.emergency), past).lines
-    by_line = {one.line_no: one for one in quoted if one.base_line is None}
-    surcharges = {(one.base_line, one.rule_id): one for one in quoted if one.base_line is not None}
+    said = said_of(quoted)
     changed: dict[UUID, NewPrice] = {}
     for charge in lines:
-        one = (
-            by_line.get(str(charge.charge_id))
-            if charge.base_charge_id is None
-            else surcharges.get((str(charge.base_charge_id), charge.rule_id))
-        )
+        one = said(charge)
         if (
             one is None
             or charge.charge_id not in chosen

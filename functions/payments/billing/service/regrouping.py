@@ -5,10 +5,9 @@ rules gives back what the lines were worth together less what the rest is worth 
 that stays and costs more (or less) stands in the refund with quantity 0 and what it takes from (or adds to) it.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, time
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -18,12 +17,18 @@ from functions.patients.index import service as patients
 from functions.payments.billing.models import Charge
 from functions.payments.billing.problems import NotRefundable
 from functions.payments.billing.queries import pricing as queries
-from functions.payments.billing.service.pricing import charged_before, charged_line, person_of, quote_open, reprice
+from functions.payments.billing.service.pricing import (
+    charged_before,
+    charged_line,
+    person_of,
+    quote_open,
+    reprice,
+    said_of,
+    whole_sources,
+)
 from shared.money import ZERO, Money
-from shared.schemas import SHANGHAI
+from shared.schemas import SHANGHAI, midnight
 from shared.tx import Tx
-
-GONE = ("voided", "refunded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +116,7 @@ def _beside(tx: Tx, ruled: Sequence[Charge]) -> list[Charge]:
         patients=patients.group_ids(tx, first.patient_id),
         campus=tx.campus,
         codes=sorted(codes),
-        since=_midnight(first.posted_at),
+        since=midnight(first.posted_at.astimezone(SHANGHAI).date()),
         encounter=first.encounter_id,
     )
 
@@ -120,19 +125,8 @@ def _sources(tx: Tx, ruled: Sequence[Charge]) -> list[dict[UUID, Charge]]:
     """The sources that lose lines, and those charged after them beside them: what stands of each, oldest first."""
     first = min(charge.charge_id for charge in ruled)
     beside = [charge for charge in _beside(tx, ruled) if charge.by_rule and charge.charge_id > first]
-    wanted = {(charge.source_module, charge.source_id) for charge in (*ruled, *beside)}
-    found = tx.session.all(
-        queries.OF_SOURCES,
-        modules=[module for module, _ in wanted],
-        sources=[source for _, source in wanted],
-        campus=tx.campus,
-    )
-    sources: dict[tuple[str, str], dict[UUID, Charge]] = defaultdict(dict)
-    for charge in found:
-        key = (charge.source_module, charge.source_id)
-        if key in wanted and charge.status not in GONE:
-            sources[key][charge.charge_id] = charge
-    return sorted(sources.values(), key=min)
+    sources = [{charge.charge_id: charge for charge in lines} for lines in whole_sources(tx, [*ruled, *beside])]
+    return sorted(sources, key=min)
 
 
 def _after(
@@ -166,15 +160,10 @@ def _worths(
     lines: Sequence[Charge], left: Mapping[UUID, Decimal], quoted: Sequence[QuotedLine]
 ) -> dict[UUID, Money] | None:
     """What a quote says of each line; None when it speaks of other quantities or lines than there are."""
-    own = {one.line_no: one for one in quoted if one.base_line is None}
-    extra = {(one.base_line, one.rule_id): one for one in quoted if one.base_line is not None}
+    said = said_of(quoted)
     found: dict[UUID, Money] = {}
     for charge in lines:
-        one = (
-            own.get(str(charge.charge_id))
-            if charge.base_charge_id is None
-            else extra.get((str(charge.base_charge_id), charge.rule_id))
-        )
+        one = said(charge)
         quantity = left[charge.charge_id]
         if (one.quantity if one else ZERO) != quantity:
             return None
@@ -198,7 +187,3 @@ def _less(past: Sequence[BillLine], gone: Mapping[UUID, Decimal], worth: Mapping
 def _moment(lines: Sequence[Charge]) -> datetime:
     """When the prices and rules of lines were last looked up."""
     return max(charge.repriced_at or charge.posted_at for charge in lines)
-
-
-def _midnight(at: datetime) -> datetime:
-    return datetime.combine(at.astimezone(SHANGHAI).date(), time.min, SHANGHAI)

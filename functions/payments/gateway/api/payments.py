@@ -1,6 +1,6 @@
 """Routes of payments: search, timeline, asking and closing, terminals, transfers, the day."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -32,7 +32,7 @@ from shared.command import Onward, command, query
 from shared.http import Router
 from shared.money import ZERO
 from shared.problems import NotFound
-from shared.schemas import SHANGHAI, Page
+from shared.schemas import Page, midnight
 from shared.steps import Steps
 from shared.tx import Tx
 
@@ -158,7 +158,7 @@ def read_day(tx: Tx, day: date) -> DayView:
     """The gateway's figures of a day at the acting campus, channel by channel."""
     if not _FIRST_DAY <= day <= tx.today:
         raise NotFound("该日期没有支付数据，请重新选择。")
-    since = datetime.combine(day, datetime.min.time(), SHANGHAI)
+    since = midnight(day)
     span = {"campus": tx.campus, "since": since, "until": since + _DAY}
     sent = [tx.session.send(found, **span) for found in (queries.ORDERS_DAY, queries.MONEY_DAY, queries.REFUND_DAY)]
     orders, came, went = ({row.channel: row for row in answer.all()} for answer in sent)

@@ -27,7 +27,7 @@ from functions.payments.gateway.service.refunding import book_refund, finish_ref
 from shared.ids import new_id
 from shared.money import ZERO
 from shared.problems import NotFound
-from shared.schemas import SHANGHAI
+from shared.schemas import midnight
 from shared.tx import Tx
 
 ARRIVALS_LAST = timedelta(days=366)
@@ -189,7 +189,7 @@ def record_transfer(tx: Tx, command: RecordTransfer) -> Payment:
     )
     tx.session.add(row)
     _keep(tx, row, "succeeded", {"bank_reference": command.bank_reference, "arrived_on": str(command.arrived_on)})
-    arrived = datetime.combine(command.arrived_on, datetime.min.time(), SHANGHAI)
+    arrived = midnight(command.arrived_on)
     return booking.succeed(
         tx,
         row,

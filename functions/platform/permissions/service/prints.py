@@ -12,8 +12,6 @@ from functions.platform.permissions.service.attesting import attestation
 from functions.platform.permissions.service.templating import template, versions_of
 from shared.command import Document
 from shared.identity.posts import PERMISSIONS, POSTS
-from shared.printing import check_data, render
-from shared.printing.published import layout_in_force
 from shared.tx import Tx
 
 _REQUEST_STATES = {"requested": "待归口审批", "agreed": "已审批，待授权", "approved": "已授权", "refused": "已驳回"}
@@ -59,7 +57,7 @@ def request_form(tx: Tx, request_id: UUID) -> Document:
             _step("驳回" if refused else "安全管理员授权", row.decided_name, row.decided_at),
         ],
     }
-    return _document(tx, "permission_application", data, f"用户权限申请审批表-{person.staff_no}.pdf")
+    return organisation.office_form(tx, "permission_application", data, f"用户权限申请审批表-{person.staff_no}.pdf")
 
 
 def attestation_form(tx: Tx, attestation_id: UUID) -> Document:
@@ -88,7 +86,7 @@ def attestation_form(tx: Tx, attestation_id: UUID) -> Document:
             for line in sorted(lines, key=lambda one: (people[one.staff_id].staff_no, one.code))
         ],
     }
-    return _document(tx, "attestation_sheet", data, f"权限复核确认表-{unit.name}-{row.quarter}.pdf")
+    return organisation.office_form(tx, "attestation_sheet", data, f"权限复核确认表-{unit.name}-{row.quarter}.pdf")
 
 
 def post_form(tx: Tx, post: str) -> Document:
@@ -109,7 +107,7 @@ def post_form(tx: Tx, post: str) -> Document:
             for code in sorted(meant.permissions)
         ],
     }
-    return _document(tx, "post_permissions", data, f"岗位权限清单-{known.title}.pdf")
+    return organisation.office_form(tx, "post_permissions", data, f"岗位权限清单-{known.title}.pdf")
 
 
 def parameter_form(tx: Tx, value_id: UUID) -> Document:
@@ -142,7 +140,7 @@ def parameter_form(tx: Tx, value_id: UUID) -> Document:
             *([_step("归口复核", row.approved_name, row.approved_at)] if risky else []),
         ],
     }
-    return _document(tx, "parameter_change", data, f"参数变更单-{known.title}.pdf")
+    return organisation.office_form(tx, "parameter_change", data, f"参数变更单-{known.title}.pdf")
 
 
 def administrators_form(tx: Tx) -> Document:
@@ -163,7 +161,7 @@ def administrators_form(tx: Tx) -> Document:
             }
         )
     tx.audit("administrators.printed", "campus", tx.campus)
-    return _document(tx, "administrator_charter", {"officers": officers}, "三员职责与授权书.pdf")
+    return organisation.office_form(tx, "administrator_charter", {"officers": officers}, "三员职责与授权书.pdf")
 
 
 # -- inside
@@ -193,17 +191,3 @@ def _place(tx: Tx, row: ParameterValue) -> str:
         case "workstation":
             return organisation.place(tx, UUID(row.level_id)).name
     return "全部院区"
-
-
-def _document(tx: Tx, form: str, data: dict[str, Any], name: str) -> Document:
-    here = organisation.campus(tx)
-    whole = {
-        "hospital": here.name,
-        "campus": here.short_name,
-        "printed_at": tx.now,
-        "printed_by": tx.actor.name,
-        **data,
-    }
-    layout = layout_in_force(tx, form)
-    check_data(layout, whole)
-    return Document(lambda: render(layout, whole), "application/pdf", name)
