@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.image import debian, interpreter, oci, rootfs
-from infra.image.debian import Package, PackageError
+from infra.image.debian import Package, PackageError, PackageGone
 from infra.image.push import push
 from shared.settings import REPOSITORY
 
@@ -151,7 +151,11 @@ def lock(operand: Operand, cache: Path = CACHE) -> str:
 
 
 def tree(operand: Operand, say: Say, cache: Path = CACHE) -> Path:
-    """The root file system of an operand, kept until its lock changes. Raises PackageError when it would not start."""
+    """The root file system of an operand, kept until its lock changes. Raises PackageError when it would not start.
+
+    A suite moves on and its mirror forgets; then today's packages of it are taken, checked by apt's signatures alone,
+    and said. These images are the lab's: the hospital's own image is built from what is recorded or not at all.
+    """
     packages = locked(operand)
     recipe = hashlib.sha256(operand.lock.read_bytes() + f"{operand}{_LEFT_OUT}".encode()).hexdigest()[:16]
     target = cache / f"{operand.name}-{recipe}"
@@ -161,7 +165,13 @@ def tree(operand: Operand, say: Say, cache: Path = CACHE) -> Path:
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
     try:
-        _lay_out(operand, packages, root, cache)
+        try:
+            _lay_out(operand, packages, root, cache)
+        except PackageGone:
+            say(f"{operand.name}: Debian {operand.suite} no longer has what is recorded; its packages of today instead")
+            shutil.rmtree(root)
+            packages = debian.listed(lock(operand, cache))
+            _lay_out(operand, packages, root, cache)
         missing = unmet(root)
         if missing:
             raise PackageError(f"{operand.name} lacks a package of a library:\n" + "\n".join(missing))

@@ -58,6 +58,10 @@ class PackageError(Exception):
     """A package cannot be had or is not the one recorded; the text says what to do."""
 
 
+class PackageGone(PackageError):
+    """apt no longer has the version recorded: the suite has moved on."""
+
+
 def architecture() -> str:
     """Debian's name of this machine's architecture, for example amd64."""
     return _output("dpkg", "--print-architecture").strip()
@@ -65,8 +69,13 @@ def architecture() -> str:
 
 def locked(lock: Path = LOCK) -> list[Package]:
     """The packages recorded in a lock file."""
+    return listed(lock.read_text(encoding="utf-8"))
+
+
+def listed(text: str) -> list[Package]:
+    """The packages of a lock file's text."""
     found = []
-    for line in lock.read_text(encoding="utf-8").splitlines():
+    for line in text.splitlines():
         if line and not line.startswith("#"):
             what, digest = line.split()
             name, version = what.split("=", 1)
@@ -97,7 +106,7 @@ def fetch(package: Package, cache: Path) -> Path:
             done = subprocess.run(order, cwd=draft, capture_output=True, text=True, check=False)
             files = list(draft.glob("*.deb"))
             if done.returncode or not files:
-                raise PackageError(
+                raise PackageGone(
                     f"apt has no {package.name}={package.version} (any more). Run `python -m infra.image lock` for"
                     f" the versions of today, or point apt at a snapshot of the day of packages.lock.\n{done.stderr}"
                 )
