@@ -123,6 +123,13 @@ OPERANDS = (POSTGRES, PGBOUNCER, KEYCLOAK, MINIO)
 KEYCLOAK_OPTIONS = ("--db=postgres", "--health-enabled=true", "--metrics-enabled=true")
 """What is built in, as infra/his/manifests/data.py says of the image."""
 
+_GO = os.environ | {
+    "PATH": f"{os.environ['PATH']}:/usr/local/go/bin",
+    "CGO_ENABLED": "0",
+    "GOFLAGS": "-p=2 -buildvcs=false",
+    "GOTOOLCHAIN": "local",
+}
+
 Say = Callable[[str], None]
 
 
@@ -257,27 +264,28 @@ def put(root: Path, image: str, registry: str, pulled_from: str, config: Mapping
 
 
 def go_program(module: str, version: str, package: str, name: str, say: Say, cache: Path = CACHE) -> Path:
-    """A program built from its Go module, kept under its version. Some minutes the first time, on two cores."""
+    """A program built from its Go module, kept under its version. Some minutes the first time, on two cores.
+
+    The module's source is built where it lies: `go install` would also ask the proxy for every version there is.
+    """
     target = cache / "bin" / f"{name}-{version}"
     if target.exists():
         return target
     draft = cache / "bin" / f"draft-{os.getpid()}"
-    draft.mkdir(parents=True)
-    search = f"{os.environ['PATH']}:/usr/local/go/bin"
-    own = {"GOBIN": str(draft), "CGO_ENABLED": "0", "GOFLAGS": "-p=2", "GOTOOLCHAIN": "local", "PATH": search}
+    draft.parent.mkdir(parents=True, exist_ok=True)
     try:
-        _run(["go", "install", "-trimpath", "-ldflags=-s -w", f"{module}{package}@{version}"], env=os.environ | own)
-        next(draft.iterdir()).rename(target)
+        order = ["go", "build", "-C", str(go_source(module, version)), "-trimpath", "-ldflags=-s -w", "-o", str(draft)]
+        _run([*order, f".{package}"], env=_GO)
+        draft.rename(target)
     finally:
-        shutil.rmtree(draft)
+        draft.unlink(missing_ok=True)
     say(f"built {name} {version}")
     return target
 
 
 def go_source(module: str, version: str) -> Path:
     """Folder of a module's source, as the module proxy has it."""
-    search = os.environ | {"PATH": f"{os.environ['PATH']}:/usr/local/go/bin"}
-    known = _run(["go", "mod", "download", "-json", f"{module}@{version}"], env=search)
+    known = _run(["go", "mod", "download", "-json", f"{module}@{version}"], env=_GO)
     return Path(json.loads(known)["Dir"])
 
 
