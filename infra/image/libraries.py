@@ -26,6 +26,8 @@ _LEFT_OUT = re.compile(
     r"|(rich|pygments|markdown_it|mdurl)(/|-[0-9][^/]*\.dist-info(/|$)|$)"
     # a server of its own, which shared.serve replaces
     r"|(gunicorn|uvicorn_worker)(/|-[0-9][^/]*\.dist-info(/|$)|$)"
+    # AVIF: no scanner and no phone sends it here, and it is the largest of Pillow's libraries
+    r"|PIL/_avif\.[^/]+\.so$|pillow\.libs/libavif-[^/]+$"
 )
 
 

@@ -104,6 +104,9 @@ def test_of_debian_only_what_runs_is_kept(path: str, kept: bool) -> None:
         ("fontTools/misc/bezierTools.c", False),
         ("pyphen/dictionaries/hyph_en_GB.dic", True),
         ("pyphen/dictionaries/hyph_de_DE.dic", False),
+        ("PIL/_avif.cpython-311-x86_64-linux-gnu.so", False),
+        ("PIL/_webp.cpython-311-x86_64-linux-gnu.so", True),
+        ("pillow.libs/libavif-c6062d5f.so.16.4.2", False),
     ],
 )
 def test_of_wheels_only_what_runs_is_kept(path: str, kept: bool) -> None:
