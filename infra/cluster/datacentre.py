@@ -81,6 +81,13 @@ class Terraform:
             raise ClusterError(f"terraform {command}: {done.stderr[-3000:]}")
         return done.stdout
 
+    def timed(self, say: Say, what: str, *command: str, codes: tuple[int, ...] = (0,)) -> str:
+        """Run one command and say what it was for, how long it took and what Terraform counted."""
+        begun = time.monotonic()
+        output = self.run(*command, codes=codes)
+        say(f"{what}: {time.monotonic() - begun:.0f} s. {summary(output)}")
+        return output
+
 
 def stand_up_and_down(say: Say) -> int:
     """Everything, in order; 0 when each step did what it must."""
@@ -90,10 +97,7 @@ def stand_up_and_down(say: Say) -> int:
     faults: list[str] = []
 
     def timed(what: str, *command: str, codes: tuple[int, ...] = (0,)) -> str:
-        begun = time.monotonic()
-        output = terraform.run(*command, codes=codes)
-        say(f"{what}: {time.monotonic() - begun:.0f} s. {summary(output)}")
-        return output
+        return terraform.timed(say, what, *command, codes=codes)
 
     timed("init", "init", "-backend=false")
     timed("validate", "validate")

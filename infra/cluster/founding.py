@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -43,9 +42,9 @@ def found_and_remove(patients: int, say: Say, state: Path = data.STATE) -> int:
     terraform.run("init", "-backend=false")
     faults: list[str] = []
     try:
-        _timed(terraform, say, "apply with data services and two campuses", "apply", "-auto-approve")
+        terraform.timed(say, "apply with data services and two campuses", "apply", "-auto-approve")
         where.record(state, where.SERVICES)
-        if "No changes" not in _timed(terraform, say, "plan again", "plan", "-detailed-exitcode", codes=(0, 2)):
+        if "No changes" not in terraform.timed(say, "plan again", "plan", "-detailed-exitcode", codes=(0, 2)):
             faults.append("a second plan finds something to change")
         if not (databank.cluster_ready(2) and databank.in_step(state)):
             faults.append("no primary with a standby in step")
@@ -58,8 +57,8 @@ def found_and_remove(patients: int, say: Say, state: Path = data.STATE) -> int:
         faults.append(str(error))
     finally:
         terraform.variables["protection"] = "none"
-        _timed(terraform, say, "protection lifted", "apply", "-auto-approve", "-target=module.protection")
-        _timed(terraform, say, "destroy", "destroy", "-auto-approve")
+        terraform.timed(say, "protection lifted", "apply", "-auto-approve", "-target=module.protection")
+        terraform.timed(say, "destroy", "destroy", "-auto-approve")
         where.record(state, ())
         databank.forget_volumes()
     faults += [f"namespace {name} is still there" for name in (NAMESPACE, DATA) if name in _namespaces()]
@@ -115,13 +114,10 @@ def _another_password(terraform: Terraform, say: Say, state: Path) -> list[str]:
     import psycopg
 
     before = where.from_here(where.addresses(state)["HIS_DATABASE_URL"])
-    path = state / "secrets.json"
-    new = secrets.token_hex(20)
-    known = json.loads(path.read_text(encoding="utf-8"))
-    credentials.write_private(path, json.dumps(known | {"his_app": new}, indent=2) + "\n")
+    new = credentials.another(state, "his_app")
     terraform.variables["passwords"]["his_app"] = new
     terraform.variables["passwords_revision"] = 2
-    _timed(terraform, say, "password of his_app rotated", "apply", "-auto-approve")
+    terraform.timed(say, "password of his_app rotated", "apply", "-auto-approve")
     deploy.deploy("lab", lambda line: None)
     answers = []
     for url in (before, where.from_here(where.addresses(state)["HIS_DATABASE_URL"])):
@@ -151,13 +147,6 @@ def _refuses_to_go(terraform: Terraform, say: Say) -> list[str]:
     else:
         found = ["terraform destroy took protected data away"]
     return found if databank.cluster_ready(2) else [*found, "the database did not survive being asked to go"]
-
-
-def _timed(terraform: Terraform, say: Say, what: str, *command: str, codes: tuple[int, ...] = (0,)) -> str:
-    begun = time.monotonic()
-    output = terraform.run(*command, codes=codes)
-    say(f"{what}: {time.monotonic() - begun:.0f} s. {datacentre.summary(output)}")
-    return output
 
 
 def _namespaces() -> list[str]:

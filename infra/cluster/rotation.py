@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import secrets
 import ssl
 import subprocess
 import tempfile
@@ -116,9 +115,7 @@ def backup_key(say: Say, state: Path) -> list[str]:
 
 def password(say: Say, state: Path) -> list[str]:
     """A new password of the functions' role: the job sets it, a release tells the functions."""
-    path = state / "secrets.json"
-    known = json.loads(path.read_text(encoding="utf-8"))
-    credentials.write_private(path, json.dumps(known | {"his_app": secrets.token_hex(20)}, indent=2) + "\n")
+    credentials.another(state, "his_app")
     databank.prepare("database", lambda line: None, state)
     image = databank.hospital().partition("@")[2]
     folder = deploy.write("lab", node_address(), image, state)

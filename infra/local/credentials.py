@@ -54,6 +54,17 @@ def load(state_dir: Path) -> Credentials:
     return Credentials(**{name: known[name] for name in names})
 
 
+def another(state_dir: Path, name: str) -> str:
+    """Replace one secret of a state folder by a new one and return it. Who holds the former is the caller's to tell."""
+    load(state_dir)
+    path = state_dir / "secrets.json"
+    with locked(state_dir / "secrets.lock"):
+        known: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+        known[name] = _new(name)
+        write_private(path, json.dumps(known, indent=2) + "\n")
+    return known[name]
+
+
 def _new(name: str) -> str:
     match name:
         case "demo_staff":

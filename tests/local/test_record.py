@@ -1,5 +1,6 @@
 """Secrets, ports and the record of the local stack."""
 
+import dataclasses
 import json
 import multiprocessing
 import os
@@ -48,6 +49,15 @@ def test_a_secret_that_is_new_joins_the_ones_there_are(tmp_path):
     assert second.his_app == first.his_app
     assert second.keycloak_admin != first.keycloak_admin
     assert json.loads((tmp_path / "secrets.json").read_text())["of_another_release"] == "kept"
+
+
+def test_one_secret_is_replaced_and_no_other(tmp_path: Path) -> None:
+    before = credentials.load(tmp_path)
+    new = credentials.another(tmp_path, "his_app")
+    after = credentials.load(tmp_path)
+    assert after.his_app == new != before.his_app
+    assert dataclasses.replace(after, his_app=before.his_app) == before
+    assert (tmp_path / "secrets.json").stat().st_mode & 0o077 == 0
 
 
 def _load(state_dir: str) -> str:

@@ -2,31 +2,17 @@
 
 import base64
 import hashlib
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from functions.organisation.structure import client
 from functions.organisation.structure.service import pictures
-from infra.local.storage import Storage
 from shared.storage import StorageUnavailable
 from tests.organisation.conftest import BASE, Consortium
-from tests.shared.storage_probe import Bucket, pdf, png
+from tests.shared.storage_probe import pdf, png
 
-
-@pytest.fixture(scope="module")
-def bucket(object_store: Storage) -> Iterator[Bucket]:
-    keys = object_store.credentials
-    own = Bucket(object_store.address, keys.s3_access_key, keys.s3_secret_key)
-    yield own
-    own.drop()
-
-
-@pytest.fixture(autouse=True)
-def _store(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = bucket.store()
-    monkeypatch.setattr(client, "object_store", lambda: store)
+pytestmark = pytest.mark.usefixtures("pictures_store")
 
 
 def photograph(consortium: Consortium, staff: str, picture: bytes, **fields: Any) -> Any:

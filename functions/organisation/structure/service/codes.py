@@ -5,10 +5,10 @@ from uuid import UUID
 
 from events.organisation import StaffChanged, UnitChanged
 from functions.organisation.structure.models import StaffCode, UnitCode, UnitServes
-from functions.organisation.structure.problems import CampusNotFound, StaffNotFound, UnitNotFound
+from functions.organisation.structure.problems import CampusNotFound, UnitNotFound
 from functions.organisation.structure.problems.credentials import LicenceInvalid
 from functions.organisation.structure.problems.wards import NotACentre
-from functions.organisation.structure.queries import people, signatures, unit_codes
+from functions.organisation.structure.queries import signatures, unit_codes
 from functions.organisation.structure.queries.structure import UnitInfo
 from functions.organisation.structure.queries.unit_codes import CodedUnit, Served
 from functions.organisation.structure.rules import not_before
@@ -20,6 +20,7 @@ from functions.organisation.structure.schemas.wards import SetServes, SetUnitCod
 from functions.organisation.structure.service.consortium import open_campuses
 from functions.organisation.structure.service.log import record
 from functions.organisation.structure.service.units import unit
+from functions.organisation.structure.service.whose import own_staff
 from shared.ids import new_id
 from shared.problems import Invalid
 from shared.tx import Tx
@@ -93,9 +94,7 @@ def set_staff_code(tx: Tx, staff_id: UUID, system: str, command: SetStaffCode) -
         raise LicenceInvalid(f"没有人员代码“{system}”；可用的：{'、'.join(STAFF_SYSTEMS)}。")
     since = command.valid_from or tx.today
     not_before(since, tx.today, "代码生效日期")
-    person = tx.session.first(people.STAFF, staff_id=staff_id)
-    if person is None or person.campus_id != tx.campus:
-        raise StaffNotFound("本院区没有这位职工，请核对后重新选择。")
+    person = own_staff(tx, staff_id)
     tx.session.execute(signatures.END_STAFF_CODE, id_=staff_id, system_=system, until=since)
     if command.code is not None:
         tx.session.add(

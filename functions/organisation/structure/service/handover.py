@@ -12,6 +12,7 @@ from functions.organisation.structure.queries import credentials, people, posts
 from functions.organisation.structure.queries import personal as queries
 from functions.organisation.structure.schemas.personal import OpenWorkView, SettleHandover
 from functions.organisation.structure.service.log import record
+from functions.organisation.structure.service.whose import own_staff
 from shared.gates import Objection
 from shared.identity.posts import POSTS
 from shared.ids import new_id
@@ -21,9 +22,7 @@ from shared.tx import Tx
 
 def open_work_of(tx: Tx, staff_id: UUID, at: datetime | None = None) -> list[OpenWorkView]:
     """What a person of the acting campus would leave open, before anything is decided. Raises StaffNotFound."""
-    person = tx.session.first(people.STAFF, staff_id=staff_id)
-    if person is None or person.campus_id != tx.campus:
-        raise StaffNotFound("本院区没有这位职工，请核对后重新选择。")
+    person = own_staff(tx, staff_id)
     tx.audit("staff.open_work_read", "staff", staff_id)
     return [
         OpenWorkView(source=one.code, message=one.message, way_out=one.way_out)

@@ -14,6 +14,7 @@ from functions.organisation.structure.queries.people import StaffInfo
 from functions.organisation.structure.rules.personal import mask_id_number
 from functions.organisation.structure.schemas.personal import RecordIdNumber
 from functions.organisation.structure.service.log import record
+from functions.organisation.structure.service.whose import own_staff
 from shared.column_cipher import ColumnKeysMissing, SealBroken, available, cipher
 from shared.locks import WAIT_LOCK, LockKind, lock_key
 from shared.printing.filters import mask_name
@@ -33,7 +34,7 @@ def record_id_number(tx: Tx, staff_id: UUID, command: RecordIdNumber) -> str:
 
     Raises StaffNotFound, StaffNotActive, IdNumberTaken, Invalid for a correction without a reason, ColumnKeysMissing.
     """
-    person = _own(tx, staff_id)
+    person = own_staff(tx, staff_id)
     if person.status == "left":
         raise StaffNotActive("该职工已离职，不能再登记身份证号。")
     before = tx.session.first(queries.IDENTITY, staff_id=staff_id)
@@ -82,7 +83,7 @@ def holders_of(tx: Tx, numbers: Collection[str]) -> dict[str, UUID]:
 
 def id_number_of(tx: Tx, staff_id: UUID) -> str:
     """The whole number of a person of the acting campus. Raises StaffNotFound, IdNumberNotFound, ColumnKeysMissing."""
-    _own(tx, staff_id)
+    own_staff(tx, staff_id)
     row = tx.session.first(queries.IDENTITY, staff_id=staff_id)
     if row is None:
         raise IdNumberNotFound("该职工还没有登记身份证号，请先登记。")
@@ -156,10 +157,3 @@ def _opened(staff_id: UUID, sealed: str) -> str | None:
 
 def _about(staff_id: UUID) -> str:
     return f"{COLUMN}:{staff_id}"
-
-
-def _own(tx: Tx, staff_id: UUID) -> StaffMember:
-    found = tx.session.first(people.STAFF, staff_id=staff_id)
-    if found is None or found.campus_id != tx.campus:
-        raise StaffNotFound("本院区没有这位职工，请核对后重新选择。")
-    return found

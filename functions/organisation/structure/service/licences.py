@@ -5,7 +5,7 @@ from uuid import UUID
 
 from events.organisation import LicenceExpired, LicenceExpiring, PrivilegeGranted, PrivilegeSuspended
 from functions.organisation.structure.models import Licence, LicenceNotice, LicencePlace
-from functions.organisation.structure.problems import CampusNotFound, StaffNotActive, StaffNotFound
+from functions.organisation.structure.problems import CampusNotFound, StaffNotActive
 from functions.organisation.structure.problems.credentials import (
     LicenceInvalid,
     LicenceNotFound,
@@ -13,7 +13,6 @@ from functions.organisation.structure.problems.credentials import (
     LicenceOver,
 )
 from functions.organisation.structure.queries import credentials as queries
-from functions.organisation.structure.queries import people
 from functions.organisation.structure.queries.credentials import Expiring
 from functions.organisation.structure.rules import credentials as rules
 from functions.organisation.structure.rules.credentials import Facts, HeldPrivilege
@@ -27,6 +26,7 @@ from functions.organisation.structure.schemas.credentials import (
 from functions.organisation.structure.service.consortium import campuses
 from functions.organisation.structure.service.judgement import facts_of
 from functions.organisation.structure.service.log import record
+from functions.organisation.structure.service.whose import own_staff
 from shared.ids import new_id
 from shared.printing.filters import mask_name
 from shared.schemas import midnight
@@ -161,9 +161,7 @@ def warn_of_expiry(tx: Tx) -> int:
 
 
 def _own(tx: Tx, staff_id: UUID) -> None:
-    person = tx.session.first(people.STAFF, staff_id=staff_id)
-    if person is None or person.campus_id != tx.campus:
-        raise StaffNotFound("本院区没有这位职工，请核对后重新选择。")
+    person = own_staff(tx, staff_id)
     if person.status == "left":
         raise StaffNotActive("该职工已离职，不能再登记证书。")
 

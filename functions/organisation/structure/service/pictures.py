@@ -5,13 +5,13 @@ from uuid import UUID
 
 from functions.organisation.structure import client
 from functions.organisation.structure.models import StaffFile
-from functions.organisation.structure.problems import StaffNotActive, StaffNotFound
+from functions.organisation.structure.problems import StaffNotActive
 from functions.organisation.structure.problems.personal import PictureInvalid, PictureNotFound
-from functions.organisation.structure.queries import people
 from functions.organisation.structure.queries import personal as queries
 from functions.organisation.structure.schemas.personal import AddPhoto, AddScan, RetirePicture, StaffFileView
 from functions.organisation.structure.service.licences import licence
 from functions.organisation.structure.service.log import record
+from functions.organisation.structure.service.whose import own_staff
 from shared.command import Document, Onward
 from shared.ids import new_id
 from shared.steps import Steps
@@ -30,9 +30,7 @@ def add_photo(tx: Tx, staff_id: UUID, command: AddPhoto) -> Onward[StaffFileView
 
     Raises PictureInvalid, StaffNotFound, StaffNotActive, StorageUnavailable.
     """
-    person = tx.session.first(people.STAFF, staff_id=staff_id)
-    if person is None or person.campus_id != tx.campus:
-        raise StaffNotFound("本院区没有这位职工，请核对后重新选择。")
+    person = own_staff(tx, staff_id)
     if person.status == "left":
         raise StaffNotActive("该职工已离职，不能再更换照片。")
     return _taken_in(tx, staff_id, None, "photo", command.picture, command.content_type, "")

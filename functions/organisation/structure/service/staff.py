@@ -30,6 +30,7 @@ from functions.organisation.structure.service import delegations, handover, iden
 from functions.organisation.structure.service.log import record
 from functions.organisation.structure.service.posts import keep_administrators
 from functions.organisation.structure.service.units import unit_history
+from functions.organisation.structure.service.whose import own_staff
 from shared.ids import new_id
 from shared.problems import Invalid, Stale
 from shared.schemas import SHANGHAI
@@ -120,7 +121,7 @@ def add_person(tx: Tx, command: EngageStaff, since: date) -> StaffMember:
 
 def change_staff(tx: Tx, staff_id: UUID, command: ChangeStaff) -> StaffMember:
     """Change what is given of a person of the acting campus; the rest stays."""
-    before = _own(tx, staff_id)
+    before = own_staff(tx, staff_id)
     given = command.model_dump(exclude={"version", "reason", "mobile"}, exclude_unset=True)
     if any(given.get(name, "") is None for name in ("name", "category", "employment")):
         raise Invalid("姓名、人员类别和用工性质不能清空。")
@@ -160,7 +161,7 @@ _CHANGEABLE = ("name", "category", "title_code", "employment", "office_phone")
 
 def join_unit(tx: Tx, staff_id: UUID, command: JoinUnit) -> StaffMember:
     """Belong to a further unit over a period (兼属科室). Raises AlreadyInUnit."""
-    person = _own(tx, staff_id)
+    person = own_staff(tx, staff_id)
     since = command.valid_from or tx.today
     rules.not_before(since, tx.today, "兼属起始日期")
     if command.valid_to is not None and command.valid_to <= since:
@@ -174,7 +175,7 @@ def join_unit(tx: Tx, staff_id: UUID, command: JoinUnit) -> StaffMember:
 
 def change_primary_unit(tx: Tx, staff_id: UUID, command: ChangePrimaryUnit) -> StaffMember:
     """Another primary unit (调科) from today or a later day on. Of two at once, one is told to look again."""
-    person = _own(tx, staff_id)
+    person = own_staff(tx, staff_id)
     day = command.effective_on
     rules.not_before(day, tx.today, "调科日期")
     if tx.session.first(queries.BUMP_STAFF, id_=staff_id, seen=command.version) is None:
@@ -243,7 +244,7 @@ def end_staff(tx: Tx, staff_id: UUID, command: EndStaff) -> StaffMember:
     """
     at = command.at or tx.now
     rules.not_before(at, tx.now - timedelta(minutes=5), "离职时间")
-    person = _own(tx, staff_id)
+    person = own_staff(tx, staff_id)
     if person.status == "left":
         raise StaffNotActive("该职工已离职。")
     keep_administrators(tx, staff_id)
@@ -334,15 +335,8 @@ def _deny(tx: Tx, staff_id: UUID, reason: str) -> None:
     )
 
 
-def _own(tx: Tx, staff_id: UUID) -> StaffMember:
-    found = tx.session.first(queries.STAFF, staff_id=staff_id)
-    if found is None or found.campus_id != tx.campus:
-        raise StaffNotFound("本院区没有这位职工，请核对后重新选择。")
-    return found
-
-
 def _step(tx: Tx, staff_id: UUID, seen: int, before: str, after: str) -> StaffMember:
-    person = _own(tx, staff_id)
+    person = own_staff(tx, staff_id)
     if person.status != before:
         raise StaffNotActive(f"该职工当前状态为“{_STATUS[person.status]}”，不能办理此操作。", status_now=person.status)
     changed = tx.session.first(queries.SET_STATUS, id_=staff_id, seen=seen, from_=before, to=after, leaves=None)
