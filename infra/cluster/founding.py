@@ -64,6 +64,7 @@ def found_and_remove(patients: int, say: Say, state: Path = data.STATE) -> int:
     faults += [f"namespace {name} is still there" for name in (NAMESPACE, DATA) if name in _namespaces()]
     for fault in faults:
         say(f"wrong: {fault}")
+    say("`make cluster-deploy` puts the lab's hospital back")
     return 1 if faults else 0
 
 
