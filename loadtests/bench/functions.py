@@ -6,6 +6,7 @@ from typing import NamedTuple
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from functions import registry
+from infra.his.manifests.groups import groups
 from loadtests.bench.ground import Ground
 from loadtests.bench.hosts import HostProcess
 from loadtests.bench.seeding import CAMPUS
@@ -18,9 +19,13 @@ _ANSWERS = {200, 422}
 
 
 class FunctionCost(NamedTuple):
-    """Seconds to readiness and to the first answer of its API, processor seconds spent by then, bytes after work."""
+    """Seconds to readiness and to the first answer of its API, processor seconds spent by then, bytes after work.
+
+    functions: how many function apps the process serves.
+    """
 
     name: str
+    functions: int
     ready: float
     ready_cpu: float
     answered: float
@@ -30,31 +35,41 @@ class FunctionCost(NamedTuple):
 
 
 def measure(ground: Ground, say: Callable[[str], None]) -> list[FunctionCost]:
-    """Each function app alone in a fresh process, then all of them in one."""
+    """Each function app alone in a fresh process, then the groups that production runs, then all of them in one."""
+    processes = {name: [name] for name in registry.MODULES}
+    processes |= {f"group {one.name}": one.functions.split(",") for one in groups(registry.all_apps())}
+    processes["all"] = list(registry.MODULES)
     costs = []
-    for name in (*registry.MODULES, "all"):
-        costs.append(_cost(ground, name))
+    for name, members in processes.items():
+        costs.append(_cost(ground, name, members))
         say(f"{name}: ready after {costs[-1].ready:.2f} s, {costs[-1].resident / 2**20:.0f} MB")
     return costs
 
 
-def _cost(ground: Ground, name: str) -> FunctionCost:
-    path, permission = _a_list(registry.MODULES[0] if name == "all" else name)
-    token = ground.realm.token(f"bench {name}", {CAMPUS: [_holder(permission)]})
-    headers = {"authorization": f"Bearer {token}", "x-campus": CAMPUS}
-    host = HostProcess(ground, name)
+def _cost(ground: Ground, name: str, members: list[str]) -> FunctionCost:
+    questions = [_question(ground, member) for member in members]
+    host = HostProcess(ground, ",".join(members))
     try:
         _, ready = host.first_answer("/readyz")
         ready_cpu = host.cpu_seconds()
+        path, headers = questions[0]
         status, answered = host.first_answer(path, headers)
         answered_cpu = host.cpu_seconds()
         if status not in _ANSWERS:
-            raise ValueError(f"GET {path} as {_holder(permission)}: {status}")
-        for _ in range(REQUESTS - 1):
-            host.ask(path, headers)
-        return FunctionCost(name, ready, ready_cpu, answered, answered_cpu, *host.memory())
+            raise ValueError(f"GET {path}: {status}")
+        for path, headers in questions:
+            for _ in range(REQUESTS):
+                host.ask(path, headers)
+        return FunctionCost(name, len(members), ready, ready_cpu, answered, answered_cpu, *host.memory())
     finally:
         host.stop()
+
+
+def _question(ground: Ground, name: str) -> tuple[str, dict[str, str]]:
+    """A list of the function app and the headers of somebody who may read it."""
+    path, permission = _a_list(name)
+    token = ground.realm.token(f"bench {name}", {CAMPUS: [_holder(permission)]})
+    return path, {"authorization": f"Bearer {token}", "x-campus": CAMPUS}
 
 
 def _a_list(name: str) -> tuple[str, str]:

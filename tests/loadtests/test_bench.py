@@ -86,13 +86,19 @@ def test_the_page_judges_by_the_targets_and_names_no_place() -> None:
         registration.hospital |= {(processes, clients): sums(300) for processes in PROCESSES}
         registration.pgbench |= {(mode, clients): sums(1000) for mode in MODES}
     registration.crowd = sums(100)
-    cost = FunctionCost("outpatient/registration", 2.0, 0.9, 2.1, 1.0, 120 * 10**6, 90 * 10**6)
+    costs = [
+        FunctionCost("outpatient/registration", 1, 2.0, 0.8, 2.1, 0.9, 120 * 10**6, 90 * 10**6),
+        FunctionCost("outpatient/schedule", 1, 2.0, 0.9, 2.1, 1.1, 90 * 10**6, 80 * 10**6),
+        FunctionCost("group counter", 5, 2.0, 1.9, 2.1, 2.0, 160 * 10**6, 140 * 10**6),
+    ]
     search = Search("ID number", 0.005, [0.001] * 100, [0.002] * 100, [0.0005] * 100, 1.0)
-    findings = Findings(registration, [cost], Index(1000, 1.0, [search]))
+    findings = Findings(registration, costs, Index(1000, 1.0, [search]))
     text = page(Machine.here("18.0"), findings, date(2026, 7, 1))
     assert "| 0.30 | met, aim not met |" in text
     assert "| 6.0 | not met |" in text, "p99 is six times p50"
-    assert "| 120 | 90 | not met |" in text
+    assert "| 0.90 | met | 120 | 90 | 120 | not met |" in text
+    assert "| 1.10 | not met | 90 | 80 | 90 | met |" in text
+    assert "|  | 160 | 140 | 32 | met |" in text, "as production runs it"
     assert "| 5 | met |" in text
     for place in (socket.gethostname(), str(REPOSITORY), f"/{getpass.getuser()}/", "127.0.0.1"):
         assert place not in text
