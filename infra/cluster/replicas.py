@@ -35,12 +35,14 @@ def replicas(say: Say) -> int:
 def sign_ons(say: Say) -> list[str]:
     """People sign on, one of the two Keycloaks is killed, and everybody renews the token as before."""
     from infra.local.login import LoginRefused, Tokens, login, refresh
+    from loadtests.demo import prepare
     from loadtests.preparing import registrars
     from shared.settings import settings
 
     known = settings()
     place = (known.keycloak_url, known.keycloak_realm)
     _whole("keycloak", 2)
+    prepare(known)
     begun = time.monotonic()
     people = [one.staff_no for one in registrars("hq")][:PEOPLE]
     tokens: dict[str, Tokens] = {one: login(*place, one, known.demo_password) for one in people}
