@@ -104,7 +104,7 @@ class DriftRepaired(Event, type="platform.permissions.drift_repaired", subject="
 
 
 class LoggedIn(Event, type="platform.sso.logged_in", subject="account_id"):
-    """Somebody signed on by a way the realm doesn't see itself: WeChat, badge."""
+    """Somebody signed on by a way the realm doesn't see itself: WeChat, badge, scan."""
 
     account_id: UUID
     way: str
@@ -112,7 +112,7 @@ class LoggedIn(Event, type="platform.sso.logged_in", subject="account_id"):
 
 
 class LoginFailed(Event, type="platform.sso.login_failed", subject="account_id"):
-    """A change of user by badge was refused: wrong PIN or locked badge."""
+    """A change of user by badge, an unlocking or a sign-on by scan was refused: wrong PIN, locked badge, wrong hour."""
 
     account_id: UUID
     way: str
@@ -145,6 +145,15 @@ class SessionsEnded(Event, type="platform.sso.sessions_ended", subject="subject_
     """The person or account; the campus, where everybody of it was signed off."""
     sessions: int
     cause: str
+
+
+class CertificateExpiring(Event, type="platform.sso.certificate_expiring", subject="certificate_id"):
+    """A certificate somebody signs with ends within 30 days; told once. The holder's department renews it in time."""
+
+    certificate_id: UUID
+    staff_id: UUID
+    campus_code: str
+    valid_to: datetime
 
 
 class RealmDriftFound(Event, type="platform.sso.realm_drift_found", subject="run_id"):

@@ -115,6 +115,7 @@ export const EVENTS = {
   "platform.permissions.staff_unfrozen": "人员解冻",
   "platform.permissions.template_changed": "岗位模板变更",
   "platform.sso.account_locked": "账号锁定",
+  "platform.sso.certificate_expiring": "CA 证书将到期",
   "platform.sso.logged_in": "登录",
   "platform.sso.login_failed": "换人登录失败",
   "platform.sso.login_risk_found": "登录风险",

@@ -32,6 +32,7 @@ DEVICES: Mapping[str, Post] = by_code(
         "patients.index.exchange",
         "payments.gateway.read",
         "payments.gateway.terminal",
+        "platform.sso.contingency",
     ),
     template("device:miniprogram", "小程序网关", "platform.sso.self"),
     template("device:workstation", "共用工作站", "platform.sso.self"),

@@ -17,12 +17,14 @@ from shared.identity.realm import (
     DIRECTORY_CLIENT,
     DIRECTORY_ROLES,
     POST_PREFIX,
+    RESET_CLIENT,
     SCOPE,
     STOCK_CLIENTS,
     STOCK_ROLES,
     RealmDeclaration,
 )
 from shared.identity.realm_policies import METHODS, SIGN_ON_STEPS, Representation, user_profile
+from shared.identity.second_factor import keep_flow
 
 _FINGERPRINT = "his.declaration"
 _KEPT_APART = {"protocolMappers", "defaultClientScopes", "optionalClientScopes"}
@@ -82,6 +84,7 @@ class _Run:
         self._sign_on()
         self._client_scope()
         self._clients()
+        self._second_factor()
         self._roles()
         self._groups()
         self._directory()
@@ -192,6 +195,11 @@ class _Run:
                 self._client(wanted[client_id], client)
             else:
                 self._foreign_client(client)
+
+    def _second_factor(self) -> None:
+        for client in self._state["clients"]:
+            if client["clientId"] == RESET_CLIENT and self.declaration.self_reset:
+                self.report.count(f"sign-on steps of client {RESET_CLIENT}", keep_flow(self.admin, client))
 
     def _client(self, wanted: Representation, existing: Representation) -> None:
         settled = {key: value for key, value in wanted.items() if key not in _KEPT_APART}

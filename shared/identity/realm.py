@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared.identity.partners import SamlDeclaration, saml_client
 from shared.identity.posts import DEVICES, PERMISSIONS, POSTS, Post
 from shared.identity.realm_policies import METHODS, PASSWORD_POLICY, SIGN_ON_STEPS, Representation, user_profile
 from shared.identity.rights import claim_of
@@ -19,6 +20,9 @@ DIRECTORY_CLIENT = "his-directory"
 DIRECTORY_ROLES = frozenset({"impersonation", "manage-clients", "manage-realm", "manage-users", "view-events"})
 """What platform/sso signs on as, and all it may do: keep this one realm. It opens nothing in `master` or another realm,
 and its tokens name no audience of ours, so no function takes them."""
+
+RESET_CLIENT = "his-reset"
+"""Asks for a dynamic password instead of a password (second_factor.py); only platform/sso has its secret."""
 
 PATIENT_CLIENT = "his-patient"
 PATIENT_REDIRECT_URI = "https://patient.invalid/"
@@ -68,6 +72,7 @@ class RealmDeclaration:
     patient_redirect_uri: where sessions opened for patients are handed over; nothing listens there.
     second_factor: privileged posts need one; who holds such a post binds it at the first sign-on. Without, the realm is
     for demonstration.
+    self_reset: people with a dynamic password may set a new password by it (second_factor.py).
     templates: post -> permissions in force where the hospital has published others than the code's.
     directory_secret: what the client DIRECTORY_CLIENT signs on with; empty leaves the secret it has.
     """
@@ -82,6 +87,8 @@ class RealmDeclaration:
     posts: Mapping[str, Post] = field(default_factory=lambda: POSTS)
     devices: tuple[DeviceDeclaration, ...] = ()
     partners: tuple[PartnerDeclaration, ...] = ()
+    saml_partners: tuple[SamlDeclaration, ...] = ()
+    self_reset: bool = False
     patient_client: str = PATIENT_CLIENT
     patient_redirect_uri: str = PATIENT_REDIRECT_URI
     second_factor: bool = False
@@ -235,7 +242,13 @@ def clients(declaration: RealmDeclaration) -> list[Representation]:
         attributes={"pkce.code.challenge.method": "S256", **_NO_SIDE_DOORS},
     )
     partners = [_partner(partner) for partner in declaration.partners]
-    return [audience, web, patients, _directory(), *devices, *partners]
+    saml = [saml_client(program) for program in declaration.saml_partners]
+    return [audience, web, patients, _directory(), *_reset(declaration.self_reset), *devices, *partners, *saml]
+
+
+def _reset(wanted: bool) -> list[Representation]:
+    one = _client(RESET_CLIENT, "自助重置密码", directAccessGrantsEnabled=True, defaultClientScopes=[])
+    return [one] if wanted else []
 
 
 def _directory() -> Representation:

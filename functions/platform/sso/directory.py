@@ -133,6 +133,18 @@ class Directory:
 
         return self._call(lambda: forget_second_factor(self._admin, account_id))
 
+    def proves_second_factor(self, username: str, code: str) -> bool:
+        """Whether a dynamic password is this account's now; False alike for every reason why not."""
+        from shared.identity.second_factor import proves
+
+        return self._call(lambda: proves(self._admin, username, code))
+
+    def choose_password(self, account_id: str, password: str) -> bool:
+        """A password its owner has chosen; sessions end. False when the realm's policy is against it."""
+        from shared.identity.second_factor import choose_password
+
+        return self._call(lambda: choose_password(self._admin, account_id, password))
+
     def open_session(self, account_id: str, client_id: str, redirect_uri: str) -> "OpenedSession":
         """Open a session on a proof this module has checked."""
         from shared.identity.sessions import SessionRefused, open_session

@@ -6,7 +6,12 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from functions.platform.sso import models_limits  # noqa: F401  its tables are found with these
+from functions.platform.sso import (  # noqa: F401  found with these
+    models_certificates,
+    models_limits,
+    models_locks,
+    models_offline,
+)
 from shared.database.model import CampusOwned, Model
 
 SCHEMA = {"schema": "platform"}
@@ -93,7 +98,10 @@ class Partner(Model):
     __tablename__ = "partners"
     __table_args__ = (
         UniqueConstraint("code"),
+        Index("uq_partners_entity_id", "entity_id", unique=True, postgresql_where=text("state = 'active'")),
         CheckConstraint("state IN ('active', 'ended')", name="state"),
+        CheckConstraint("protocol IN ('oidc', 'saml')", name="protocol"),
+        CheckConstraint("(protocol = 'saml') = (entity_id IS NOT NULL)", name="entity"),
         SCHEMA,
     )
 
@@ -103,12 +111,17 @@ class Partner(Model):
     owner: Mapped[str] = mapped_column(Text)
     shared_data: Mapped[str] = mapped_column(Text)
     redirect_uris: Mapped[list[str]]
+    """Where a sign-on may come back to; of SAML the addresses that consume assertions (ACS)."""
     backchannel_logout_url: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(Text)
     valid_to: Mapped[datetime]
     registered_at: Mapped[datetime]
     registered_by: Mapped[str] = mapped_column(Text)
     ended_at: Mapped[datetime | None] = mapped_column(default=None)
+    protocol: Mapped[str] = mapped_column(Text, default="oidc")
+    """oidc, or saml for a program that speaks SAML 2.0."""
+    entity_id: Mapped[str | None] = mapped_column(Text, default=None)
+    """What a SAML program calls itself (entityID)."""
     version: Mapped[int] = mapped_column(default=1)
 
 

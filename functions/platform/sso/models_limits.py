@@ -49,7 +49,7 @@ class SessionEntry(Model):
     strong: Mapped[bool]
     """Signed on with a second factor."""
     opened_here: Mapped[bool]
-    """At a registered workstation by badge: the address the realm saw is the product's own."""
+    """At a registered workstation by badge or scan: the address the realm saw is the product's own."""
 
 
 class SessionNotice(Model):
@@ -61,7 +61,8 @@ class SessionNotice(Model):
         Index("ix_session_notices_due", "ends_at", postgresql_where=text("ended_at IS NULL")),
         Index(None, "account_id", "notice_id"),
         CheckConstraint(
-            "cause IN ('displaced', 'not_confirmed', 'refused', 'wrong_hour', 'wrong_place', 'second_factor')",
+            "cause IN ('displaced', 'not_confirmed', 'refused', 'wrong_hour', 'wrong_place', 'second_factor',"
+            " 'locked_too_long', 'unlock_failed')",
             name="cause",
         ),
         SCHEMA,

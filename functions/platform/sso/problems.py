@@ -176,6 +176,14 @@ class PartnerCodeTaken(Problem):
     constraint_detail = "已有此第三方系统代码；代码不重复使用，请换一个。"
 
 
+class EntityTaken(Problem):
+    status = 409
+    code = "entity_taken"
+    title = "实体标识已使用"
+    constraint = "uq_partners_entity_id"
+    constraint_detail = "已有在用的第三方系统使用此实体标识（entityID），请核对；换新登记的先停用旧的。"
+
+
 class EmergencyOpen(Problem):
     status = 409
     code = "emergency_open"
@@ -205,6 +213,99 @@ class SignOnNotAllowed(Problem):
     code = "sign_on_not_allowed"
     title = "现在或此处不能登录"
     traced = True
+
+
+class AccountShut(Problem):
+    """Frozen or gone: a badge, a scan, a locked screen open nothing any more."""
+
+    status = 403
+    code = "account_shut"
+    title = "账号已停用"
+
+
+class SessionLocked(Problem):
+    """The screen is locked: the session opens nothing until it is unlocked."""
+
+    status = 423
+    code = "session_locked"
+    title = "屏幕已锁定"
+
+
+class LockedMeanwhile(Problem):
+    """Key and idle timer at the same moment: one of them locked."""
+
+    status = 409
+    code = "screen_locked_meanwhile"
+    title = "屏幕刚刚已锁定"
+    constraint = "uq_screen_locks_open"
+    constraint_detail = "此会话刚刚已锁定，请直接解锁。"
+
+
+class WorkstationLockedMeanwhile(LockedMeanwhile):
+    """Another session was locked at this workstation at the same moment."""
+
+    constraint = "uq_screen_locks_workstation"
+    constraint_detail = "此工作站刚刚已锁定，请刷新锁屏界面。"
+
+
+class NotLocked(NotFound):
+    code = "screen_not_locked"
+    title = "没有锁屏"
+
+
+class NobodyHere(Problem):
+    status = 409
+    code = "workstation_empty"
+    title = "工作站没有人登录"
+
+
+class UnlockRefused(Problem):
+    """Wrong PIN, another person's card, no sign-on since the lock."""
+
+    status = 401
+    code = "unlock_refused"
+    title = "未能解锁"
+
+
+class LockExpired(Problem):
+    status = 409
+    code = "lock_expired"
+    title = "锁屏时间过长，会话已结束"
+
+
+class ScanGone(Problem):
+    """Older than two minutes, used, of another workstation or campus, scanned by somebody else: one answer for all."""
+
+    status = 409
+    code = "scan_gone"
+    title = "二维码已失效"
+
+
+class ScanNotAgreed(Problem):
+    """Nobody has agreed yet: ask again."""
+
+    status = 409
+    code = "scan_not_agreed"
+    title = "手机尚未确认"
+
+
+class ScanRefused(Problem):
+    status = 409
+    code = "scan_refused"
+    title = "手机已拒绝登录"
+
+
+class LoginArchiveNotFound(NotFound):
+    code = "login_archive_not_found"
+    title = "该月登录记录没有归档"
+
+
+class LoginArchiveDamaged(Problem):
+    """The sealed file is not the one that was written: evidence is missing, and somebody has to know."""
+
+    status = 409
+    code = "login_archive_damaged"
+    title = "归档文件与封存不符"
 
 
 class PolicyNotFound(NotFound):

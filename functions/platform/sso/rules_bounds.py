@@ -16,6 +16,8 @@ Cause = Literal[
     "wrong_hour",
     "wrong_place",
     "second_factor",
+    "locked_too_long",
+    "unlock_failed",
 ]
 Workplace = Literal["counter", "clinical", "office"]
 
@@ -23,6 +25,10 @@ CONFIRM_WITHIN = timedelta(minutes=2)
 """How long a newcomer may take to agree that another session ends, or to show the second factor."""
 TOLD = timedelta(minutes=1)
 """How long a session that makes room is shown why before it ends: enough to save what is half typed."""
+LOCKED_FOR = timedelta(minutes=30)
+"""A screen locked for so long: the session ends (spec 42)."""
+UNLOCK_FAILURES = 5
+"""Wrong answers at one locked screen before the session ends."""
 UNBOUND_POSTS = frozenset({"security_admin"})
 """Whoever sets bounds is not bound by them: a wrong network or hour would shut everybody out for good."""
 
@@ -34,6 +40,8 @@ MESSAGES: dict[str, str] = {
     "wrong_hour": "您的岗位现在不能登录：{note}",
     "wrong_place": "您的岗位不能在此网络登录：{note}",
     "second_factor": "在医院网络以外登录须用密码加动态口令：{note}",
+    "locked_too_long": "锁屏超过 30 分钟，会话已结束，请重新登录。",
+    "unlock_failed": "解锁连续错误 5 次，会话已结束，请重新登录。",
 }
 """What the person reads; `refused` to `second_factor` say what to do."""
 

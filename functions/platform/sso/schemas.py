@@ -14,6 +14,7 @@ WeChatCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,128}$")
 DocumentNo = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[0-9A-Za-z]{5,20}$")]
 PhoneNo = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^1\d{10}$")]
 Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\s\x00]{3,200}$")]
+EntityId = Annotated[str, StringConstraints(pattern=r"^(https?://|urn:)[^\s\x00*]{3,200}$")]
 
 
 class TokensView(View):
@@ -187,8 +188,13 @@ class RegisterPartner(Input):
     title: Text
     owner: Text
     shared_data: LongText
+    protocol: Literal["oidc", "saml"] = "oidc"
+    entity_id: EntityId | None = None
+    """Of a SAML program: what it calls itself."""
     redirect_uris: list[Address] = Field(min_length=1, max_length=5)
+    """Of a SAML program: where it takes assertions (ACS), to the letter."""
     backchannel_logout_url: Address | None = None
+    """Where it hears of a sign-out: OpenID Connect back-channel, or SAML single logout by POST."""
     valid_to: Moment
 
 
@@ -198,11 +204,17 @@ class PartnerView(View):
     title: str
     owner: str
     shared_data: str
+    protocol: str
+    entity_id: str | None
     redirect_uris: list[str]
     state: str
     client_id: str
+    metadata_url: str | None
+    """Of a SAML program: where it reads our signing keys; they change every 90 days, so it reads anew when it meets one
+    it does not know."""
     valid_to: Moment
     secret: str | None
+    """Shown once to who registers; a SAML program has none."""
     version: int
 
 

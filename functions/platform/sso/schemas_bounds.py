@@ -51,6 +51,9 @@ class SessionStateView(View):
     beyond: Beyond
     lock_after_minutes: int
     """Without a key or a touch for so long, the screen locks."""
+    end_after_minutes: int
+    """Locked for so long, the session ends."""
+    locked_at: Moment | None
     ending_cause: str | None
     ending_message: str | None
     ends_at: Moment | None

@@ -11,6 +11,11 @@ if TYPE_CHECKING:
         judge_sign_ons,
         session_state,
     )
+    from functions.platform.sso.service.archiving import (
+        archive_due,
+        archived_logins,
+        login_archives,
+    )
     from functions.platform.sso.service.badges import (
         end_badge,
         issue_badge,
@@ -27,6 +32,18 @@ if TYPE_CHECKING:
         rules_here,
         set_policy,
         set_rule,
+    )
+    from functions.platform.sso.service.certificates import (
+        bind_certificate,
+        certificate_form,
+        certificate_views,
+        certificates_here,
+        certificates_of,
+        hand_out_certificate,
+        holder_of,
+        report_certificate_lost,
+        revoke_certificate,
+        signs_with,
     )
     from functions.platform.sso.service.devices import (
         device_view,
@@ -55,6 +72,20 @@ if TYPE_CHECKING:
         template_changed,
         waiting,
     )
+    from functions.platform.sso.service.locking import (
+        end_abandoned,
+        lock_screen,
+        lock_workstation,
+        unlock_by_password,
+        unlock_workstation,
+        workstation_lock,
+    )
+    from functions.platform.sso.service.offline import (
+        issue_verifiers,
+        offline_sessions,
+        tell_offline_sign_ons,
+        verifier_issues,
+    )
     from functions.platform.sso.service.patients import (
         bind_child,
         bind_self,
@@ -62,8 +93,19 @@ if TYPE_CHECKING:
         my_persons,
         sign_patient_on,
     )
+    from functions.platform.sso.service.prints import (
+        account_slip,
+        partner_form,
+    )
     from functions.platform.sso.service.realm import declaration, people, reconcile, tell
     from functions.platform.sso.service.recovery import forget_second_factor, give_password, unlock_account
+    from functions.platform.sso.service.resetting import reset_password
+    from functions.platform.sso.service.scanning import (
+        collect_scan,
+        decide_scan,
+        scan_code,
+        show_code,
+    )
     from functions.platform.sso.service.sessions import (
         IdleAccount,
         collect_events,
@@ -78,18 +120,29 @@ if TYPE_CHECKING:
 
 __all__ = [
     "IdleAccount",
+    "account_slip",
+    "archive_due",
+    "archived_logins",
     "ask_emergency",
+    "bind_certificate",
     "bind_child",
     "bind_self",
     "campus_opened",
     "carry_out",
+    "certificate_form",
+    "certificate_views",
+    "certificates_here",
+    "certificates_of",
     "collect_events",
+    "collect_scan",
+    "decide_scan",
     "declaration",
     "device_view",
     "devices_here",
     "each_minute",
     "emergencies",
     "emergency_view",
+    "end_abandoned",
     "end_badge",
     "end_device",
     "end_link",
@@ -102,14 +155,22 @@ __all__ = [
     "enter_session",
     "forget_second_factor",
     "give_password",
+    "hand_out_certificate",
+    "holder_of",
     "idle_accounts",
     "issue_badge",
+    "issue_verifiers",
     "judge_sign_ons",
     "keep_events",
+    "lock_screen",
+    "lock_workstation",
+    "login_archives",
     "login_history",
     "my_persons",
     "notices",
+    "offline_sessions",
     "open_emergency",
+    "partner_form",
     "partner_view",
     "partners",
     "people",
@@ -118,23 +179,34 @@ __all__ = [
     "reconcile",
     "records_linked",
     "register_partner",
+    "report_certificate_lost",
     "report_own_badge_lost",
+    "reset_password",
+    "revoke_certificate",
     "rotate_device",
     "rule_view",
     "rules_here",
+    "scan_code",
     "seal_emergency",
     "session_state",
     "sessions_of",
     "set_policy",
     "set_rule",
+    "show_code",
     "shut_out",
     "sign_out",
     "sign_patient_on",
+    "signs_with",
     "switch_user",
     "tell",
+    "tell_offline_sign_ons",
     "template_changed",
     "unlock_account",
+    "unlock_by_password",
+    "unlock_workstation",
+    "verifier_issues",
     "waiting",
+    "workstation_lock",
     "workstation_sessions",
 ]
 

@@ -14,16 +14,19 @@ from functions.organisation.structure import service as organisation
 from functions.platform.permissions import service as permissions
 from functions.platform.sso import directory
 from functions.platform.sso import queries_bounds as queries
+from functions.platform.sso import queries_locks as locks
 from functions.platform.sso import rules_bounds as rules
 from functions.platform.sso.models_limits import SessionEntry, SessionNotice, SignOnRule
 from functions.platform.sso.problems import (
     NotFromHere,
     RealmOutOfReach,
     SessionLimitReached,
+    SessionLocked,
     SignOnNotAllowed,
 )
 from functions.platform.sso.schemas_bounds import SessionStateView
 from functions.platform.sso.service.bounding import settled
+from functions.platform.sso.service.holding import over
 from functions.platform.sso.service.realm import note
 from functions.platform.sso.service.sessions import deny_session
 from shared.command import Onward
@@ -53,8 +56,8 @@ class _Ending(NamedTuple):
 def enter_session(tx: Tx, end_others: bool) -> Onward[SessionStateView]:
     """Come in with a session the realm has opened: the clients' first call after a sign-on.
 
-    Raises NotFromHere, SignOnNotAllowed (the session ends), SessionLimitReached (others are running; with `end_others`
-    the oldest of them end a minute later, told why), RealmOutOfReach.
+    Raises NotFromHere, SessionLocked, SignOnNotAllowed (the session ends), SessionLimitReached (others are running;
+    with `end_others` the oldest of them end a minute later, told why), RealmOutOfReach.
     """
     sid, me = _own_session(tx)
     posts = _posts(tx)
@@ -63,6 +66,8 @@ def enter_session(tx: Tx, end_others: bool) -> Onward[SessionStateView]:
     strong = not tx.actor.methods.isdisjoint(STRONG_METHODS)
     tx.audit("session.entering", "staff", me)
     subject, state = tx.actor.subject, _state(tx, sid, policy, posts)
+    if state.locked_at is not None:
+        raise SessionLocked("屏幕已锁定，请先解锁：在登记的工作站输入口令或刷本人胸卡，或重新输入工号和密码。")
 
     def go_on(steps: Steps) -> SessionStateView:
         door = directory.Directory()
@@ -125,6 +130,11 @@ def refusal_now(tx: Tx, posts: Iterable[str]) -> str | None:
     bounds = tx.session.all(queries.RULES)
     verdict = rules.judge(bounds, set(posts), tx.now, None, strong=False)
     return None if verdict is None else rules.MESSAGES[verdict.cause].format(note=verdict.note)
+
+
+def told_already(tx: Tx, sessions: list[str]) -> set[str]:
+    """Which of these sessions are to end: they take no room any more."""
+    return {row.realm_session for row in tx.session.all(queries.NOTICES, sessions=sessions)}
 
 
 def admit_here(steps: Steps, door: directory.Directory, account_id: UUID, realm_session: str, posts: set[str]) -> None:
@@ -296,6 +306,7 @@ def _ended(row: SessionNotice, told: bool) -> Callable[[Tx], None]:
         if tx.session.first(queries.CARRY_OUT, id_=row.notice_id, now=tx.now) is None:
             return
         deny_session(tx, row.realm_session, str(row.account_id), row.cause)
+        over(tx, row.realm_session)
         if not told:
             note(tx, "session", row.realm_session, row.cause)
         tx.audit("session.ended", "account", row.account_id, cause=row.cause, realm_session=row.realm_session)
@@ -328,14 +339,17 @@ def _known(tx: Tx, sessions: list[str]) -> tuple[dict[str, SessionEntry], dict[s
 def _state(tx: Tx, sid: str, policy: rules.Policy, posts: frozenset[str]) -> SessionStateView:
     notice = tx.session.send(queries.NOTICE_OF, realm_session=sid)
     entries = tx.session.send(queries.ENTRIES, sessions=[sid])
+    locked = tx.session.send(locks.LOCK_OF, realm_session=sid)
     minutes = permissions.parameter(tx, f"platform.sso.idle_{rules.workplace_of(posts)}").value
-    ending = notice.first()
+    ending, lock = notice.first(), locked.first()
     return SessionStateView(
         session_id=sid,
         entered=entries.first() is not None,
         max_sessions=policy.max_sessions,
         beyond=policy.beyond,
         lock_after_minutes=int(minutes),
+        end_after_minutes=int(rules.LOCKED_FOR.total_seconds()) // 60,
+        locked_at=lock.locked_at if lock is not None else None,
         ending_cause=ending.cause if ending is not None else None,
         ending_message=ending.message if ending is not None else None,
         ends_at=ending.ends_at if ending is not None else None,

@@ -86,12 +86,18 @@ def devices_here(tx: Tx, before: UUID, limit: int) -> list[Device]:
 
 
 def register_partner(tx: Tx, command: RegisterPartner) -> Onward[PartnerView]:
-    """Register another maker's program for sign-on by OpenID Connect; its secret is in this one answer.
+    """Register another maker's program for sign-on by OpenID Connect or SAML 2.0; a secret is in this one answer.
 
-    Raises PartnerCodeTaken, Invalid (an end beyond 12 months, or in the past).
+    Raises PartnerCodeTaken, EntityTaken, Invalid (an end beyond 12 months or past, a SAML program without its name or
+    with a pattern for an address).
     """
     if not tx.now < command.valid_to <= tx.now + PARTNER_TERM:
         raise Invalid("第三方系统的接入期限须在 12 个月以内，到期可续。")
+    saml = command.protocol == "saml"
+    if saml != (command.entity_id is not None):
+        raise Invalid("SAML 系统须填写实体标识（entityID），其他系统不填。")
+    if saml and any("*" in address for address in command.redirect_uris):
+        raise Invalid("SAML 系统的断言接收地址（ACS）须逐个写全，不能用通配符。")
     row = Partner(
         partner_id=new_id(),
         code=command.code,
@@ -104,12 +110,18 @@ def register_partner(tx: Tx, command: RegisterPartner) -> Onward[PartnerView]:
         valid_to=command.valid_to,
         registered_at=tx.now,
         registered_by=tx.actor.subject,
+        protocol=command.protocol,
+        entity_id=command.entity_id,
     )
     tx.session.add(row)
-    tx.audit("partner.registered", "partner", row.partner_id, code=row.code)
+    tx.audit("partner.registered", "partner", row.partner_id, code=row.code, protocol=row.protocol)
     note(tx, "realm", "", "partner registered")
 
-    return Onward(partner_view(row), lambda steps: partner_view(row, _secret(steps, _partner_client(row))))
+    def go_on(steps: Steps) -> PartnerView:
+        secret = _secret(steps, _partner_client(row))
+        return partner_view(row, None if saml else secret)
+
+    return Onward(partner_view(row), go_on)
 
 
 def end_partner(tx: Tx, partner_id: UUID) -> PartnerView:
@@ -135,8 +147,14 @@ def device_view(row: Device, secret: str | None = None) -> DeviceView:
 
 def partner_view(row: Partner, secret: str | None = None) -> PartnerView:
     """A registered program."""
-    names = [name for name in PartnerView.model_fields if name not in {"client_id", "secret"}]
-    return PartnerView(client_id=_partner_client(row), secret=secret, **{name: getattr(row, name) for name in names})
+    names = [name for name in PartnerView.model_fields if name not in {"client_id", "metadata_url", "secret"}]
+    metadata = f"{directory.configuration().issuer}/protocol/saml/descriptor"
+    return PartnerView(
+        client_id=_partner_client(row),
+        metadata_url=metadata if row.protocol == "saml" else None,
+        secret=secret,
+        **{name: getattr(row, name) for name in names},
+    )
 
 
 # -- inside
@@ -147,7 +165,7 @@ def _client(row: Device) -> str:
 
 
 def _partner_client(row: Partner) -> str:
-    return PartnerDeclaration(row.code, row.title, ()).client_id
+    return row.entity_id or PartnerDeclaration(row.code, row.title, ()).client_id
 
 
 def _own(tx: Tx, device_id: UUID) -> Device:

@@ -31,7 +31,11 @@ from functions.platform.permissions import service as permissions
 from functions.platform.sso import directory, queries
 from functions.platform.sso.problems import RealmOutOfReach
 from functions.platform.sso.service.admission import carry_out, judge_sign_ons
+from functions.platform.sso.service.archiving import archive_due
+from functions.platform.sso.service.certificates import keep_certificates, revoke_of
 from functions.platform.sso.service.emergency import emergencies_over, seal_over
+from functions.platform.sso.service.holding import leave_ended
+from functions.platform.sso.service.locking import end_abandoned
 from functions.platform.sso.service.patients import end_grown_up, follow_merge
 from functions.platform.sso.service.realm import note, reconcile, tell
 from functions.platform.sso.service.sessions import collect_events
@@ -68,6 +72,8 @@ def person_changed(tx: Tx, event: PersonEvent) -> Onwards:
 def shut_out(tx: Tx, event: StaffLeft | StaffFrozen) -> Onwards:
     """Somebody left or was frozen: the account is disabled and every session ends. Tokens are refused already."""
     note(tx, "person", event.staff_id, type(event).__name__)
+    if isinstance(event, StaffLeft):
+        revoke_of(tx, event.staff_id)
     tx.emit(SessionsEnded(subject_key=str(event.staff_id), sessions=0, cause=type(event).__name__))
     return tell
 
@@ -92,6 +98,8 @@ def records_linked(tx: Tx, event: PatientsMerged | PatientsUnmerged) -> Onwards:
 
 def each_minute(tx: Tx) -> Onwards | None:
     """What begins or ends by itself, and the comparison with the realm; once for all campuses, at the head hospital."""
+    keep_certificates(tx)
+    leave_ended(tx)
     over = emergencies_over(tx)
     if not organisation.campus(tx).is_head:
         return (lambda steps: seal_over(steps, over)) if over else None
@@ -101,8 +109,9 @@ def each_minute(tx: Tx) -> Onwards | None:
         note(tx, "realm", "", "device due")
     for staff_id in permissions.grants_turning(tx, since):
         note(tx, "person", staff_id, "grant due")
+    archive = archive_due(tx)
     if not directory.available():
-        return None
+        return archive
     run_id: UUID | None = permissions.start_run(tx) if permissions.run_due(tx) else None
 
     def go_on(steps: Steps) -> None:
@@ -116,6 +125,9 @@ def each_minute(tx: Tx) -> Onwards | None:
         except RealmOutOfReach:
             log.warning("sign-ons wait to be judged: the realm is out of reach")
         carry_out(steps)
+        end_abandoned(steps)
+        if archive is not None:
+            archive(steps)
 
     return go_on
 

@@ -15,6 +15,7 @@ from functions.platform.sso import directory, queries
 from functions.platform.sso.models import IdentityChange
 from functions.platform.sso.problems import RealmOutOfReach
 from shared.identity.denied import KEPT
+from shared.identity.partners import SamlDeclaration
 from shared.identity.people import StaffAccount
 from shared.identity.posts import POSTS
 from shared.identity.realm import DeviceDeclaration, PartnerDeclaration, RealmDeclaration
@@ -59,9 +60,16 @@ def declaration(tx: Tx, configuration: Settings | None = None) -> RealmDeclarati
             else (row.generation,)
         )
     ]
+    registered = partners.all()
     programs = [
         PartnerDeclaration(row.code, row.title, tuple(row.redirect_uris), row.backchannel_logout_url)
-        for row in partners.all()
+        for row in registered
+        if row.protocol == "oidc"
+    ]
+    saml = [
+        SamlDeclaration(row.entity_id, row.title, tuple(row.redirect_uris), row.backchannel_logout_url)
+        for row in registered
+        if row.entity_id is not None
     ]
     opened = tuple(campus.code for campus in organisation.open_campuses(tx))
     return RealmDeclaration(
@@ -71,6 +79,8 @@ def declaration(tx: Tx, configuration: Settings | None = None) -> RealmDeclarati
         audience=settings.keycloak_audience,
         devices=tuple(device for device in devices if device.campus in opened),
         partners=tuple(programs),
+        saml_partners=tuple(saml),
+        self_reset=True,
         second_factor=asks_second_factor(settings),
         templates=permissions.published(tx),
         directory_secret=directory.secret(),

@@ -12,7 +12,6 @@ from functions.platform.sso.schemas import RecoveryView
 from functions.platform.sso.service.sessions import refuse_before
 from shared.command import Onward
 from shared.identity.posts import POSTS
-from shared.steps import Steps
 from shared.tx import SamePerson, Tx
 
 _EASY = "abcdefghjkmnpqrstuvwxyz"
@@ -25,13 +24,7 @@ def give_password(tx: Tx, staff_id: UUID, reason: str) -> Onward[RecoveryView]:
 
     Raises SamePerson, AccountNotHere, StaffNotFound, RealmOutOfReach.
     """
-
-    def do(door: directory.Directory, account_id: str) -> tuple[str | None, int]:
-        password = first_password()
-        door.give_password(account_id, password)
-        return password, 0
-
-    return _recover(tx, staff_id, "password.given", reason, do)
+    return _recover(tx, staff_id, "password.given", reason, _giving(first_password()))
 
 
 def unlock_account(tx: Tx, staff_id: UUID, reason: str) -> Onward[RecoveryView]:
@@ -57,9 +50,32 @@ def first_password() -> str:
     return f"{secrets.choice(_EASY).upper()}{group(3, 0)}-{group(2, 2)}-{group(2, 2)}"
 
 
+def giving_password(tx: Tx, staff_id: UUID, act: str, reason: str, password: str) -> Callable[[], RecoveryView]:
+    """What `give_password` does, with this password, to be run after the commit. Raises as it."""
+    return _prepared(tx, staff_id, act, reason, _giving(password))[1]
+
+
+# -- inside
+
+
+def _giving(password: str) -> Callable[[directory.Directory, str], tuple[str | None, int]]:
+    def do(door: directory.Directory, account_id: str) -> tuple[str | None, int]:
+        door.give_password(account_id, password)
+        return password, 0
+
+    return do
+
+
 def _recover(
     tx: Tx, staff_id: UUID, act: str, reason: str, do: Callable[[directory.Directory, str], tuple[str | None, int]]
 ) -> Onward[RecoveryView]:
+    answer, act_now = _prepared(tx, staff_id, act, reason, do)
+    return Onward(answer, lambda steps: act_now())
+
+
+def _prepared(
+    tx: Tx, staff_id: UUID, act: str, reason: str, do: Callable[[directory.Directory, str], tuple[str | None, int]]
+) -> tuple[RecoveryView, Callable[[], RecoveryView]]:
     person = organisation.staff_member(tx, staff_id)
     if tx.actor.staff_id == staff_id:
         raise SamePerson("不能为本人办理，请由另一名安全管理员办理。")
@@ -74,7 +90,7 @@ def _recover(
         # One administrator letting himself in as another is what the others must hear of.
         tx.emit(LoginRiskFound(subject_key=str(staff_id), staff_id=staff_id, cause=f"privileged_{act}", score=60))
 
-    def go_on(steps: Steps) -> RecoveryView:
+    def act_now() -> RecoveryView:
         door = directory.Directory()
         account_id = door.account_of(person.staff_no)
         if account_id is None:
@@ -82,4 +98,4 @@ def _recover(
         password, found = do(door, account_id)
         return answer.model_copy(update={"password": password, "found": found})
 
-    return Onward(answer, go_on)
+    return answer, act_now

@@ -6,10 +6,11 @@ from uuid import UUID
 
 from events.platform import AccountLocked, LoginRiskFound, SessionsEnded
 from functions.organisation.structure import service as organisation
-from functions.platform.sso import directory, queries, rules
+from functions.platform.sso import directory, queries, queries_locks, rules
 from functions.platform.sso.models import LoginEvent
 from functions.platform.sso.problems import RealmOutOfReach
 from functions.platform.sso.schemas import EndedView, SessionView
+from functions.platform.sso.service.holding import over
 from functions.platform.sso.service.realm import note
 from shared.command import Onward
 from shared.identity.denied import KEPT
@@ -221,6 +222,10 @@ def keep_events(tx: Tx, events: list[directory.RealmEvent]) -> int:
             tx.emit(LoginRiskFound(subject_key=str(account), staff_id=account, cause="locked", score=50))
         elif event.kind == "REFRESH_TOKEN_ERROR" and event.error == "invalid_token" and account is not None:
             tx.emit(LoginRiskFound(subject_key=str(account), staff_id=account, cause="refresh_token_reused", score=80))
+    left = [event.session_id for event in fresh if event.kind == "LOGOUT" and event.session_id]
+    if left:
+        for lock in tx.session.all(queries_locks.LOCKS_OF, sessions=left):
+            over(tx, lock.realm_session)
     if any(event.error for event in fresh):
         recent = tx.session.all(queries.FAILURES_SINCE, since=tx.now - rules.SPRAYING_WITHIN)
         addresses = {event.address for event in fresh if event.error}
