@@ -13,6 +13,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -90,6 +91,9 @@ class Route(APIRoute):
                 time.perf_counter() - started
             )
             response.headers["traceparent"] = traceparent
+            runtime: Runtime = request.app.state.runtime
+            if response.background is None and runtime.uses.claim():
+                response.background = BackgroundTask(runtime.uses.write, runtime.database)
             return private(response)
 
         return handle

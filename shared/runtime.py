@@ -65,7 +65,6 @@ class Runtime:
             with self.database.transaction(Scope(campus="", readable=(), subject="kernel"), COUNTER) as session:
                 self.deny_list.replace(session.all(DENIED_SUBJECTS, now=self.clock()))
             self._denials_read = time.monotonic()
-            self.uses.write(self.database)
         finally:
             self._denials_lock.release()
 

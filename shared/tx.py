@@ -13,7 +13,7 @@ from events.envelope import Event
 from shared.database.session import Session
 from shared.identity.actor import Actor
 from shared.ids import new_id
-from shared.numbers import TAKE_NUMBER, Series
+from shared.numbers import TAKE_DOCUMENT_NUMBER, TAKE_NUMBER, Numbering, Series, asked
 from shared.problems import Problem, Stale
 from shared.schemas import SHANGHAI
 from shared.tables import AuditEntry, OutboxEvent
@@ -98,6 +98,14 @@ class Tx:
     def number(self, series: Series) -> int:
         """The next number of a series of this campus. Take it last: its lock lasts until the commit."""
         return self.session.one(TAKE_NUMBER, campus_id=self.campus, series=series.name, period=series.period(self.now))
+
+    def document_number(self, numbering: Numbering, letter: str) -> str:
+        """The next number of a document of this campus, whose letter is given, by the rule in force today.
+
+        Take it last, like `number`. A numbering that no campus may change is counted with `number`.
+        """
+        taken = self.session.one(TAKE_DOCUMENT_NUMBER, **asked(numbering, self.campus, self.today))
+        return taken.text(letter, self.today)
 
     def check_version(self, current: int, given: int | None = None) -> None:
         """Refuse an edit of a version the user has not seen (body `version` or If-Match)."""

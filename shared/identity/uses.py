@@ -1,11 +1,12 @@
 """Which permission somebody used last, and when: what the list of unused rights (90 天未用权限清单) rests on.
 
-A process notes each use in memory and writes it once a day and person, with the refresh of the deny list: no request
-waits for it. What a process that dies has not written is noted again at the next use.
+A process notes each use in memory and writes it once a day and person, when an answer has been sent: no request waits
+for it. What a process that dies has not written is noted again at the next use.
 """
 
 import logging
 import threading
+import time
 from datetime import date, datetime
 from uuid import UUID
 
@@ -25,6 +26,8 @@ log = logging.getLogger("his.uses")
 
 MOST = 50_000
 """Uses a process remembers of one day; more are forgotten and noted anew."""
+WRITE_SECONDS = 15.0
+"""How long uses gather before they are written together."""
 
 
 class PermissionUse(CampusOwned, Model):
@@ -63,6 +66,7 @@ class UseLog:
         self._day = date.min
         self._seen: set[tuple[str, UUID, str]] = set()
         self._waiting: list[tuple[str, UUID, str, date]] = []
+        self._written = -WRITE_SECONDS
         self._lock = threading.Lock()
 
     def note(self, actor: Actor, campus: str, permission: str, now: datetime) -> None:
@@ -78,6 +82,16 @@ class UseLog:
             if use not in self._seen:
                 self._seen.add(use)
                 self._waiting.append((*use, day))
+
+    def claim(self) -> bool:
+        """Whether the caller is to write what waits: somebody is every so often, and nobody beside them."""
+        if not self._waiting or time.monotonic() - self._written < WRITE_SECONDS:
+            return False
+        with self._lock:
+            due = time.monotonic() - self._written >= WRITE_SECONDS
+            if due:
+                self._written = time.monotonic()
+        return due
 
     def write(self, database: Database) -> None:
         """Write what waits, a short transaction a campus. What cannot be written is kept for the next time."""

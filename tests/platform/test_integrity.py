@@ -50,6 +50,15 @@ HARM = {
     " before, version) VALUES (gen_random_uuid(), 'x', now(), 'x', 'x', 'x', 'x', '[]', 'in_force', 'x', '{}', now(),"
     " 'a', 'b',"
     ' now(), \'[{"key": "k", "level": "system", "level_id": "", "before": null, "after": 1}]\', 1)',
+    "permissions.change_numbers": "INSERT INTO kernel.number_series (campus_id, series, period, last_value)"
+    " VALUES ('hq', 'platform.parameter_change', '2026', 7)",
+    "permissions.request_numbers": "INSERT INTO kernel.number_series (campus_id, series, period, last_value)"
+    " VALUES ('hq', 'platform.permission_request', '2026', 7)",
+    "permissions.number_rule_not_followed": "WITH n AS (INSERT INTO kernel.number_series (campus_id, series, period,"
+    " last_value) VALUES ('hq', 'platform.permission_request', '2026/ZZ', 1)) INSERT INTO"
+    " platform.permission_requests (request_id, campus_id, staff_id, kind, code, valid_from, ground, state, asked_at,"
+    " asked_by, version, request_no) VALUES (gen_random_uuid(), 'hq', gen_random_uuid(), 'post', 'registrar', now(),"
+    " 'x', 'requested', now(), 'x', 1, 'HZZ2600001')",
     "permissions.review_suspends": "WITH a AS (INSERT INTO platform.attestations (attestation_id, campus_id, unit_id,"
     " quarter, state, opened_at, due_at, version) VALUES (gen_random_uuid(), 'hq', gen_random_uuid(), '2026Q1',"
     " 'overdue', now(), now() - interval '31 days', 1) RETURNING attestation_id) INSERT INTO"

@@ -37,16 +37,64 @@ def test_an_application_for_a_post_ends_in_an_assignment_of_the_same_transaction
 
 
 def test_a_post_that_may_not_meet_another_is_refused_and_nothing_is_kept(consortium: Consortium) -> None:
-    person = consortium.posted("registrar")
+    """At the first desk, and at the last when it came between."""
+    person = consortium.posted("schedule_clerk")
     body = {"staff_id": str(person), "kind": "post", "code": "cashier_lead", "ground": "顶班"}
     asked = ok(consortium.head.post(f"{BASE}/requests", body))
     path = f"{BASE}/requests/{asked['request_id']}"
     ok(consortium.office.post(f"{path}/agree", {"version": 1}))
+    consortium.assign(str(person), "registrar")
     before = consortium.hospital.census()
-    problem = consortium.security.post(f"{path}/carry-out", {"version": 2})
-    assert problem.status_code == 422
-    assert problem.json()["rule"] == "cashier_refund_approval"
+    for answer in (
+        consortium.security.post(f"{path}/carry-out", {"version": 2}),
+        consortium.head.post(f"{BASE}/requests", body),
+    ):
+        assert answer.status_code == 422
+        assert answer.json()["rule"] == "cashier_refund_approval"
     assert consortium.hospital.census() == before
+
+
+def test_who_may_not_hold_a_post_hears_so_when_it_is_asked_for(consortium: Consortium) -> None:
+    """No licence, one that is over, another campus: the number and the day are named, the attempt is kept."""
+    person = consortium.posted("schedule_clerk")
+    elsewhere = consortium.posted("schedule_clerk", campus="mch")
+    body = {"staff_id": str(person), "kind": "post", "code": "outpatient_doctor", "ground": "出门诊"}
+    tried = "SELECT count(*) FROM kernel.audit_entries WHERE detail ->> 'code' = 'request_without_licence'"
+    before = consortium.hospital.census()
+    refused(consortium.head.post(f"{BASE}/requests", body), 422, "request_without_licence")
+    away = {**body, "staff_id": str(elsewhere), "code": "registrar"}
+    assert consortium.head.post(f"{BASE}/requests", away).status_code == 422
+    assert consortium.hospital.census() == before
+    licence = consortium.licensed(str(person))
+    over = (consortium.hospital.clock() - timedelta(days=2)).date()
+    consortium.hospital.execute("UPDATE organisation.licences SET valid_to = %s WHERE licence_id = %s", [over, licence])
+    number = consortium.hospital.value("SELECT number FROM organisation.licences WHERE licence_id = %s", [licence])
+    before = consortium.hospital.census()
+    problem = refused(consortium.head.post(f"{BASE}/requests", body), 422, "request_without_licence")
+    assert (problem["reason_code"], number in problem["detail"]) == ("licence_expired", True)
+    assert f"{over - timedelta(days=1):%Y-%m}" in problem["detail"]
+    assert consortium.hospital.census() == before
+    assert consortium.hospital.value(tried) == 2
+
+
+@pytest.mark.parametrize("kind", ["post", "permission"])
+def test_a_term_that_is_over_is_refused_at_either_desk(consortium: Consortium, kind: str) -> None:
+    person = consortium.posted("registrar")
+    code = "schedule_clerk" if kind == "post" else "patients.index.merge"
+    body = {**wish(consortium, person, code), "kind": kind, "valid_to": consortium.moment(hours=1)}
+    before = consortium.hospital.census()
+    over = {**body, "valid_from": consortium.moment(days=-3), "valid_to": consortium.moment(days=-1)}
+    refused(consortium.head.post(f"{BASE}/requests", over), 422, "invalid")
+    assert consortium.hospital.census() == before
+    path = f"{BASE}/requests/{ok(consortium.head.post(f'{BASE}/requests', body))['request_id']}"
+    ok(consortium.office.post(f"{path}/agree", {"version": 1}))
+    consortium.hospital.clock.move(hours=2)
+    try:
+        before = consortium.hospital.census()
+        refused(consortium.security.post(f"{path}/carry-out", {"version": 2}), 409, "permission_state")
+        assert consortium.hospital.census() == before
+    finally:
+        consortium.hospital.clock.offset = timedelta()
 
 
 def test_a_single_grant_counts_at_its_campus_until_its_end(consortium: Consortium) -> None:

@@ -128,6 +128,12 @@ def test_two_people_and_the_head_hospital(consortium: Consortium) -> None:
     mch = consortium.hospital.caller("system_admin", campus="mch")
     refused(mch.post(f"{PACKAGES}/export", {"note": "x"}), 422, "parameter_level")
     refused(mch.post(PACKAGES, {"file": file, "reason": "x"}), 422, "parameter_level")
+    draft = f"{PACKAGES}/{imported(consortium, file)['package_id']}"
+    foreign = consortium.hospital.caller("owner_office", campus="mch")
+    before = consortium.hospital.census()
+    refused(foreign.post(f"{draft}/review", {"version": 1}), 422, "parameter_level")
+    refused(mch.post(f"{draft}/withdraw", {"version": 1}), 422, "parameter_level")
+    assert consortium.hospital.census() == before
     both = consortium.hospital.caller("system_admin", "owner_office")
     row = ok(both.post(PACKAGES, {"file": file, "reason": "x"}))
     path = f"{PACKAGES}/{row['package_id']}"

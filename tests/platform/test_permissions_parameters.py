@@ -74,6 +74,31 @@ def test_a_risky_value_waits_for_a_second_person(consortium: Consortium) -> None
     assert ok(consortium.system.get(path))["value"] == 3
 
 
+def test_the_second_person_is_of_the_campus_it_is_about(consortium: Consortium) -> None:
+    hospital, path = consortium.hospital, f"{BASE}/parameters/platform.sso.pin_failures/values"
+    mch = hospital.caller("owner_office", campus="mch")
+    asked = {
+        level: ok(consortium.system.post(path, {"level": level, "value": 4, "reason": "收紧"}))["value_id"]
+        for level in ("system", "campus")
+    }
+    before = hospital.census()
+    assert ok(mch.get(f"{BASE}/parameters/waiting")) == []
+    for verb in ("approve", "refuse"):
+        values = f"{BASE}/parameter-values"
+        refused(mch.post(f"{values}/{asked['campus']}/{verb}", {"version": 1}), 404, "parameter_value_not_found")
+        refused(mch.post(f"{values}/{asked['system']}/{verb}", {"version": 1}), 422, "parameter_level")
+    assert hospital.census() == before
+    waiting = ok(consortium.system.get(f"{BASE}/parameters/waiting"))
+    assert {one["value_id"] for one in waiting} == set(asked.values()), "who asked sees what became of it"
+    for value_id in asked.values():
+        ok(consortium.office.post(f"{BASE}/parameter-values/{value_id}/refuse", {"version": 1}))
+
+
+def test_a_risky_parameter_is_never_set_below_a_campus() -> None:
+    with pytest.raises(ValueError, match="risky"):
+        Parameter("k", "t", "bool", True, "m", "o", risky=True)
+
+
 def test_unknown_out_of_bounds_and_foreign_levels_are_refused(consortium: Consortium) -> None:
     system = consortium.system
     before = consortium.hospital.census()

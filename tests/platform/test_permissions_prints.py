@@ -30,6 +30,7 @@ def test_an_application_names_everybody_who_decided(consortium: Consortium) -> N
     }
     path = f"{BASE}/requests/{ok(head.post(f'{BASE}/requests', body))['request_id']}"
     early = text(security.get(f"{path}/form.pdf"))
+    assert f"申请编号{ok(security.get(f'{BASE}/requests'))['items'][0]['request_no']}" in early
     assert "用户权限申请审批表" in early
     assert "黄主任" in early
     assert "待归口审批" in early
@@ -94,8 +95,10 @@ def test_a_change_of_a_parameter_says_before_and_after(
         row = ok(consortium.system.post(path, {"level": "campus", "value": value, "reason": f"试为{value}"}))
         if row["state"] == "asked":
             ok(consortium.office.post(f"{BASE}/parameter-values/{row['value_id']}/approve", {"version": 1}))
-        values.append(row["value_id"])
-    shown = [text(consortium.system.get(f"{BASE}/parameter-values/{one}/form.pdf")) for one in values]
+        values.append((row["value_id"], row["change_no"]))
+    shown = [text(consortium.system.get(f"{BASE}/parameter-values/{one}/form.pdf")) for one, _ in values]
+    assert int(values[1][1][4:]) == int(values[0][1][4:]) + 1
+    assert [f"变更编号{number}" in form for form, (_, number) in zip(shown, values, strict=True)] == [True, True]
     assert all(word in shown[0] for word in words), shown[0]
     assert f"变更前{first}变更后{second}" in shown[1]
     assert ("归口复核" in shown[1]) == ("归口复核" in words)

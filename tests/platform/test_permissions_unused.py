@@ -1,5 +1,6 @@
 """What nobody uses is told; what nobody reviews in an office is suspended until its head answers."""
 
+import asyncio
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -39,6 +40,43 @@ def test_a_use_is_noted_once_a_day_without_a_statement_of_its_own(consortium: Co
     finally:
         hospital.clock.offset = timedelta()
     assert uses(consortium, me.staff_id) == {"hq platform.permissions.read": (today, today + timedelta(days=1))}
+
+
+def test_no_request_waits_for_its_use_to_be_written(consortium: Consortium) -> None:
+    """The last byte of the answer leaves before the use is written, and the next answers write nothing again."""
+    hospital, me = consortium.hospital, consortium.signed_on(consortium.posted("security_admin"))
+    hospital.runtime.uses = UseLog()
+    seen: list[tuple[str, int]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        seen.append((message["type"], len(uses(consortium, me.staff_id))))
+
+    def ask(path: str) -> None:
+        headers = [(name.encode(), value.encode()) for name, value in me.headers().items()]
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": "GET",
+            "scheme": "http",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": b"",
+            "headers": headers,
+            "client": ("127.0.0.1", 1),
+            "server": ("127.0.0.1", 2),
+        }
+        asyncio.run(hospital.api(scope, receive, send))  # type: ignore[arg-type]
+
+    ask(f"{BASE}/scopes")
+    assert [kind for kind, _ in seen][-1] == "http.response.body"
+    assert {written for _, written in seen} == {0}
+    assert list(uses(consortium, me.staff_id)) == ["hq platform.permissions.read"]
+    ask(f"{BASE}/packages")
+    assert list(uses(consortium, me.staff_id)) == ["hq platform.permissions.read"], "it gathers for a while"
 
 
 def test_what_cannot_be_written_waits_and_costs_nobody_anything(consortium: Consortium) -> None:

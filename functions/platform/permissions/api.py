@@ -8,14 +8,22 @@ from fastapi import Path
 from fastapi import Query as Parameter
 
 from functions.organisation.structure import service as organisation
-from functions.platform.permissions import api_data, api_packages, api_prints, api_settings, api_unused, rules, service
-from functions.platform.permissions.menus import home_of, menu_of
+from functions.platform.permissions import (
+    api_data,
+    api_my,
+    api_numbers,
+    api_packages,
+    api_prints,
+    api_settings,
+    api_unused,
+    rules,
+    service,
+)
 from functions.platform.permissions.models import ExtraScope, Freeze, PermissionRequest, TemplateVersion
 from functions.platform.permissions.schemas import (
     AskPermission,
     ConflictView,
     CredentialView,
-    DataScopeView,
     DraftTemplate,
     EndGrant,
     FreezeStaff,
@@ -24,8 +32,6 @@ from functions.platform.permissions.schemas import (
     HeldPostView,
     HolderView,
     LinkView,
-    MenuEntryView,
-    MyRightsView,
     PreviewView,
     RefuseRequest,
     RequestView,
@@ -36,13 +42,10 @@ from functions.platform.permissions.schemas import (
     TemplateView,
     WhyView,
 )
-from functions.platform.permissions.schemas_data import Purpose
 from shared.command import command, query
 from shared.database.engine import REPORT
 from shared.http import Router
 from shared.identity.posts import PERMISSIONS, POSTS
-from shared.identity.rights import STRONG_METHODS
-from shared.problems import Invalid
 from shared.schemas import Moment, Page
 from shared.tx import Tx
 
@@ -162,6 +165,13 @@ def list_requests(
     return Page[RequestView](
         items=[_request(row) for row in found], next=str(found[-1].request_id) if len(found) == limit else None
     )
+
+
+@router.get("/requests/numbered/{request_no}")
+@query("platform.permissions.read")
+def read_request(tx: Tx, request_no: Annotated[str, Path(pattern=r"^[A-Za-z]{1,5}[0-9]{3,20}$")]) -> RequestView:
+    """The application of the acting campus with the number on its form (按申请编号查找)."""
+    return _request(service.numbered_request(tx, request_no.upper()))
 
 
 @router.post("/requests", status_code=201)
@@ -322,33 +332,7 @@ def list_holders(
     return Page[HolderView](items=items, next=str(cursor + limit) if cursor + limit < len(found) else None)
 
 
-@router.get("/my/rights")
-@query("platform.permissions.self")
-def my_rights(tx: Tx) -> MyRightsView:
-    """What I may do at the acting campus, with my menu and first screen (我的权限与菜单)."""
-    entries = menu_of(lambda permission: tx.actor.may(permission, tx.campus))
-    return MyRightsView(
-        campuses=sorted(tx.actor.campuses),
-        posts=sorted(tx.actor.posts_at(tx.campus)),
-        permissions=sorted(code for code in PERMISSIONS if tx.actor.may(code, tx.campus)),
-        menu=[MenuEntryView(code=entry.code, title=entry.title, group=entry.group) for entry in entries],
-        home=home_of(entries),
-        second_factor=not tx.actor.methods.isdisjoint(STRONG_METHODS),
-    )
-
-
-@router.get("/my/data-scope")
-@query("platform.permissions.self")
-def my_data_scope(tx: Tx, permission: Scope, purpose: Purpose | None = None) -> DataScopeView:
-    """Whose rows a permission is about for me now (我的数据范围)."""
-    if permission not in PERMISSIONS:
-        raise Invalid("没有这个权限点。", errors=[{"field": "permission", "message": "不在权限点清单内"}])
-    found = service.data_scope(tx, permission, purpose)
-    label = rules.DIMENSION_TITLES.get(found.kind, "无")
-    return DataScopeView(permission=permission, kind=found.kind, kind_label=label, unit_ids=sorted(found.unit_ids))
-
-
-for part in (api_settings, api_data, api_packages, api_prints, api_unused):
+for part in (api_settings, api_data, api_my, api_numbers, api_packages, api_prints, api_unused):
     router.include_router(part.router)
 
 

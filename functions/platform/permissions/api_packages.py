@@ -1,6 +1,6 @@
 """HTTP routes of configuration packages (配置包): export, import, difference, review, in force, back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated
 from uuid import UUID
 
@@ -8,10 +8,10 @@ from fastapi import Query as Parameter
 
 from functions.platform.permissions import service
 from functions.platform.permissions.models import ConfigPackage
-from functions.platform.permissions.parameters import LEVEL_TITLES, PARAMETERS
+from functions.platform.permissions.parameters import LEVEL_TITLES
 from functions.platform.permissions.problems import PackageUnknownKeys
 from functions.platform.permissions.schemas import Step
-from functions.platform.permissions.schemas_data import (
+from functions.platform.permissions.schemas_packages import (
     DifferenceLineView,
     DifferenceView,
     ExportPackage,
@@ -21,7 +21,9 @@ from functions.platform.permissions.schemas_data import (
     RollBack,
 )
 from shared.command import Onward, command, query
+from shared.database.engine import REPORT
 from shared.http import Router
+from shared.identity.posts import PERMISSIONS
 from shared.schemas import Page
 from shared.steps import Steps
 from shared.tx import Tx
@@ -60,7 +62,7 @@ def list_packages(
 
 
 @router.get("/packages/{package_id}/difference")
-@query("platform.permissions.packages")
+@query("platform.permissions.packages", REPORT)
 def package_difference(tx: Tx, package_id: UUID) -> DifferenceView:
     """What a package changes, line by line beside what counts now (配置包差异)."""
     found = service.package_difference(tx, package_id)
@@ -68,19 +70,7 @@ def package_difference(tx: Tx, package_id: UUID) -> DifferenceView:
         package_id=package_id,
         state=found.package.state,
         same=found.same,
-        lines=[
-            DifferenceLineView(
-                key=one.key,
-                title=PARAMETERS[one.key].title if one.key in PARAMETERS else one.key,
-                level=one.level,
-                level_label=LEVEL_TITLES[one.level],
-                level_id=one.level_id,
-                before=one.before,
-                after=one.after,
-                risky=one.key in PARAMETERS and PARAMETERS[one.key].risky,
-            )
-            for one in found.changes
-        ],
+        lines=[_line(one, found.holders) for one in found.changes],
     )
 
 
@@ -92,7 +82,7 @@ def review_package(tx: Tx, package_id: UUID, body: Step) -> PackageView:
 
 
 @router.post("/packages/{package_id}/apply")
-@command("platform.permissions.configure")
+@command("platform.permissions.configure", REPORT)
 def apply_package(tx: Tx, package_id: UUID, body: Step) -> PackageView:
     """Put an agreed package in force, all or none (配置包生效)."""
     return _package(service.apply_package(tx, package_id, body.version))
@@ -106,10 +96,31 @@ def withdraw_package(tx: Tx, package_id: UUID, body: Step) -> PackageView:
 
 
 @router.post("/packages/{package_id}/roll-back")
-@command("platform.permissions.configure")
+@command("platform.permissions.configure", REPORT)
 def roll_back_package(tx: Tx, package_id: UUID, body: RollBack) -> PackageView:
     """Make what the package in force changed as it was before (回退配置包)."""
     return _package(service.roll_back_package(tx, package_id, body.version, body.reason))
+
+
+def _line(one: service.Change, holders: Mapping[str, int]) -> DifferenceLineView:
+    had, has = (
+        set(value["permissions"]) if one.kind == "template" and value else set() for value in (one.before, one.after)
+    )
+    return DifferenceLineView(
+        kind=one.kind,
+        kind_label=service.CONTENT_TITLES[one.kind],
+        key=one.key,
+        title=service.title_of(one.kind, one.key),
+        level=one.level,
+        level_label=LEVEL_TITLES[one.level],
+        level_id=one.level_id,
+        before=one.before,
+        after=one.after,
+        added=[PERMISSIONS.get(code, code) for code in sorted(has - had)],
+        removed=[PERMISSIONS.get(code, code) for code in sorted(had - has)],
+        holders=holders.get(one.key) if one.kind == "template" else None,
+        risky=service.risky(one.kind, one.key),
+    )
 
 
 def _package(row: ConfigPackage) -> PackageView:

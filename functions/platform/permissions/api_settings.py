@@ -58,7 +58,7 @@ def list_parameters(tx: Tx) -> list[ParameterView]:
 
 
 @router.get("/parameters/waiting")
-@query("platform.permissions.read")
+@query("platform.permissions.packages")
 def list_waiting_values(tx: Tx) -> list[ValueView]:
     """Changes of risky parameters that wait for a second person (待复核参数)."""
     return [_value(row) for row in service.waiting_values(tx)]
@@ -80,7 +80,7 @@ def read_parameter(tx: Tx, key: Key, unit_id: UUID | None = None, place_id: UUID
 
 
 @router.get("/parameters/{key}/history")
-@query("platform.permissions.read")
+@query("platform.permissions.packages")
 def parameter_history(tx: Tx, key: Key, limit: Limit = 50, cursor: UUID | None = None) -> Page[ValueView]:
     """Every value a parameter was given, latest first (参数历史)."""
     found = service.history(tx, key, cursor or LAST, limit)

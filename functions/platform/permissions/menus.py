@@ -37,6 +37,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("attestation", "权限复核", "权限", "platform.permissions.attest", 75),
     Entry("data-rules", "数据规则", "权限", "platform.permissions.grant", 0),
     Entry("packages", "配置包", "权限", "platform.permissions.packages", 0),
+    Entry("numbers", "编号规则", "权限", "platform.permissions.packages", 0),
     Entry("parameters", "系统参数", "权限", "platform.permissions.configure", 70),
     Entry("sessions-online", "登录与会话", "权限", "platform.sso.read", 30),
     Entry("devices", "接入设备", "权限", "platform.sso.devices", 30),

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from shared.database.model import CampusOwned, Model
 from shared.identity.data_rules import DataRule
 from shared.identity.uses import PermissionUse
+from shared.numbers import NumberRule
 
 __all__ = [
     "Attestation",
@@ -19,6 +20,7 @@ __all__ = [
     "DataRule",
     "ExtraScope",
     "Freeze",
+    "NumberRule",
     "ParameterValue",
     "PermissionRequest",
     "PermissionUse",
@@ -117,6 +119,7 @@ class PermissionRequest(CampusOwned, Model):
     __table_args__ = (
         Index(None, "campus_id", "state", "request_id"),
         Index(None, "staff_id"),
+        Index("uq_permission_requests_request_no", "request_no", unique=True),
         CheckConstraint("kind IN ('post', 'permission')", name="kind"),
         CheckConstraint("state IN ('requested', 'agreed', 'approved', 'refused')", name="state"),
         CheckConstraint("agreed_by <> asked_by AND decided_by <> agreed_by AND decided_by <> asked_by", name="people"),
@@ -148,6 +151,8 @@ class PermissionRequest(CampusOwned, Model):
     refusal: Mapped[str | None] = mapped_column(Text, default=None)
     result_id: Mapped[UUID | None] = mapped_column(default=None)
     """The post assignment or the extra scope."""
+    request_no: Mapped[str | None] = mapped_column(Text, default=None)
+    """What people call it (申请编号); none on what a release before numbers made beside this one."""
     version: Mapped[int] = mapped_column(default=1)
 
 
@@ -191,6 +196,7 @@ class ParameterValue(Model):
             where=text("state = 'effective' AND superseded_at IS NULL"),
         ),
         Index(None, "key", "level", "level_id", "valid_from"),
+        Index("uq_parameter_values_change_no", "change_no", unique=True),
         Index("ix_parameter_values_asked", "value_id", postgresql_where=text("state = 'asked'")),
         CheckConstraint("level IN ('system', 'campus', 'department', 'workstation')", name="level"),
         CheckConstraint("state IN ('asked', 'effective', 'refused')", name="state"),
@@ -215,6 +221,8 @@ class ParameterValue(Model):
     valid_to: Mapped[datetime | None]
     superseded_at: Mapped[datetime | None] = mapped_column(default=None)
     """Set when it was replaced before it began."""
+    change_no: Mapped[str | None] = mapped_column(Text, default=None)
+    """On the form (变更单号), of the campus where it was asked; none on what was set before changes had numbers."""
     asked_name: Mapped[str | None] = mapped_column(Text, default=None)
     approved_name: Mapped[str | None] = mapped_column(Text, default=None)
     version: Mapped[int] = mapped_column(default=1)

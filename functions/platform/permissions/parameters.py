@@ -23,8 +23,8 @@ class Parameter:
     """A declared parameter.
 
     kind: bool, int, decimal (as text), text, enum (one of `choices`), range (`HH:MM-HH:MM`).
-    levels: where it may be set. risky: takes effect when a second person has agreed. feature: a switch of a function
-    (功能开关). owner: the office that answers for it.
+    levels: where it may be set. risky: takes effect when a second person of that campus has agreed, so it is never set
+    below a campus. feature: a switch of a function (功能开关). owner: the office that answers for it.
     """
 
     key: str
@@ -38,6 +38,10 @@ class Parameter:
     highest: Decimal | None = None
     choices: tuple[str, ...] = ()
     risky: bool = False
+
+    def __post_init__(self) -> None:
+        if self.risky and not self.levels <= {"system", "campus"}:
+            raise ValueError(f"{self.key}: a risky parameter is set for the system and for campuses")
 
     @property
     def feature(self) -> bool:

@@ -60,6 +60,14 @@ class NotHere(Problem):
     title = "该职工在本院区没有岗位"
 
 
+class LicenceLacking(Problem):
+    """Somebody applies for a post for a person without the licence the post rests on."""
+
+    code = "request_without_licence"
+    title = "岗位所需的执业证书无效"
+    traced = True
+
+
 class EndMissing(Problem):
     code = "end_date_missing"
     title = "缺少截止日期"
@@ -210,3 +218,71 @@ class PackageOvertaken(Problem):
 class NothingExported(Problem):
     code = "package_empty"
     title = "没有可导出的参数"
+
+
+class SeriesUnknown(NotFound):
+    code = "number_series_unknown"
+    title = "没有这种编号"
+
+
+class SeriesFixed(Problem):
+    """The number is known outside, or its program counts it: no campus may have it read otherwise."""
+
+    code = "number_series_fixed"
+    title = "该编号不能更改"
+
+
+class NumberRuleInvalid(Problem):
+    code = "number_rule_invalid"
+    title = "编号规则填写有误"
+
+
+class NumberMarkTaken(Problem):
+    """Two series under one mark would give the same number to two things."""
+
+    status = 409
+    code = "number_mark_taken"
+    title = "前缀已被其他编号使用"
+    constraint = "ex_number_rules_one_series"
+    constraint_detail = "该前缀已用于其他编号（含其他院区和以往规则），请换一个前缀。"
+
+
+class NumberMarkReset(Problem):
+    """One mark with two ways of starting again could give the same number twice."""
+
+    status = 409
+    code = "number_mark_reset"
+    title = "更改归零方式须同时更换前缀"
+    constraint = "ex_number_rules_one_reset"
+    constraint_detail = "该前缀在本院区曾按另一种归零方式编号，可能与旧号重复，请换一个前缀。"
+
+
+class NumberRuleTooLate(Problem):
+    code = "number_rule_too_late"
+    title = "编号规则最早次日生效"
+
+
+class NumberRuleUnchanged(Problem):
+    code = "number_rule_unchanged"
+    title = "编号规则没有变化"
+
+
+class NumberRuleWaits(Problem):
+    status = 409
+    code = "number_rule_waits"
+    title = "该编号已有待复核变更"
+    constraint = "uq_number_rules_asked"
+    constraint_detail = "该编号在本院区已有一项变更等待复核，请先办理该项。"
+
+
+class NumberRuleOverlaps(Problem):
+    status = 409
+    code = "number_rule_overlaps"
+    title = "该日已有编号规则"
+    constraint = "uq_number_rules_start"
+    constraint_detail = "他人刚安排了同一天生效的规则，请刷新后核对。"
+
+
+class NumberRuleNotFound(NotFound):
+    code = "number_rule_not_found"
+    title = "没有这条编号规则"

@@ -42,6 +42,18 @@ LOCK_TEMPLATES = Query(
     .with_for_update(),
 )
 """Every version of a post, held while one of them changes its state."""
+TEMPLATE_BEFORE = Query(
+    TemplateVersion,
+    select(TemplateVersion)
+    .where(
+        _PUBLISHED,
+        TemplateVersion.post == bindparam("post"),
+        TemplateVersion.valid_from < bindparam("since", type_=_AT.type),
+    )
+    .order_by(TemplateVersion.valid_from.desc())
+    .limit(1),
+)
+"""What was in force until a version; drafts that came to nothing never were."""
 VERSIONS = Query(
     TemplateVersion,
     select(TemplateVersion)
@@ -134,6 +146,9 @@ END_GRANT = Query(
 # -- requests
 
 REQUEST = Query(PermissionRequest, select(PermissionRequest).where(PermissionRequest.request_id == bindparam("id_")))
+REQUEST_NUMBERED = Query(
+    PermissionRequest, select(PermissionRequest).where(PermissionRequest.request_no == bindparam("request_no"))
+)
 REQUESTS = Query(
     PermissionRequest,
     select(PermissionRequest)
@@ -274,7 +289,10 @@ ALL_VALUES_AT = Query(ParameterValue, select(ParameterValue).where(_EFFECTIVE, _
 VALUES_ASKED = Query(
     ParameterValue,
     select(ParameterValue)
-    .where(ParameterValue.state == constant("asked"))
+    .where(
+        ParameterValue.state == constant("asked"),
+        or_(ParameterValue.level == constant("system"), ParameterValue.level_id == bindparam("campus")),
+    )
     .order_by(ParameterValue.value_id)
     .limit(200),
 )

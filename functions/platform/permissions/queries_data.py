@@ -28,6 +28,17 @@ RULES_AT = Query(
     .limit(500),
 )
 """The rules that count at a campus at a moment, one a key and campus."""
+ALL_RULES_AT = Query(
+    DataRule,
+    select(DataRule)
+    .where(
+        DataRule.state == constant("effective"),
+        and_(DataRule.valid_from <= _AT, or_(DataRule.valid_to.is_(null()), DataRule.valid_to > _AT)),
+        DataRule.content.is_not(null()),
+    )
+    .order_by(DataRule.kind, DataRule.key, DataRule.at_campus),
+)
+"""The rules of every campus: what a package takes along."""
 LOCK_RULE = Query(
     DataRule,
     select(DataRule)

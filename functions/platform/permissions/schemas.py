@@ -113,6 +113,8 @@ class RefuseRequest(Input):
 
 class RequestView(View):
     request_id: UUID
+    request_no: str | None
+    """Null on what was made before applications had numbers."""
     campus_id: str
     staff_id: UUID
     kind: str
@@ -281,6 +283,8 @@ class SetValue(Input):
 
 class ValueView(View):
     value_id: UUID
+    change_no: str | None
+    """Null on what was set before changes had numbers."""
     key: str
     level: str
     level_label: str

@@ -1,4 +1,4 @@
-"""Inputs and outputs of the rules over data, of configuration packages and of the list of unused rights."""
+"""Inputs and outputs of the rules over data and of the list of unused rights."""
 
 from datetime import date
 from typing import Annotated, Any, Literal, Self
@@ -169,97 +169,6 @@ class SensitiveClassView(View):
     title: str | None
     level: int | None
     level_label: str | None
-
-
-# -- configuration packages
-
-
-class PackageLine(Input):
-    """One parameter at one level."""
-
-    key: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.]{1,80}$")]
-    level: Literal["system", "campus"]
-    level_id: Annotated[str, StringConstraints(pattern=r"^([a-z][a-z0-9]{1,9})?$")]
-    value: bool | int | Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
-
-
-class PackageFile(Input):
-    """A package as it travels. The signature (Ed25519) is over everything else as canonical JSON."""
-
-    format: Literal["his-configuration-1"]
-    source: Text
-    note: Text
-    made_at: Moment
-    made_by: Text
-    lines: Annotated[list[PackageLine], Field(min_length=1, max_length=5000)]
-    key_id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
-    signature: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/=]{88}$")]
-
-
-class ExportPackage(Input):
-    note: Text
-
-
-class ImportPackage(Input):
-    file: PackageFile
-    reason: Text
-
-
-class PackageView(View):
-    package_id: UUID
-    source: str
-    made_at: Moment
-    made_by: str
-    note: str
-    key_id: str
-    digest: str
-    state: str
-    reason: str
-    refused_for: list[str]
-    imported_at: Moment
-    reviewed_at: Moment | None
-    applied_at: Moment | None
-    rolled_back_at: Moment | None
-    version: int
-
-
-class PackageFileView(View):
-    """The signed file, to be kept as it is."""
-
-    format: str
-    source: str
-    note: str
-    made_at: str
-    made_by: str
-    lines: list[dict[str, Any]]
-    key_id: str
-    signature: str
-
-
-class DifferenceLineView(View):
-    """A parameter the package changes, or changed; null: no value at that level."""
-
-    key: str
-    title: str
-    level: str
-    level_label: str
-    level_id: str
-    before: Any
-    after: Any
-    risky: bool
-
-
-class DifferenceView(View):
-    package_id: UUID
-    state: str
-    same: int
-    """Lines that say what counts already."""
-    lines: list[DifferenceLineView]
-
-
-class RollBack(Input):
-    version: int
-    reason: Text
 
 
 # -- unused rights

@@ -136,6 +136,7 @@ if TYPE_CHECKING:
     from functions.organisation.structure.service.posts import (
         Account,
         Held,
+        appointed,
         assign_post,
         end_post,
         holders,
@@ -250,6 +251,7 @@ __all__ = [
     "Verdict",
     "acting_as",
     "add_practice_place",
+    "appointed",
     "approve_secondment",
     "assign_post",
     "bed",

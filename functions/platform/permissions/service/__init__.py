@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         open_attestations,
         tell_overdue,
     )
+    from functions.platform.permissions.service.contents import CONTENT_TITLES, risky, title_of
     from functions.platform.permissions.service.disusing import unused_permissions, unused_rights, unused_sheet
     from functions.platform.permissions.service.freezing import (
         all_grants,
@@ -30,7 +31,18 @@ if TYPE_CHECKING:
         refuse_tokens_before,
     )
     from functions.platform.permissions.service.minute import each_minute
+    from functions.platform.permissions.service.numbering import (
+        approve_number_rule,
+        form_of,
+        number_rule_history,
+        number_series,
+        preview_number,
+        refuse_number_rule,
+        set_number_rule,
+        waiting_number_rules,
+    )
     from functions.platform.permissions.service.packaging import (
+        Change,
         apply_package,
         export_package,
         import_package,
@@ -45,6 +57,7 @@ if TYPE_CHECKING:
         agree_request,
         ask_permission,
         carry_out_request,
+        numbered_request,
         refuse_request,
         requests_here,
     )
@@ -83,6 +96,8 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "CONTENT_TITLES",
+    "Change",
     "DataScope",
     "Holder",
     "Preview",
@@ -93,6 +108,7 @@ __all__ = [
     "all_grants",
     "answer_attestation",
     "apply_package",
+    "approve_number_rule",
     "approve_rule",
     "approve_value",
     "ask_lift",
@@ -107,6 +123,7 @@ __all__ = [
     "end_grant",
     "export_package",
     "finish_run",
+    "form_of",
     "freeze_staff",
     "frozen",
     "grants_here",
@@ -117,6 +134,9 @@ __all__ = [
     "holders_losing",
     "import_package",
     "lift_freeze",
+    "number_rule_history",
+    "number_series",
+    "numbered_request",
     "open_attestations",
     "open_freezes",
     "package_difference",
@@ -124,8 +144,10 @@ __all__ = [
     "parameter",
     "parameters",
     "preview",
+    "preview_number",
     "publish_template",
     "published",
+    "refuse_number_rule",
     "refuse_request",
     "refuse_rule",
     "refuse_tokens_before",
@@ -133,21 +155,25 @@ __all__ = [
     "requests_here",
     "review_package",
     "review_template",
+    "risky",
     "roll_back_package",
     "rule_history",
     "rules_at",
     "run_due",
     "runs",
+    "set_number_rule",
     "set_value",
     "sheet",
     "start_run",
     "tell_overdue",
     "template",
     "templates",
+    "title_of",
     "unused_permissions",
     "unused_rights",
     "unused_sheet",
     "versions_of",
+    "waiting_number_rules",
     "waiting_rules",
     "waiting_values",
     "why",

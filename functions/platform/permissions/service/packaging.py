@@ -1,45 +1,60 @@
-"""Configuration packages (配置包): parameters carried from a test installation, compared, agreed by a second person,
-put in force as a whole, and taken back as a whole.
+"""Configuration packages (配置包): parameters, templates of posts, rules over data and of numbers carried from a test
+installation, compared, agreed by a second person, put in force as a whole, and taken back as a whole.
 
 A package holds what is set for the system and for campuses; departments and workstations differ between installations.
 """
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from functions.organisation.structure import service as organisation
-from functions.platform.permissions import queries, signing
 from functions.platform.permissions import queries_data as data
+from functions.platform.permissions import signing
 from functions.platform.permissions.models import ConfigPackage
-from functions.platform.permissions.parameters import PARAMETERS, checked
 from functions.platform.permissions.problems import (
     LevelNotAllowed,
     NothingExported,
     PackageNotFound,
     PackageOvertaken,
-    ParameterInvalid,
+    PackageUnknownKeys,
     WrongState,
 )
-from functions.platform.permissions.schemas_data import ImportPackage, PackageLine
-from functions.platform.permissions.service.setting import Carried, carry_value
+from functions.platform.permissions.schemas_packages import ImportPackage
+from functions.platform.permissions.service.carrying import Agreed, holders_of
+from functions.platform.permissions.service.contents import (
+    ContentKind,
+    Where,
+    carry,
+    no_longer_known,
+    not_known,
+    plain,
+    standing,
+    title_of,
+    where_of,
+)
 from shared.ids import new_id
 from shared.problems import Stale
 from shared.schemas import SHANGHAI
 from shared.tx import Tx
 
-FORMAT = "his-configuration-1"
-CARRIED = frozenset({"system", "campus"})
+FORMAT = "his-configuration-2"
 
 
 class Change(NamedTuple):
-    """A parameter that a package changes; None: no value at that level."""
+    """What a package changes; None: nothing set at that level."""
 
+    kind: ContentKind
     key: str
     level: str
     level_id: str
     before: Any
     after: Any
+
+    @property
+    def where(self) -> Where:
+        return Where(self.kind, self.key, self.level, self.level_id)
 
 
 class Difference(NamedTuple):
@@ -48,19 +63,18 @@ class Difference(NamedTuple):
     package: ConfigPackage
     changes: list[Change]
     same: int
+    holders: Mapping[str, int]
+    """Of the posts whose templates would change: how many people hold each."""
 
 
 def export_package(tx: Tx, note: str) -> dict[str, Any]:
     """What is set for the system and for campuses now, signed. Raises LevelNotAllowed, NothingExported,
     PackageKeyMissing."""
     head = _head(tx)
-    lines = [
-        {"key": key, "level": level, "level_id": level_id, "value": value}
-        for (key, level, level_id), value in sorted(_now(tx).items())
-        if key in PARAMETERS
-    ]
+    found = standing(tx).values
+    lines = [{**where._asdict(), "value": found[where]} for where in sorted(found)]
     if not lines:
-        raise NothingExported("系统和院区级参数都是默认值，没有可导出的内容。")
+        raise NothingExported("参数、岗位模板、数据规则和编号规则都是程序内置的，没有可导出的内容。")
     file = signing.signed(
         {
             "format": FORMAT,
@@ -81,9 +95,9 @@ def import_package(tx: Tx, command: ImportPackage) -> ConfigPackage:
     Raises LevelNotAllowed, PackageForged.
     """
     _head(tx)
-    file = command.file.model_dump(mode="json")
+    file = command.file.model_dump(mode="json", exclude_unset=True)
     signing.check_signature(file)
-    refused_for = sorted(_not_known(tx, command.file.lines))
+    refused_for = sorted(not_known(tx, command.file.lines))
     row = ConfigPackage(
         package_id=new_id(),
         source=command.file.source,
@@ -108,13 +122,16 @@ def package_difference(tx: Tx, package_id: UUID) -> Difference:
     """What a package would change now; of one in force or taken back, what it changed. Raises PackageNotFound."""
     row = _package(tx, package_id)
     if row.before is not None:
-        return Difference(row, [Change(**one) for one in row.before], len(row.lines) - len(row.before))
+        return Difference(row, _kept(row), len(row.lines) - len(row.before), {})
     changes = _changes(tx, row)
-    return Difference(row, changes, len(row.lines) - len(changes))
+    posts = {one.key for one in changes if one.kind == "template"}
+    return Difference(row, changes, len(row.lines) - len(changes), holders_of(tx, posts))
 
 
 def review_package(tx: Tx, package_id: UUID, version: int) -> ConfigPackage:
-    """The owner office agrees with a package. Raises SamePerson, WrongState, Stale."""
+    """The owner office of the head hospital agrees with a package. Raises LevelNotAllowed, SamePerson, WrongState,
+    Stale."""
+    _head(tx)
     row = _package(tx, package_id)
     tx.assert_distinct([row.imported_by], "配置包的导入与复核须由不同人员办理。")
     after = _step(tx, row, version, "draft", "reviewed", reviewed_at_=tx.now, reviewer=tx.actor.subject)
@@ -123,7 +140,8 @@ def review_package(tx: Tx, package_id: UUID, version: int) -> ConfigPackage:
 
 
 def withdraw_package(tx: Tx, package_id: UUID, version: int) -> ConfigPackage:
-    """A package that is not in force is given up. Raises WrongState, Stale."""
+    """A package that is not in force is given up. Raises LevelNotAllowed, WrongState, Stale."""
+    _head(tx)
     row = _package(tx, package_id)
     after = _step(tx, row, version, row.state if row.state in {"draft", "reviewed"} else "draft", "withdrawn")
     tx.audit("package.withdrawn", "config_package", package_id, digest=row.digest)
@@ -131,22 +149,23 @@ def withdraw_package(tx: Tx, package_id: UUID, version: int) -> ConfigPackage:
 
 
 def apply_package(tx: Tx, package_id: UUID, version: int) -> ConfigPackage:
-    """Put every parameter of an agreed package in force, all or none, and keep what counted before.
+    """Put everything in an agreed package in force, all or none, and keep what counted before.
 
-    Raises SamePerson, WrongState, Stale, LevelNotAllowed.
+    Forms of numbers count from tomorrow on. Raises SamePerson, WrongState, Stale, LevelNotAllowed,
+    PackageUnknownKeys, TemplateBreaksSeparation, TemplateTooFar, NumberMarkTaken, NumberMarkReset.
     """
     _head(tx)
     row = _package(tx, package_id)
     tx.assert_distinct([row.reviewed_by], "配置包的复核与生效须由不同人员办理。")
     changes = _changes(tx, row)
     if row.state == "reviewed":
+        _check_known(tx, row.lines)
         tx.session.execute(data.SUPERSEDE_PACKAGE)
     before = [one._asdict() for one in changes]
     after = _step(
         tx, row, version, "reviewed", "in_force", applied_at_=tx.now, applier=tx.actor.subject, before_=before
     )
-    for one in changes:
-        _carry(tx, after, one, one.after, f"配置包生效：{row.note}")
+    carry(tx, {one.where: one.after for one in changes}, _agreed(after, f"配置包生效：{row.note}"))
     tx.audit("package.applied", "config_package", package_id, digest=row.digest, changes=len(changes))
     return after
 
@@ -154,19 +173,20 @@ def apply_package(tx: Tx, package_id: UUID, version: int) -> ConfigPackage:
 def roll_back_package(tx: Tx, package_id: UUID, version: int, reason: str) -> ConfigPackage:
     """Take the package in force back: what it changed is as it was before, unless somebody has changed it since.
 
-    Raises WrongState, Stale, PackageOvertaken, LevelNotAllowed.
+    Raises WrongState, Stale, PackageOvertaken, PackageUnknownKeys, LevelNotAllowed, and what putting the former in
+    force refuses.
     """
     _head(tx)
     row = _package(tx, package_id)
-    changes = [Change(**one) for one in row.before or ()]
+    changes = _kept(row)
     after = _step(tx, row, version, "in_force", "rolled_back", rolled_back_at_=tx.now, roller=tx.actor.subject)
-    now = _now(tx)
-    since = sorted({one.key for one in changes if now.get(one[:3]) != one.after})
+    now = standing(tx)
+    since = {one.where.name: one for one in changes if not _same(now.value(one.where), one.after)}
     if since:
-        titles = "、".join(f"“{PARAMETERS[key].title}”" if key in PARAMETERS else key for key in since)
-        raise PackageOvertaken(f"配置包生效后又改过：{titles}。请逐项调整，不能整包回退。", keys=since)
-    for one in changes:
-        _carry(tx, after, one, one.before, f"配置包回退：{reason}")
+        titles = "、".join(f"“{title_of(one.kind, one.key)}”" for one in since.values())
+        raise PackageOvertaken(f"配置包生效后又改过：{titles}。请逐项调整，不能整包回退。", keys=sorted(since))
+    _check_known(tx, [{**one.where._asdict(), "value": one.before} for one in changes if one.before is not None])
+    carry(tx, {one.where: one.before for one in changes}, _agreed(after, f"配置包回退：{reason}"))
     tx.audit("package.rolled_back", "config_package", package_id, digest=row.digest, changes=len(changes))
     return after
 
@@ -186,53 +206,41 @@ def _head(tx: Tx) -> str:
     return here.name
 
 
-def _now(tx: Tx) -> dict[tuple[str, str, str], Any]:
-    rows = tx.session.all(queries.ALL_VALUES_AT, at=tx.now)
-    return {(row.key, row.level, row.level_id): row.value for row in rows if row.level in CARRIED}
-
-
 def _changes(tx: Tx, row: ConfigPackage) -> list[Change]:
-    now = _now(tx)
+    now = standing(tx)
     changes = []
     for line in row.lines:
-        where = (line["key"], line["level"], line["level_id"])
-        if where not in now or now[where] != line["value"] or type(now[where]) is not type(line["value"]):
-            changes.append(Change(*where, now.get(where), line["value"]))
+        where = where_of(line)
+        before, after = now.value(where), plain(where, line["value"])
+        if not _same(before, after):
+            changes.append(Change(*where, before, after))
     return changes
 
 
-def _not_known(tx: Tx, lines: Iterable[PackageLine]) -> set[str]:
-    """Keys of lines this installation cannot take: unknown or doubled, a campus it has not, a value out of bounds."""
-    campuses = {one.code for one in organisation.campuses(tx)}
-    seen: set[tuple[str, str, str]] = set()
-    bad: set[str] = set()
-    for line in lines:
-        where = (line.key, line.level, line.level_id)
-        fits = line.level_id == "" if line.level == "system" else line.level_id in campuses
-        if where in seen or not fits or line.key not in PARAMETERS:
-            bad.add(line.key)
-        else:
-            try:
-                checked(PARAMETERS[line.key], line.level, line.value)
-            except (ParameterInvalid, LevelNotAllowed):
-                bad.add(line.key)
-        seen.add(where)
-    return bad
+def _check_known(tx: Tx, lines: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse to put in force what the release running now does not take. Raises PackageUnknownKeys."""
+    if lost := sorted(no_longer_known(tx, lines)):
+        raise PackageUnknownKeys(
+            f"整包未办理：{'、'.join(lost)} 在现行程序和规则下已不适用。请在来源系统重新导出，或逐项调整。", keys=lost
+        )
 
 
-def _carry(tx: Tx, row: ConfigPackage, change: Change, value: Any, reason: str) -> None:
-    carry_value(
-        tx,
-        Carried(
-            key=change.key,
-            level=change.level,
-            level_id=change.level_id,
-            value=value,
-            reason=reason[:200],
-            asked_at=row.imported_at,
-            asked_by=row.imported_by,
-            approved_by=row.reviewed_by or "",
-        ),
+def _kept(row: ConfigPackage) -> list[Change]:
+    return [Change(**{"kind": "parameter", **one}) for one in row.before or ()]
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values are one in JSON, where true is not 1."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
+def _agreed(row: ConfigPackage, reason: str) -> Agreed:
+    return Agreed(
+        asked_at=row.imported_at,
+        asked_by=row.imported_by,
+        approved_at=row.reviewed_at or row.imported_at,
+        approved_by=row.reviewed_by or "",
+        reason=reason[:200],
     )
 
 

@@ -36,7 +36,7 @@ def request_form(tx: Tx, request_id: UUID) -> Document:
     refused = row.state == "refused"
     tx.audit("request.printed", "permission_request", request_id, staff_id=str(row.staff_id))
     data = {
-        "request_no": str(row.request_id),
+        "request_no": row.request_no or "—",
         "staff_no": person.staff_no,
         "name": person.name,
         "staff_title": person.title or None,
@@ -121,7 +121,7 @@ def parameter_form(tx: Tx, value_id: UUID) -> Document:
     )
     risky = known.risky or row.approved_by is not None
     data = {
-        "change_no": str(row.value_id),
+        "change_no": row.change_no or "—",
         "title": known.title,
         "key": row.key,
         "meaning": known.meaning,

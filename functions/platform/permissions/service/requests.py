@@ -1,5 +1,6 @@
 """Applications (权限申请): department head asks, owner office agrees, security administrator carries out."""
 
+from datetime import datetime
 from uuid import UUID
 
 from events.platform import ExtraScopeGranted
@@ -7,6 +8,7 @@ from functions.organisation.structure import service as organisation
 from functions.platform.permissions import queries, rules
 from functions.platform.permissions.models import ExtraScope, PermissionRequest
 from functions.platform.permissions.problems import (
+    LicenceLacking,
     NotHere,
     RequestNotFound,
     TemplateNotFound,
@@ -18,16 +20,26 @@ from functions.platform.permissions.service.templating import templates
 from shared.identity.posts import POSTS
 from shared.identity.rights import MAX_GRANTS
 from shared.ids import new_id
-from shared.problems import Stale
+from shared.numbers import NUMBERINGS
+from shared.problems import Invalid, Stale
 from shared.tx import Tx
+
+REQUEST_NUMBERS = NUMBERINGS["platform.permission_request"]
 
 
 def ask_permission(tx: Tx, command: AskPermission) -> PermissionRequest:
-    """Apply for a post or a single permission at the acting campus.
+    """Apply for a post or a single permission at the acting campus, for a term that lies ahead.
 
-    Raises NotHere, EndMissing, TermTooLong, CompanionMissing, SeparationBroken, UnknownPermission, TemplateNotFound.
+    What would keep a post from being assigned is said now, not at the third desk. Raises NotHere, EndMissing,
+    TermTooLong, CompanionMissing, SeparationBroken, UnknownPermission, TemplateNotFound, LicenceLacking, and for a
+    post what organisation/structure refuses: IncompatiblePosts, NotTheirs, StaffNotActive.
     """
     valid_from = command.valid_from or tx.now
+    if command.valid_to is not None and command.valid_to <= max(valid_from, tx.now):
+        raise Invalid(
+            "截止日期须晚于开始时间和现在，请改填。",
+            errors=[{"field": "valid_to", "message": "须晚于开始时间和现在"}],
+        )
     person, _ = organisation.staff_card(tx, command.staff_id)
     if person.status != "active":
         raise NotHere("该职工已停职或离职，不能申请权限。")
@@ -35,6 +47,12 @@ def ask_permission(tx: Tx, command: AskPermission) -> PermissionRequest:
         if command.code not in POSTS:
             raise TemplateNotFound(f"没有岗位“{command.code}”，请从岗位表中选择。")
         rules.check_post_term(person.employment, command.valid_to)
+        begins = max(valid_from, tx.now)
+        _check_licence(tx, command.staff_id, command.code, begins)
+        if tx.actor.staff_id != command.staff_id:  # a head may ask for his own; somebody else assigns it
+            organisation.appointed(
+                tx, _assignment(command.staff_id, command.code, command.unit_id, begins, command.valid_to)
+            )
     else:
         rules.known([command.code])
         rules.check_term(
@@ -62,6 +80,7 @@ def ask_permission(tx: Tx, command: AskPermission) -> PermissionRequest:
         asked_at=tx.now,
         asked_by=tx.actor.subject,
         asked_name=tx.actor.name,
+        request_no=tx.document_number(REQUEST_NUMBERS, organisation.campus(tx).letter),
     )
     tx.session.add(row)
     tx.audit("permission.asked", "permission_request", row.request_id, staff_id=str(row.staff_id), code=row.code)
@@ -93,17 +112,9 @@ def carry_out_request(tx: Tx, request_id: UUID, version: int) -> PermissionReque
     if row.state != "agreed":
         raise _state(row)
     if row.kind == "post":
+        since = _begins(tx, row)
         assignment = organisation.assign_post(
-            tx,
-            organisation.AssignPost(
-                staff_id=row.staff_id,
-                post=row.code,
-                unit_id=row.unit_id,
-                is_main=False,
-                valid_from=max(row.valid_from, tx.now),
-                valid_to=row.valid_to,
-                basis=row.ground,
-            ),
+            tx, _assignment(row.staff_id, row.code, row.unit_id, since, row.valid_to, row.ground)
         )
         result = assignment.assignment_id
     else:
@@ -154,15 +165,63 @@ def requests_here(tx: Tx, state: str, before: UUID, limit: int) -> list[Permissi
     return tx.session.all(queries.REQUESTS, campus=tx.campus, state=state, before=before, limit=limit)
 
 
+def numbered_request(tx: Tx, request_no: str) -> PermissionRequest:
+    """The application of the acting campus with a number. Raises RequestNotFound."""
+    row = tx.session.first(queries.REQUEST_NUMBERED, request_no=request_no)
+    if row is None or row.campus_id != tx.campus:
+        raise RequestNotFound("本院区没有这个编号的申请，请核对编号。")
+    return row
+
+
 # -- inside
+
+
+def _assignment(
+    staff_id: UUID,
+    post: str,
+    unit_id: UUID | None,
+    valid_from: datetime,
+    valid_to: datetime | None,
+    basis: str | None = None,
+) -> organisation.AssignPost:
+    return organisation.AssignPost(
+        staff_id=staff_id,
+        post=post,
+        unit_id=unit_id,
+        is_main=False,
+        valid_from=valid_from,
+        valid_to=valid_to,
+        basis=basis,
+    )
+
+
+def _check_licence(tx: Tx, staff_id: UUID, post: str, at: datetime) -> None:
+    """Refuse what rests on a licence the person has not when it begins. Raises LicenceLacking, StaffNotFound."""
+    verdict = organisation.post_licence_at(tx, staff_id, post, at)
+    if verdict is None or verdict.allowed:
+        return
+    number = ""
+    if verdict.source == "licences" and verdict.source_id is not None:
+        row, _ = organisation.licence(tx, verdict.source_id)
+        number = f"证书编号 {row.number}。"
+    raise LicenceLacking(
+        f"“{POSTS[post].title}”须凭执业证书：{verdict.reason}{number}请先在组织机构登记有效证书后再申请。",
+        reason_code=verdict.code,
+    )
+
+
+def _begins(tx: Tx, row: PermissionRequest) -> datetime:
+    """When what was asked for begins, carried out now. Raises WrongState when it would already be over."""
+    begins = max(row.valid_from, tx.now)
+    if row.valid_to is not None and row.valid_to <= begins:
+        raise WrongState("申请的期限已过，请重新申请。", state_now=row.state)
+    return begins
 
 
 def _grant(tx: Tx, row: PermissionRequest) -> ExtraScope:
     _check_fits(tx, row.staff_id, row.code)
-    valid_from = max(row.valid_from, tx.now)
+    valid_from = _begins(tx, row)
     assert row.valid_to is not None  # noqa: S101  checked when it was asked
-    if row.valid_to <= valid_from:
-        raise WrongState("申请的期限已过，请重新申请。", state_now=row.state)
     grant = ExtraScope(
         grant_id=new_id(),
         campus_id=tx.campus,

@@ -32,7 +32,7 @@ def ask_rule(tx: Tx, command: AskRule) -> DataRule:
     Raises RuleLevel, RuleUnchanged, RuleWaits, UnknownPermission, Invalid for an unknown post.
     """
     at_campus = _level(tx, everywhere=command.everywhere)
-    _check_names(command)
+    check_names(command)
     content = None if command.content is None else command.content.model_dump(mode="json")
     now = tx.session.first(queries.LOCK_RULE, kind=command.kind, key=command.key, at_campus=at_campus)
     if (None if now is None else now.content) == content:
@@ -94,18 +94,8 @@ def rule_history(tx: Tx, kind: str, key: str, before: UUID, limit: int) -> list[
     return tx.session.all(queries.RULE_HISTORY, kind=kind, key=key, campus=tx.campus, before=before, limit=limit)
 
 
-# -- inside
-
-
-def _level(tx: Tx, *, everywhere: bool) -> str:
-    if not everywhere:
-        return tx.campus
-    if not organisation.campus(tx).is_head:
-        raise RuleLevel("适用全部院区的规则由总院设置；本院区可另设本院区规则。")
-    return ""
-
-
-def _check_names(command: AskRule) -> None:
+def check_names(command: AskRule) -> None:
+    """Refuse a rule that names a post or a permission there is not. Raises Invalid, UnknownPermission."""
     posts: set[str] = set()
     if command.content is None:
         return
@@ -124,6 +114,17 @@ def _check_names(command: AskRule) -> None:
             f"没有岗位：{'、'.join(strangers)}，请从岗位表中选择。",
             errors=[{"field": "content.posts", "message": f"没有岗位“{one}”"} for one in strangers],
         )
+
+
+# -- inside
+
+
+def _level(tx: Tx, *, everywhere: bool) -> str:
+    if not everywhere:
+        return tx.campus
+    if not organisation.campus(tx).is_head:
+        raise RuleLevel("适用全部院区的规则由总院设置；本院区可另设本院区规则。")
+    return ""
 
 
 def _asked(tx: Tx, rule_id: UUID) -> DataRule:

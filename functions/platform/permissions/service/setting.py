@@ -1,6 +1,6 @@
 """Parameters (系统参数): resolved from the desk upwards, set with a reason, risky ones by two."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -13,8 +13,11 @@ from functions.platform.permissions.parameters import LEVELS, PARAMETERS, Parame
 from functions.platform.permissions.problems import LevelNotAllowed, ParameterOverlaps, ValueNotFound, WrongState
 from functions.platform.permissions.schemas import SetValue
 from shared.ids import new_id
+from shared.numbers import NUMBERINGS
 from shared.problems import Invalid, Stale
 from shared.tx import Tx
+
+CHANGE_NUMBERS = NUMBERINGS["platform.parameter_change"]
 
 
 class Resolved(NamedTuple):
@@ -92,18 +95,22 @@ def set_value(tx: Tx, key: str, command: SetValue) -> ParameterValue:
         valid_to=None,
     )
     if known.risky:
+        row = _numbered(tx, row, None, organisation.campus(tx).letter)
         tx.session.add(row)
         tx.audit("parameter.asked", "parameter", key, level=row.level, level_id=level_id)
         return row
     until = _make_room(tx, row)
-    row = _replaced(row, until)
+    row = _numbered(tx, row, until, organisation.campus(tx).letter)
     tx.session.add(row)
     _told(tx, known, row)
     return row
 
 
 def approve_value(tx: Tx, value_id: UUID, version: int) -> ParameterValue:
-    """The second person agrees with a risky change. Raises SamePerson, WrongState, Stale."""
+    """The second person, of the campus it is about, agrees with a risky change.
+
+    Raises ValueNotFound, LevelNotAllowed, SamePerson, WrongState, Stale.
+    """
     row = _asked(tx, value_id)
     tx.assert_distinct([row.asked_by], "高风险参数须由两人办理，请由另一人复核。")
     at = max(row.valid_from, tx.now)
@@ -125,33 +132,38 @@ def approve_value(tx: Tx, value_id: UUID, version: int) -> ParameterValue:
     return after
 
 
-def carry_value(tx: Tx, carried: Carried) -> None:
-    """Put a value in force that two people have agreed on in a package; planned later values stay planned."""
-    known = declared(carried.key)
-    row = ParameterValue(
-        value_id=new_id(),
-        key=carried.key,
-        level=carried.level,
-        level_id=carried.level_id,
-        value=carried.value,
-        state="effective",
-        reason=carried.reason,
-        asked_at=carried.asked_at,
-        asked_by=carried.asked_by,
-        approved_at=tx.now,
-        approved_by=carried.approved_by,
-        valid_from=tx.now,
-        valid_to=None,
-    )
-    until = _make_room(tx, row)
-    row = _replaced(row, until)
-    if carried.value is not None:
-        tx.session.add(row)
-    _told(tx, known, row)
+def carry_values(tx: Tx, values: Iterable[Carried]) -> None:
+    """Put values in force that two people have agreed on in a package; planned later values stay planned.
+
+    Room is made for all of them before the first is numbered, so that nobody who sets one of them waits crosswise.
+    """
+    made: list[tuple[Carried, ParameterValue, datetime | None]] = []
+    for carried in values:
+        row = ParameterValue(
+            value_id=new_id(),
+            key=carried.key,
+            level=carried.level,
+            level_id=carried.level_id,
+            value=carried.value,
+            state="effective",
+            reason=carried.reason,
+            asked_at=carried.asked_at,
+            asked_by=carried.asked_by,
+            approved_at=tx.now,
+            approved_by=carried.approved_by,
+            valid_from=tx.now,
+            valid_to=None,
+        )
+        made.append((carried, row, _make_room(tx, row)))
+    letter = organisation.campus(tx).letter
+    for carried, row, until in made:
+        if carried.value is not None:
+            tx.session.add(_numbered(tx, row, until, letter))
+        _told(tx, declared(carried.key), row)
 
 
 def refuse_value(tx: Tx, value_id: UUID, version: int) -> ParameterValue:
-    """A risky change is not made. Raises SamePerson, WrongState, Stale."""
+    """A risky change is not made. Raises ValueNotFound, LevelNotAllowed, SamePerson, WrongState, Stale."""
     row = _asked(tx, value_id)
     tx.assert_distinct([row.asked_by], "高风险参数须由两人办理，请由另一人复核。")
     after = tx.session.first(
@@ -176,8 +188,11 @@ def history(tx: Tx, key: str, before: UUID, limit: int) -> list[ParameterValue]:
 
 
 def waiting_values(tx: Tx) -> list[ParameterValue]:
-    """Risky changes that wait for a second person."""
-    return tx.session.all(queries.VALUES_ASKED)
+    """Risky changes of the acting campus that wait for a second person; at the head hospital those for all, too."""
+    found = tx.session.all(queries.VALUES_ASKED, campus=tx.campus)
+    if any(row.level == "system" for row in found) and not organisation.campus(tx).is_head:
+        return [row for row in found if row.level != "system"]
+    return found
 
 
 # -- inside
@@ -233,9 +248,8 @@ def _make_room(tx: Tx, row: ParameterValue, at: datetime | None = None) -> datet
     return until
 
 
-def _replaced(row: ParameterValue, until: datetime | None) -> ParameterValue:
-    if until is None:
-        return row
+def _numbered(tx: Tx, row: ParameterValue, until: datetime | None, letter: str) -> ParameterValue:
+    """The value with its end and the number of its change, taken last because its lock lasts until the commit."""
     return ParameterValue(
         value_id=row.value_id,
         key=row.key,
@@ -251,13 +265,16 @@ def _replaced(row: ParameterValue, until: datetime | None) -> ParameterValue:
         approved_by=row.approved_by,
         valid_from=row.valid_from,
         valid_to=until,
+        change_no=tx.document_number(CHANGE_NUMBERS, letter),
     )
 
 
 def _asked(tx: Tx, value_id: UUID) -> ParameterValue:
     row = tx.session.first(queries.VALUE, value_id=value_id)
-    if row is None:
-        raise ValueNotFound("没有这条参数变更，请刷新后核对。")
+    if row is None or (row.level == "campus" and row.level_id != tx.campus):
+        raise ValueNotFound("本院区没有这条参数变更，请刷新后核对。")
+    if row.level == "system" and not organisation.campus(tx).is_head:
+        raise LevelNotAllowed("系统级参数由总院归口管理部门复核，请切换到总院。")
     if row.state != "asked":
         raise WrongState("该参数变更已办理，请刷新后核对。", state_now=row.state)
     return row

@@ -151,7 +151,7 @@ def publish_template(tx: Tx, template_id: UUID, version: int) -> TemplateVersion
     rules.check_distance({**published(tx), row.post: frozenset(row.permissions)})
     if now.template_id is not None:
         former = next(one for one in versions if one.template_id == now.template_id)
-        _step(tx, former, former.version, "in_force", "superseded", until=tx.now, holders=former.holders)
+        supersede_template(tx, former)
     after = _step(tx, row, version, "reviewed", "in_force", since=tx.now, holders=touched.holders)
     tx.audit(
         "template.published",
@@ -174,12 +174,17 @@ def publish_template(tx: Tx, template_id: UUID, version: int) -> TemplateVersion
     return after
 
 
+def supersede_template(tx: Tx, former: TemplateVersion) -> None:
+    """The version in force ends at this moment. Raises WrongState, Stale."""
+    _step(tx, former, former.version, "in_force", "superseded", until=tx.now, holders=former.holders)
+
+
 def holders_losing(tx: Tx, template_ids: Sequence[UUID]) -> list[UUID]:
     """Who holds a post from which these versions took something: their tokens still say more."""
     posts = set()
     for template_id in template_ids:
         row = _version(tx, template_id)
-        before = next((one for one in versions_of(tx, row.post, row.version_no, 1)), None)
+        before = tx.session.first(queries.TEMPLATE_BEFORE, post=row.post, since=row.valid_from)
         had = POSTS[row.post].permissions if before is None else frozenset(before.permissions)
         if had - set(row.permissions):
             posts.add(row.post)
