@@ -15,6 +15,7 @@ class LockKind(IntEnum):
     RELAY = 2
     AUDIT_SEALER = 3
     IDENTITY_NUMBER = 4
+    PATIENT_BILL = 5
 
 
 def lock_key(kind: LockKind, name: str = "") -> int:

@@ -1,5 +1,7 @@
 """The machine of random days can fail: mistakes somebody might make break a law within a few days."""
 
+from functools import partial
+
 import hypothesis.strategies as st
 import psycopg
 import pytest
@@ -7,6 +9,8 @@ from hypothesis import Phase
 from hypothesis.stateful import rule
 
 from functions.payments.billing.service import completing, debts, paying_back, refunding
+from functions.payments.cashier.models import BagSlip
+from functions.payments.cashier.service import bags, floats
 from tests.payments.books import put_under_rules
 from tests.payments.conftest import Hall
 from tests.payments.money_day import MoneyDay, run_days
@@ -25,6 +29,8 @@ WRONG = {
     "a refund moves no money": (paying_back, "_move_money", lambda *given: []),
     "a bill paid by a course leaves the course as it was": (completing, "use_course", lambda *given: None),
     "a surcharge stays when its line goes back": (refunding, "_surcharges", lambda *given: []),
+    "a float confirmed is no entry of the journal": (floats, "book", lambda *given, **more: None),
+    "who packed a bag may pack its slips again": (bags, "BagSlip", partial(BagSlip, inside=False)),
     "what is given up is no entry of the journal": (debts, "_exchange", lambda *given: None),
 }
 """What somebody might get wrong: module, function, what it would do instead."""

@@ -33,6 +33,9 @@ HEADINGS: Mapping[str, tuple[str, ...]] = {
 ATTRIBUTES = ("additional", "grey", "type", "entry", "note")
 ABOVE = ("类目", "亚目", "细目")
 """Levels above the code that wide lists carry in every row, as 类目代码 and 类目名称 (医保版 ICD-10 and ICD-9-CM-3)."""
+GROUPS = {"章": "chapter", "节": "section"}
+"""Levels above the categories, named by the range of codes they hold (A00-B99), as 章代码范围 and 章的名称."""
+_DASHES = str.maketrans(dict.fromkeys("－–—～~至", "-"))
 FOOTNOTES = ("注：", "注:", "备注：", "说明：")
 HEADING_WITHIN = 15
 """The heading stands within so many rows."""
@@ -98,6 +101,13 @@ class Entry:
     age_min_days: int | None = None
     age_max_days: int | None = None
     attrs: dict[str, Any] = field(default_factory=dict)
+    group: str | None = None
+    """Section or chapter it stands under in a wide list: its parent where its code has none."""
+
+    @property
+    def is_group(self) -> bool:
+        """A chapter or section: its code is a range, no other code begins with it."""
+        return "level" in self.attrs
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,24 +190,78 @@ def read_sheet(
     return reading
 
 
-def _above(rows: Sequence[Row], heading: int, own: Collection[str]) -> list[Entry]:
-    """Categories of a wide list, each once, where no row of its own has the code."""
+def _above(rows: Sequence[Row], heading: int, own: Mapping[str, Entry]) -> list[Entry]:
+    """Categories of a wide list, each once, where no row of its own has the code, and the chapters and sections above
+    them. Tells every entry which section or chapter it stands under."""
     texts = [clean_text(plain(cell)) for cell in rows[heading - 1]]
-    places = [
-        (texts.index(f"{level}{code}"), texts.index(f"{level}名称"))
-        for level in ABOVE
-        for code in ("代码", "编码")
-        if f"{level}{code}" in texts and f"{level}名称" in texts
+    places = [_pair(texts, level, ("代码", "编码"), ("名称",)) for level in ABOVE]
+    wanted = [one for one in places if one is not None]
+    grouped = [
+        (level, pair)
+        for name, level in GROUPS.items()
+        if (pair := _pair(texts, name, ("代码范围", "编码范围", "代码", "编码"), ("名称", "的名称"))) is not None
     ]
-    found: dict[str, Entry] = {}
-    for row_no, row in enumerate(rows[heading:] if places else (), heading + 1):
-        for place, name in places:
-            code = clean_code(plain(row[place])) if max(place, name) < len(row) else ""
-            if code and code not in own and code not in found:
-                display = clean_text(plain(row[name]))[:500]
-                if display:
-                    found[code] = Entry(row_no, code, display, attrs={"heading": True})
-    return list(found.values())
+    by_row = {entry.row_no: entry for entry in own.values()}
+    groups: dict[str, Entry] = {}
+    categories: dict[str, Entry] = {}
+    standing: dict[str, str] = {}
+    for row_no, row in enumerate(rows[heading:] if wanted or grouped else (), heading + 1):
+        group = _group(row_no, row, grouped, groups, standing)
+        for place in wanted:
+            code, display = _named(row, place)
+            if code and display and code not in own and code not in categories:
+                categories[code] = Entry(row_no, code, display, attrs={"heading": True}, group=group)
+        if row_no in by_row:
+            by_row[row_no].group = group
+    return [*_kept_groups(groups, {*own, *categories}, [*own.values(), *categories.values()]), *categories.values()]
+
+
+def _pair(texts: Sequence[str], level: str, codes: Sequence[str], names: Sequence[str]) -> tuple[int, int] | None:
+    """Where the code and the name of a level stand."""
+    code = next((texts.index(f"{level}{end}") for end in codes if f"{level}{end}" in texts), None)
+    name = next((texts.index(f"{level}{end}") for end in names if f"{level}{end}" in texts), None)
+    return (code, name) if code is not None and name is not None else None
+
+
+def _named(row: Row, place: tuple[int, int]) -> tuple[str, str]:
+    if max(place) >= len(row):
+        return "", ""
+    return clean_code(plain(row[place[0]])), clean_text(plain(row[place[1]]))[:500]
+
+
+def _group(
+    row_no: int,
+    row: Row,
+    grouped: Sequence[tuple[str, tuple[int, int]]],
+    groups: dict[str, Entry],
+    standing: dict[str, str],
+) -> str | None:
+    """The section or chapter a row stands under; where its cells are empty (合并单元格) that of the row above."""
+    above: str | None = None
+    for level, place in grouped:
+        code, display = _named(row, place)
+        code = code.translate(_DASHES)
+        if code and display and standing.get(level) != code:
+            standing[level] = code
+            if level == "chapter":
+                standing.pop("section", None)
+            if code not in groups:
+                groups[code] = Entry(row_no, code, display, attrs={"heading": True, "level": level}, group=above)
+        above = standing.get(level, above)
+    return above
+
+
+def _kept_groups(groups: dict[str, Entry], taken: Collection[str], entries: Iterable[Entry]) -> list[Entry]:
+    """Chapters and sections that are no code themselves; what stands under one that is stands under the one above."""
+
+    def kept(code: str | None) -> str | None:
+        while code is not None and code in taken:
+            code = groups[code].group
+        return code
+
+    for entry in (*groups.values(), *entries):
+        entry.group = kept(entry.group)
+    return [entry for code, entry in groups.items() if code not in taken]
 
 
 def _read_row(
@@ -259,7 +323,8 @@ def bare(code: str) -> str:
 def arrange(entries: Sequence[Entry], hierarchy: str) -> list[str]:
     """Give every entry its parent; returns the codes whose named parent is not in the list (lost parents).
 
-    `prefix`: the parent is the longest other code it begins with.
+    `prefix`: the parent is the longest other code it begins with, of a code that begins with none the section or
+    chapter it stands under.
     """
     if hierarchy == "none":
         for entry in entries:
@@ -268,11 +333,12 @@ def arrange(entries: Sequence[Entry], hierarchy: str) -> list[str]:
     codes = {entry.code for entry in entries}
     if hierarchy == "column":
         return [entry.code for entry in entries if entry.parent is not None and entry.parent not in codes]
-    by_bare = {bare(code): code for code in sorted(codes, reverse=True)}
+    ordered = sorted((entry.code for entry in entries if not entry.is_group), reverse=True)
+    by_bare = {bare(code): code for code in ordered}
     for entry in entries:
-        stem = bare(entry.code)
+        stem = "" if entry.is_group else bare(entry.code)
         prefixes = (stem[:length] for length in range(len(stem) - 1, 0, -1))
-        entry.parent = next((by_bare[prefix] for prefix in prefixes if prefix in by_bare), None)
+        entry.parent = next((by_bare[prefix] for prefix in prefixes if prefix in by_bare), entry.group)
     return []
 
 

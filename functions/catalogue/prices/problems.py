@@ -148,10 +148,28 @@ class LimitsBroken(Problem):
     title = "不符合收费规则"
 
 
+class ExecutingUnitNotAllowed(Problem):
+    status = 422
+    code = "executing_unit_not_allowed"
+    title = "执行科室不符合项目规定"
+
+
+class RequestRequired(Problem):
+    status = 422
+    code = "charge_request_required"
+    title = "项目须由申请产生"
+
+
 class PackageUnusable(Problem):
     status = 422
     code = "package_unusable"
     title = "套餐不能使用"
+
+
+class PackagePriceNotAllowed(Problem):
+    status = 422
+    code = "package_price_not_allowed"
+    title = "套餐不能有自己的价格"
 
 
 class PackageOverlaps(Problem):
@@ -182,6 +200,20 @@ class ItemUnmapped(Problem):
     status = 422
     code = "charge_item_unmapped"
     title = "项目未对照"
+
+
+class ItemMappingsMissing(Problem):
+    status = 422
+    code = "item_mappings_missing"
+    title = "项目对照不齐全"
+
+
+class MappingRequired(Problem):
+    status = 409
+    code = "mapping_required_already"
+    title = "该对照已是发布的必要条件"
+    constraint = "uq_mapping_requirements_scheme"
+    constraint_detail = "该目录的对照已规定为发布的必要条件，请刷新后核对。"
 
 
 class CorrectionOpen(Problem):
@@ -228,6 +260,20 @@ class MonitorRuleWrong(Problem):
     status = 422
     code = "monitor_rule_wrong"
     title = "监测规则不完整"
+
+
+class DocumentWrong(Problem):
+    status = 422
+    code = "price_document_wrong"
+    title = "依据文件不能登记"
+
+
+class DocumentTaken(Problem):
+    status = 409
+    code = "price_document_taken"
+    title = "该文件已登记"
+    constraint = "uq_price_documents_received_id"
+    constraint_detail = "这份上传的文件已登记为依据文件，请从已登记的文件中选择。"
 
 
 class ListUnreadable(Problem):

@@ -39,8 +39,15 @@ class _Open:
         return (-self.unit_price, line.at, line.item_code, line.request, -self.quantity, line.line_no)
 
 
-def quote(lines: Sequence[BillLine], rules: Iterable[Rule], person: Person, history: Sequence[BillLine] = ()) -> Quote:
-    """Price a bill. `history` holds what the patient was charged before in the day and the visit the rules count over.
+def quote(
+    lines: Sequence[BillLine],
+    rules: Iterable[Rule],
+    person: Person,
+    history: Sequence[BillLine] = (),
+    later: Sequence[BillLine] = (),
+) -> Quote:
+    """Price a bill. `history` holds what the patient was charged before in the day and the visit the rules count over,
+    `later` what was charged after a bill that is priced anew: no first one any more, but part of what a cap holds.
 
     The order of the lines changes nothing. Raises ValueError for two lines of one number.
     """
@@ -55,7 +62,7 @@ def quote(lines: Sequence[BillLine], rules: Iterable[Rule], person: Person, hist
     closed = {line_no: list(_close(one)) for line_no, one in work.items()}
     for rule in ordered:
         if rule.is_cap:
-            _cap(rule, _touched(rule, work), closed, history)
+            _cap(rule, _touched(rule, work), closed, [*history, *later])
     quoted = tuple(part for line in lines for part in closed[line.line_no])
     return Quote(quoted, tuple(breaches(lines, ordered, history)))
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from uuid import UUID
@@ -33,10 +33,27 @@ COLUMNS = {
     "price_tertiary": "三级价格",
     "price_secondary": "二级价格",
     "price_primary": "一级价格",
+    "front_page": "病案首页费用类别",
+    "account": "会计科目",
 }
 """Columns of an imported list and what staff call them."""
 
-LONGEST = {"code": 40, "national_code": 30, "name": 200, "content": 2000, "excluded": 2000, "note": 2000, "unit": 20}
+SCHEMES = {"front_page": "病案首页", "account": "会计科目", "cost": "成本核算", "insurance": "医保"}
+"""Schemes an item may need a code in before it is published, as staff call them."""
+MAPPED = ("front_page", "account")
+"""Columns of a list that say what an item is in a scheme: its code there, and behind a blank its name."""
+
+LONGEST = {
+    "code": 40,
+    "national_code": 30,
+    "name": 200,
+    "content": 2000,
+    "excluded": 2000,
+    "note": 2000,
+    "unit": 20,
+    "front_page": 120,
+    "account": 120,
+}
 """Most characters of a column; others hold few."""
 
 Booking = Callable[[str], tuple[str, str] | None]
@@ -75,6 +92,8 @@ class ListedItem:
     direct_entry: bool
     prices: Mapping[str, Decimal]
     note: str = ""
+    mappings: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """By scheme: code and name there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +107,10 @@ class KnownItem:
     status: str
     prices: Mapping[str, Decimal]
     ceilings: Mapping[str, Decimal]
+    mappings: Mapping[str, str] = field(default_factory=dict)
+    """By scheme: its code there."""
+    own_price: bool = True
+    """Whether it may have a price: a package only by approval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +181,15 @@ def read_row(row: Mapping[str, str | None], units: Collection[str]) -> tuple[Lis
         direct_entry=cells.get("direct_entry", "") in {"1", "是", "true"},
         prices=prices,
         note=cells.get("note", ""),
+        mappings={scheme: _target(cells[scheme]) for scheme in MAPPED if cells.get(scheme)},
     )
     return item, []
+
+
+def _target(cell: str) -> tuple[str, str]:
+    """A code of a scheme and its name, which may be left out."""
+    code, _, name = cell.partition(" ")
+    return code[:60], name.strip() or code
 
 
 def judge_rows(
@@ -167,8 +197,10 @@ def judge_rows(
     units: Collection[str],
     known: Mapping[str, KnownItem],
     booking: Booking = lambda code: None,
+    required: Sequence[str] = (),
 ) -> list[Verdict]:
-    """What becomes of each numbered row of a list; of two rows with one code the later is wrong.
+    """What becomes of each numbered row of a list; of two rows with one code the later is wrong. `required` names the
+    schemes without which no item is published.
 
     What a list leaves unsaid of an item the catalogue has stays as it is; `booking` proposes receipt class and kind of
     a new one by its code.
@@ -184,7 +216,7 @@ def judge_rows(
             first[code] = number
         change = ""
         if item is not None and not faults:
-            change, faults = _against(item, known.get(item.code))
+            change, faults = _against(item, known.get(item.code), required)
         verdicts.append(Verdict(None, "", faults) if faults else Verdict(item, change, []))
     return verdicts
 
@@ -201,24 +233,53 @@ def _completed(row: Mapping[str, str | None], known: KnownItem | None, booking: 
     return {**row, "fee_class": usual[0], "kind": row.get("kind") if "kind" in said else usual[1]}
 
 
-def _against(item: ListedItem, known: KnownItem | None) -> tuple[str, list[str]]:
+def _against(item: ListedItem, known: KnownItem | None, required: Sequence[str]) -> tuple[str, list[str]]:
     """A list changes prices; what an item is, it does not change behind anybody's back."""
     if known is None:
-        return "new", []
+        faults = ["套餐须先登记组成与批准文号，再定价"] if item.kind == "package" else []
+        return "new", [*faults, *_unmapped(required, item.mappings)]
     faults = [
         f"{COLUMNS[name]}与现有项目“{getattr(known, name)}”不一致"
         for name in ("name", "unit", "kind", "fee_class")
         if getattr(item, name) != getattr(known, name)
     ]
+    faults += [
+        f"{COLUMNS[scheme]}与现有对照“{known.mappings[scheme]}”不一致"
+        for scheme, (code, _) in item.mappings.items()
+        if known.mappings.get(scheme, code) != code
+    ]
     if known.status in {"suspended", "withdrawn"}:
         faults.append("该项目已停用，请先恢复")
+    if known.status == "draft":
+        faults += _unmapped(required, {**known.mappings, **item.mappings})
+    if not known.own_price:
+        faults.append("套餐按所含项目收费，未经批准不能有自己的价格")
     faults += [
         f"{COLUMNS[f'price_{level}']} {price} 超过最高限价 {known.ceilings[level]}"
         for level, price in item.prices.items()
         if level in known.ceilings and price > known.ceilings[level]
     ]
-    same = known.status == "published" and all(known.prices.get(level) == price for level, price in item.prices.items())
+    same = (
+        known.status == "published"
+        and all(known.prices.get(level) == price for level, price in item.prices.items())
+        and item.mappings.keys() <= known.mappings.keys()
+    )
     return "same" if same else "changed", faults
+
+
+def _unmapped(required: Sequence[str], mapped: Collection[str]) -> list[str]:
+    missing = lacking(required, mapped)
+    return [f"缺少{schemes_named(missing)}对照，不能发布"] if missing else []
+
+
+def lacking(required: Sequence[str], mapped: Collection[str]) -> list[str]:
+    """Required schemes in which an item has no code."""
+    return [scheme for scheme in required if scheme not in mapped]
+
+
+def schemes_named(schemes: Sequence[str]) -> str:
+    """Schemes as staff call them."""
+    return "、".join(SCHEMES[scheme] for scheme in schemes)
 
 
 # -- periods

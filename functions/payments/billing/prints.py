@@ -275,6 +275,8 @@ def shift_form(tx: Tx, shift_id: UUID) -> Document:
         },
         "cash": {
             "float": cash.opening_float,
+            "float_added": cash.float_added or None,
+            "float_returned": cash.float_returned or None,
             "received": cash.received,
             "refunded": cash.paid_out,
             "handed_in": cash.handed_in,

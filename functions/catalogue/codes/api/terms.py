@@ -66,6 +66,16 @@ def list_children(
     )
 
 
+@router.get("/systems/{system}/below")
+@query("catalogue.codes.read")
+def list_below(tx: Tx, system: System, code: CodeQuery, limit: Limit = 100, after: After = "") -> Page[TermView]:
+    """Codes that may be chosen anywhere below a chapter, a section or a category (章、节、类目之下的编码)."""
+    found = service.descendants(tx, system, code, after, limit)
+    return Page[TermView](
+        items=[TermView.model_validate(one) for one in found], next=found[-1].code if len(found) == limit else None
+    )
+
+
 @router.get("/systems/{system}/values")
 @query("catalogue.codes.read")
 def list_values(tx: Tx, system: System, at: Moment | None = None) -> list[TermView]:

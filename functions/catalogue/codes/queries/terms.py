@@ -16,6 +16,7 @@ from sqlalchemy import (
     column,
     exists,
     func,
+    literal,
     null,
     or_,
     select,
@@ -29,6 +30,8 @@ from shared.database.query import Query, among
 
 MOMENT = DateTime(timezone=True)
 _AT = bindparam("at", type_=MOMENT)
+DEEPEST = 12
+"""Levels above a code at most, so that a list whose codes name each other as parents ends."""
 
 
 class Term(NamedTuple):
@@ -86,6 +89,41 @@ ROOTS = Query(
     .order_by(Code.code)
     .limit(bindparam("limit")),
 )
+_self = (
+    select(Code.version_id, Code.code, Code.parent, literal(0).label("depth"))
+    .join(CodeVersion, CodeVersion.version_id == Code.version_id)
+    .where(_of_system, Code.code == bindparam("code"))
+    .cte("up", recursive=True)
+)
+_up = _self.union_all(
+    select(Code.version_id, Code.code, Code.parent, _self.c.depth + 1).where(
+        Code.version_id == _self.c.version_id, Code.code == _self.c.parent, _self.c.depth < DEEPEST
+    )
+)
+ANCESTORS = Query(
+    Term,
+    _term.join(_up, and_(_up.c.version_id == Code.version_id, _up.c.code == Code.code))
+    .where(_up.c.depth > 0)
+    .order_by(_up.c.depth.desc()),
+)
+"""Codes above another, topmost first."""
+_top = (
+    select(Code.version_id, Code.code)
+    .join(CodeVersion, CodeVersion.version_id == Code.version_id)
+    .where(_of_system, Code.code == bindparam("above"))
+    .cte("below", recursive=True)
+)
+_below = _top.union(
+    select(Code.version_id, Code.code).where(Code.version_id == _top.c.version_id, Code.parent == _top.c.code)
+)
+DESCENDANTS = Query(
+    Term,
+    _term.join(_below, and_(_below.c.version_id == Code.version_id, _below.c.code == Code.code))
+    .where(Code.leaf, Code.code != bindparam("above"), Code.code > bindparam("after"))
+    .order_by(Code.code)
+    .limit(bindparam("limit")),
+)
+"""Codes that may be chosen anywhere below another."""
 EVERY_TERM = Query(
     Term,
     _term.where(Code.version_id == bindparam("version_id"), Code.code > bindparam("after"))

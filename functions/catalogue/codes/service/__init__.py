@@ -20,10 +20,13 @@ if TYPE_CHECKING:
         rule_question,
     )
     from functions.catalogue.codes.service.files import (
+        DOCUMENTS,
         PART_BYTES,
         add_part,
         content_of,
+        kept_content,
         parts_of,
+        receive_document,
         receive_file,
         received,
     )
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
         check_diagnoses,
         children,
         conformity,
+        descendants,
         every_term,
         expand,
         lookup,
@@ -88,6 +92,7 @@ if TYPE_CHECKING:
     from functions.catalogue.codes.sheets import plain, read_rows
 
 __all__ = [
+    "DOCUMENTS",
     "NO_TRANSLATION",
     "PART_BYTES",
     "CodeStateWrong",
@@ -119,6 +124,7 @@ __all__ = [
     "count_use",
     "decide_proposal",
     "decide_reject",
+    "descendants",
     "discard_version",
     "draft_mappings",
     "drop_synonym",
@@ -128,6 +134,7 @@ __all__ = [
     "favourites",
     "imports",
     "keep_favourite",
+    "kept_content",
     "lab_item",
     "lab_items",
     "load_official",
@@ -147,6 +154,7 @@ __all__ = [
     "read_import",
     "read_import_row",
     "read_rows",
+    "receive_document",
     "receive_file",
     "received",
     "register_system",

@@ -7,7 +7,7 @@ are emptied when it has the whole.
 import base64
 import binascii
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from uuid import UUID
 
@@ -21,7 +21,10 @@ from shared.settings import settings
 from shared.steps import Steps
 from shared.storage import (
     CSV,
+    JPEG,
     MEBIBYTE,
+    PDF,
+    PNG,
     XLSX,
     FileKind,
     ObjectStore,
@@ -35,7 +38,14 @@ from shared.tx import Tx
 
 PART_BYTES = 512 * 1024
 MAX_BYTES = 64 * MEBIBYTE
-KIND = FileKind("official-list", frozenset({XLSX, CSV}))
+LISTS = {".xlsx": XLSX, ".csv": CSV}
+"""Spreadsheets: ending of the name -> content type."""
+DOCUMENTS = {".pdf": PDF, ".jpg": JPEG, ".jpeg": JPEG, ".png": PNG}
+"""Documents as they were issued, scanned or photographed."""
+_KINDS = (
+    FileKind("official-list", frozenset(LISTS.values())),
+    FileKind("official-document", frozenset(DOCUMENTS.values())),
+)
 
 
 @lru_cache(maxsize=1)
@@ -51,16 +61,26 @@ def require_head(tx: Tx) -> None:
 
 
 def receive_file(tx: Tx, purpose: str, name: str, size: int) -> ReceivedFile:
-    """Announce a file (.xlsx or .csv) of `size` bytes. Its parts of PART_BYTES follow, numbered from 1."""
+    """Announce a spreadsheet (.xlsx or .csv) of `size` bytes. Its parts of PART_BYTES follow, numbered from 1."""
+    return _announced(tx, purpose, name, size, LISTS, "只接收 .xlsx 或 .csv 文件，请另存后上传。")
+
+
+def receive_document(tx: Tx, purpose: str, name: str, size: int) -> ReceivedFile:
+    """Announce a document (.pdf, .jpg or .png); as `receive_file`."""
+    return _announced(tx, purpose, name, size, DOCUMENTS, "只接收 PDF、JPG、PNG 文件，请转换后上传。")
+
+
+def _announced(tx: Tx, purpose: str, name: str, size: int, kinds: Mapping[str, str], refusal: str) -> ReceivedFile:
     require_head(tx)
-    if not name.lower().endswith((".xlsx", ".csv")):
-        raise FilePartWrong("只接收 .xlsx 或 .csv 文件，请另存后上传。")
+    content_type = next((kind for ending, kind in kinds.items() if name.lower().endswith(ending)), None)
+    if content_type is None:
+        raise FilePartWrong(refusal)
     if not 0 < size <= MAX_BYTES:
         raise FilePartWrong(f"文件须在 {MAX_BYTES // MEBIBYTE} MB 以内，请拆分后上传。")
     row = ReceivedFile(
         file_id=new_id(),
         name=name,
-        content_type=CSV if name.lower().endswith(".csv") else XLSX,
+        content_type=content_type,
         size=size,
         purpose=purpose,
         received_at=tx.now,
@@ -119,7 +139,8 @@ def content_of(
     content = b"".join(part.content for part in parts)
     if len(parts) != parts_of(found.size) or len(content) != found.size:
         raise FileIncomplete(f"已收到 {len(parts)} 段，共 {parts_of(found.size)} 段，请继续上传。")
-    reserved = steps.step(lambda tx: reserve(tx, KIND, found.content_type))
+    kind = next(one for one in _KINDS if found.content_type in one.content_types)
+    reserved = steps.step(lambda tx: reserve(tx, kind, found.content_type))
     uploaded = upload(open_store(), reserved, io.BytesIO(content), MAX_BYTES)
 
     def keep(tx: Tx) -> ReceivedFile:
@@ -135,3 +156,9 @@ def content_of(
 def _stored_id(found: ReceivedFile) -> UUID:
     assert found.stored_file_id is not None  # noqa: S101  a kept file has its place
     return found.stored_file_id
+
+
+def kept_content(tx: Tx, file: ReceivedFile) -> Callable[[], bytes]:
+    """Reads a kept file, proved by its hash; outside the transaction. Raises FileNotFound where it is not kept."""
+    stored = confirmed_file(tx, _stored_id(file))
+    return lambda: b"".join(open_stream(object_store(), stored))

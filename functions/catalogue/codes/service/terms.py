@@ -116,12 +116,17 @@ def children(tx: Tx, system: str, parent: str | None, after: str, limit: int, at
 
 def ancestors(tx: Tx, system: str, code: str, at: datetime | None = None) -> list[Term]:
     """Codes above another, topmost first."""
-    term = lookup(tx, system, code, at)
-    above: list[Term] = []
-    while term.parent is not None and len(above) < 10:
-        term = lookup(tx, system, term.parent, at)
-        above.append(term)
-    return above[::-1]
+    lookup(tx, system, code, at)
+    return tx.session.all(queries.ANCESTORS, system=system, code=code, at=at or tx.now)
+
+
+def descendants(tx: Tx, system: str, code: str, after: str, limit: int, at: datetime | None = None) -> list[Term]:
+    """Codes that may be chosen anywhere below another (a chapter, a section, a category), in order of code.
+
+    Raises CodeUnknown.
+    """
+    lookup(tx, system, code, at)
+    return tx.session.all(queries.DESCENDANTS, system=system, above=code, at=at or tx.now, after=after, limit=limit)
 
 
 def expand(tx: Tx, system: str, at: datetime | None = None) -> list[Term]:

@@ -62,14 +62,14 @@ CampusCode = Annotated[str, Parameter(pattern=r"^[a-z][a-z0-9]{1,9}$")]
 @command("catalogue.prices.write")
 def announce_file(tx: Tx, body: AnnounceFile) -> FileView:
     """Announce a price list as a spreadsheet; its parts follow (上传价格表)."""
-    return _file(codes.receive_file(tx, "catalogue/prices", body.name, body.size))
+    return file_view(codes.receive_file(tx, "catalogue/prices", body.name, body.size))
 
 
 @router.put("/files/{file_id}/parts/{part}")
 @command("catalogue.prices.write")
 def put_part(tx: Tx, file_id: UUID, part: PartNumber, body: FilePart) -> FileView:
     """One part of a spreadsheet (分段上传)."""
-    return _file(codes.add_part(tx, file_id, part, body.content))
+    return file_view(codes.add_part(tx, file_id, part, body.content))
 
 
 @router.post("/batches/from-file", status_code=201)
@@ -308,7 +308,7 @@ def catalogue_faults(tx: Tx) -> list[CatalogueFault]:
 # -- shapes
 
 
-def _file(file: codes.ReceivedFile) -> FileView:
+def file_view(file: codes.ReceivedFile) -> FileView:
     return FileView(
         file_id=file.file_id,
         name=file.name,

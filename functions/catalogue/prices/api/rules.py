@@ -20,8 +20,11 @@ from functions.catalogue.prices.schemas.rules import (
     ExpandedView,
     MappingView,
     MemberView,
+    OwnPrice,
     PackageView,
     QuoteView,
+    RequireMapping,
+    RequirementView,
     RuleView,
     Scheme,
     UnmappedView,
@@ -128,6 +131,7 @@ def expand_package(
             for line in lines
         ],
         total=service.package_total(lines),
+        list_total=service.package_total([line._replace(share=None) for line in lines]),
     )
 
 
@@ -169,15 +173,42 @@ def item_mappings(tx: Tx, code: ItemCode) -> list[MappingView]:
 @router.get("/unmapped")
 @query("catalogue.prices.read")
 def list_unmapped(tx: Tx, scheme: Scheme, limit: Limit = 100, cursor: CodeCursor = None) -> Page[UnmappedView]:
-    """Published items without a code in a scheme (未对照)."""
+    """Published items and drafts without a code in a scheme (未对照)."""
     found = service.unmapped(tx, scheme.value, cursor or "", limit)
     return Page[UnmappedView](
         items=[
-            UnmappedView(code=one.code, name=one.name, national_code=one.national_code, suggestion=one.national_code)
+            UnmappedView(
+                code=one.code,
+                name=one.name,
+                national_code=one.national_code,
+                status=one.status,
+                suggestion=one.national_code,
+            )
             for one in found
         ],
         next=found[-1].code if len(found) == limit else None,
     )
+
+
+@router.post("/mapping-requirements", status_code=201)
+@command("catalogue.prices.write")
+def draft_requirement(tx: Tx, body: RequireMapping) -> RequirementView:
+    """From when on no item is published without a code in a scheme (发布须对照)."""
+    return RequirementView.model_validate(service.draft_requirement(tx, body))
+
+
+@router.get("/mapping-requirements")
+@query("catalogue.prices.read")
+def list_requirements(tx: Tx) -> list[RequirementView]:
+    """Mappings an item needs before it is published, drafts and those in force."""
+    return [RequirementView.model_validate(one) for one in service.requirements(tx)]
+
+
+@router.post("/mapping-requirements/{requirement_id}/check")
+@command("catalogue.prices.approve")
+def check_requirement(tx: Tx, requirement_id: UUID) -> RequirementView:
+    """Put a requirement in force (复核)."""
+    return RequirementView.model_validate(service.check_requirement(tx, requirement_id))
 
 
 # -- shapes
@@ -197,6 +228,8 @@ def _package(package: Package) -> PackageView:
         package_version_id=version.package_version_id,
         package_code=version.package_code,
         status=version.status,
+        own_price=OwnPrice(version.own_price) if version.own_price is not None else None,
+        approval_no=version.approval_no,
         valid_from=version.valid_from,
         valid_to=version.valid_to,
         members=[MemberView.model_validate(member) for member in members],

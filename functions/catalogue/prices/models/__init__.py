@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from shared.lazy import loaded_on_use
 
 if TYPE_CHECKING:
+    from functions.catalogue.prices.models.documents import DocumentLink, PriceDocument
     from functions.catalogue.prices.models.items import (
         BY_CODE_POINT,
         CATALOGUE,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     )
     from functions.catalogue.prices.models.rules import (
         ItemMapping,
+        MappingRequirement,
         PackageMember,
         PackageVersion,
         PriceRule,
@@ -37,17 +39,20 @@ __all__ = [
     "ChargeItem",
     "ChargeUnit",
     "ChargedLine",
+    "DocumentLink",
     "ImportBatch",
     "ImportRow",
     "ItemAlias",
     "ItemApplication",
     "ItemMapping",
+    "MappingRequirement",
     "MonitorRule",
     "MonitoredDay",
     "PackageMember",
     "PackageVersion",
     "PriceComplaint",
     "PriceCorrection",
+    "PriceDocument",
     "PriceFinding",
     "PriceRule",
     "PriceRuleItem",

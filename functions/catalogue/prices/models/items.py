@@ -74,7 +74,8 @@ class ChargeItem(Model):
     replacement_code: Mapped[str | None] = mapped_column(Text, default=None)
     version: Mapped[int] = mapped_column(default=1)
     limits: Mapped[dict[str, Any]] = mapped_column(JSONB, default_factory=dict)
-    """Who it may be charged to: `sex` (1 or 2), `age_min` and `age_max` in whole years, `per_visit` in `unit`."""
+    """Who it may be charged to: `sex` (1 or 2), `age_min` and `age_max` in whole years, `per_visit` in `unit`; who may
+    carry it out: `executing_units`, `executing_kinds`; what it may be charged from: `request_kinds`."""
     trial_until: Mapped[date | None] = mapped_column(default=None)
     """Last day of a trial price (试行价格), two years at most after its publication."""
     note: Mapped[str | None] = mapped_column(Text, default=None)

@@ -59,8 +59,13 @@ class PriceRuleItem(Model):
     role: Mapped[str] = mapped_column(Text, primary_key=True)
 
 
+OWN_PRICES = ("single_disease", "day_case", "checkup")
+"""Packages that may have an approved price of their own: 单病种, 日间, 体检."""
+
+
 class PackageVersion(Model):
-    """What a package (收费套餐) consists of during a period. Its price is the sum of its members' prices."""
+    """What a package (收费套餐) consists of during a period. Its price is the sum of its members' prices; only an
+    approved one of `own_price` has the price of the list, which its members share."""
 
     __tablename__ = "package_versions"
     __table_args__ = (
@@ -69,6 +74,10 @@ class PackageVersion(Model):
         ),
         CheckConstraint("valid_to IS NULL OR valid_to > valid_from", name="period"),
         CheckConstraint("checker IS NULL OR checker <> maker", name="two_people"),
+        CheckConstraint(
+            "(own_price IS NULL) = (approval_no IS NULL) AND own_price IN ('single_disease', 'day_case', 'checkup')",
+            name="own_price",
+        ),
         Index(None, "package_code", "valid_from"),
         {"schema": CATALOGUE},
     )
@@ -82,6 +91,10 @@ class PackageVersion(Model):
     status: Mapped[str] = mapped_column(Text, default="draft")
     checker: Mapped[str | None] = mapped_column(Text, default=None)
     checked_at: Mapped[datetime | None] = mapped_column(default=None)
+    own_price: Mapped[str | None] = mapped_column(Text, default=None)
+    """single_disease, day_case or checkup: the package item's own price is charged instead of the sum."""
+    approval_no: Mapped[str | None] = mapped_column(Text, default=None)
+    """批准文号 of the own price."""
 
 
 class PackageMember(Model):
@@ -143,6 +156,30 @@ class ItemMapping(Model):
     maker: Mapped[str] = mapped_column(Text)
     made_at: Mapped[datetime]
     valid_to: Mapped[datetime | None] = mapped_column(default=None)
+    status: Mapped[str] = mapped_column(Text, default="draft")
+    checker: Mapped[str | None] = mapped_column(Text, default=None)
+    checked_at: Mapped[datetime | None] = mapped_column(default=None)
+
+
+class MappingRequirement(Model):
+    """From when on no item is published without a code in a scheme (对照齐全方可发布). Made by one officer, in force
+    when another has checked it; never taken back. Status: draft, checked."""
+
+    __tablename__ = "mapping_requirements"
+    __table_args__ = (
+        Index("uq_mapping_requirements_scheme", "scheme", unique=True, postgresql_where=text("status = 'checked'")),
+        CheckConstraint("status IN ('draft', 'checked')", name="status"),
+        CheckConstraint("scheme IN ('front_page', 'account', 'cost', 'insurance')", name="scheme"),
+        CheckConstraint("(status = 'checked') = (checker IS NOT NULL) AND checker <> maker", name="two_people"),
+        {"schema": CATALOGUE},
+    )
+
+    requirement_id: Mapped[UUID] = mapped_column(primary_key=True)
+    scheme: Mapped[str] = mapped_column(Text)
+    required_from: Mapped[datetime]
+    basis_document: Mapped[str] = mapped_column(Text)
+    maker: Mapped[str] = mapped_column(Text)
+    made_at: Mapped[datetime]
     status: Mapped[str] = mapped_column(Text, default="draft")
     checker: Mapped[str | None] = mapped_column(Text, default=None)
     checked_at: Mapped[datetime | None] = mapped_column(default=None)

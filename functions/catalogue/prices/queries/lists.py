@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSON, JSONB, insert
 from sqlalchemy.orm import aliased
 
-from functions.catalogue.prices.models import ChargeItem, ImportBatch, ImportRow, PriceVersion
+from functions.catalogue.prices.models import ChargeItem, ImportBatch, ImportRow, PackageVersion, PriceVersion
 from shared.database.model import UNIT_PRICE
 from shared.database.query import Query, among, constant
 
@@ -50,6 +50,8 @@ class LevelPrice(NamedTuple):
     level: str | None
     unit_price: Decimal | None
     ceiling: Decimal | None
+    own_price: bool
+    """Whether it may have a price: a package only by approval."""
 
 
 KNOWN = Query(
@@ -65,6 +67,10 @@ KNOWN = Query(
         PriceVersion.level,
         PriceVersion.unit_price,
         PriceVersion.ceiling,
+        or_(
+            ChargeItem.kind != constant("package"),
+            exists().where(PackageVersion.package_code == ChargeItem.code, PackageVersion.own_price.is_not(null())),
+        ),
     )
     .outerjoin(
         PriceVersion,

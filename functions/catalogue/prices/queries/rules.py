@@ -11,10 +11,12 @@ from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from functions.catalogue.prices.models import (
     ChargeItem,
     ItemMapping,
+    MappingRequirement,
     PackageMember,
     PackageVersion,
     PriceRule,
     PriceRuleItem,
+    PriceVersion,
 )
 from shared.database.query import Query, among, constant, one_of
 
@@ -155,6 +157,31 @@ PACKAGE_VERSIONS = Query(
     .order_by(PackageVersion.valid_from.desc(), PackageVersion.package_version_id.desc())
     .limit(50),
 )
+OWN_PRICE_OF = Query(
+    str,
+    select(PackageVersion.own_price)
+    .where(PackageVersion.package_code == bindparam("code"), PackageVersion.own_price.is_not(null()))
+    .limit(1),
+)
+"""Kind of own price a package was ever drafted with."""
+PACKAGES_AMONG = Query(
+    str,
+    select(ChargeItem.code)
+    .where(among(ChargeItem.code, "codes"), ChargeItem.kind == constant("package"))
+    .order_by(ChargeItem.code),
+)
+PRICED_AFTER = Query(
+    bool,
+    select(
+        exists().where(
+            ChargeItem.code == bindparam("code"),
+            PriceVersion.item_id == ChargeItem.item_id,
+            PriceVersion.status == constant("checked"),
+            or_(PriceVersion.valid_to.is_(null()), PriceVersion.valid_to > _AT),
+        )
+    ),
+)
+"""Whether a package has a price of its own at a moment or later."""
 MEMBERS = Query(
     PackageMember,
     select(PackageMember)
@@ -246,25 +273,69 @@ CHECK_MAPPING = Query(
 
 
 class Unmapped(NamedTuple):
-    """A published item without a code in a scheme."""
+    """A published item, or a draft that waits to be published, without a code in a scheme."""
 
     code: str
     name: str
     national_code: str | None
+    status: str
 
 
 UNMAPPED = Query(
     Unmapped,
-    select(ChargeItem.code, ChargeItem.name, ChargeItem.national_code)
+    select(ChargeItem.code, ChargeItem.name, ChargeItem.national_code, ChargeItem.status)
     .where(
         ChargeItem.code > bindparam("after"),
-        ChargeItem.status == constant("published"),
+        one_of(ChargeItem.status, "published", "draft"),
         ~exists().where(
             ItemMapping.item_code == ChargeItem.code, ItemMapping.scheme == bindparam("scheme"), in_force(ItemMapping)
         ),
     )
     .order_by(ChargeItem.code)
     .limit(bindparam("limit")),
+)
+
+
+# -- mappings an item needs before it is published
+
+REQUIREMENTS = Query(
+    MappingRequirement, select(MappingRequirement).order_by(MappingRequirement.requirement_id).limit(200)
+)
+LOCK_REQUIREMENT = Query(
+    MappingRequirement,
+    select(MappingRequirement)
+    .where(MappingRequirement.requirement_id == bindparam("requirement_id"))
+    .with_for_update(),
+)
+CHECK_REQUIREMENT = Query(
+    MappingRequirement,
+    update(MappingRequirement)
+    .where(MappingRequirement.requirement_id == bindparam("id_"), MappingRequirement.status == constant("draft"))
+    .values(status="checked", checker=bindparam("who"), checked_at=bindparam("now"), required_from=bindparam("start"))
+    .returning(MappingRequirement),
+)
+REQUIRED_AT = Query(
+    str,
+    select(MappingRequirement.scheme)
+    .where(MappingRequirement.status == constant("checked"), MappingRequirement.required_from <= _AT)
+    .order_by(MappingRequirement.scheme),
+)
+"""Schemes without which no item is published at a moment."""
+
+
+class MappedScheme(NamedTuple):
+    """What an item is in a scheme."""
+
+    item_code: str
+    scheme: str
+    target: str
+
+
+MAPPED_IN = Query(
+    MappedScheme,
+    select(ItemMapping.item_code, ItemMapping.scheme, ItemMapping.target).where(
+        among(ItemMapping.item_code, "codes"), among(ItemMapping.scheme, "schemes"), in_force(ItemMapping)
+    ),
 )
 
 

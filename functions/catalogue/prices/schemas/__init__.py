@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, model_validator
 
+from functions.organisation.structure.service import UnitKind
 from shared.money import Money, Quantity, UnitPrice
 from shared.schemas import Code, Input, LongText, Moment, Text, View
 
@@ -37,13 +38,40 @@ UnitText = Annotated[str, Field(min_length=1, max_length=20, pattern=r"^[^\x00]+
 Version = Annotated[int, Field(ge=1)]
 
 
+class RequestKind(StrEnum):
+    """What a charge may come from: a kind of request, a prescription, an order."""
+
+    IMAGING = "imaging"
+    ULTRASOUND = "ultrasound"
+    ECG = "ecg"
+    ENDOSCOPY = "endoscopy"
+    LABORATORY = "laboratory"
+    PATHOLOGY = "pathology"
+    TREATMENT = "treatment"
+    SURGERY = "surgery"
+    ANAESTHESIA = "anaesthesia"
+    TRANSFUSION = "transfusion"
+    CONSULTATION = "consultation"
+    PRESCRIPTION = "prescription"
+    ORDER = "order"
+    CHECKUP = "checkup"
+
+
 class ItemLimits(Input):
-    """Who an item may be charged to: a sex, an age in whole years (both inclusive), so much in one visit."""
+    """Who an item may be charged to: a sex, an age in whole years (both inclusive), so much in one visit; who may carry
+    it out; what it may be charged from.
+
+    `executing_units` and `executing_kinds` together name the units that may (执行科室限制), without both any may; with
+    `request_kinds` it is charged from one of these requests only (必需的申请类型), never entered directly.
+    """
 
     sex: Annotated[str | None, Field(pattern="^[12]$")] = None
     age_min: Annotated[int | None, Field(ge=0, le=150)] = None
     age_max: Annotated[int | None, Field(ge=0, le=150)] = None
     per_visit: Quantity | None = None
+    executing_units: Annotated[list[UUID] | None, Field(min_length=1, max_length=50)] = None
+    executing_kinds: Annotated[list[UnitKind] | None, Field(min_length=1, max_length=10)] = None
+    request_kinds: Annotated[list[RequestKind] | None, Field(min_length=1, max_length=20)] = None
 
 
 class DefineUnit(Input):

@@ -148,11 +148,31 @@ class MemberIn(Input):
     age_max: Years | None = None
 
 
+class OwnPrice(StrEnum):
+    """Packages that may have an approved price of their own: 单病种, 日间, 体检."""
+
+    SINGLE_DISEASE = "single_disease"
+    DAY_CASE = "day_case"
+    CHECKUP = "checkup"
+
+
 class DraftPackage(Input):
-    """What a package consists of from a moment on (default: when it is checked)."""
+    """What a package consists of from a moment on (default: when it is checked).
+
+    With `own_price` and its `approval_no` (批准文号) the price of the list for the package is charged, shared out over
+    the members; without, the sum of the members' prices.
+    """
 
     members: Annotated[list[MemberIn], Field(min_length=1, max_length=200)]
     valid_from: Moment | None = None
+    own_price: OwnPrice | None = None
+    approval_no: Text | None = None
+
+    @model_validator(mode="after")
+    def _approved(self) -> "DraftPackage":
+        if (self.own_price is None) != (self.approval_no is None):
+            raise ValueError("套餐自有价格须写明类别（单病种、日间、体检）与批准文号")
+        return self
 
 
 class MemberView(View):
@@ -168,6 +188,8 @@ class PackageView(View):
     package_version_id: UUID
     package_code: str
     status: str
+    own_price: OwnPrice | None
+    approval_no: str | None
     valid_from: Moment
     valid_to: Moment | None
     members: list[MemberView]
@@ -182,11 +204,12 @@ class ExpandedLine(View):
 
 
 class ExpandedView(View):
-    """A package as charges of a patient; its price is their sum."""
+    """A package as charges of a patient; its price is their sum, `list_total` what they would cost one by one."""
 
     package_code: str
     lines: list[ExpandedLine]
     total: MoneyAmount
+    list_total: MoneyAmount
 
 
 class Scheme(StrEnum):
@@ -230,9 +253,38 @@ class MappingView(View):
     checker: str | None
 
 
+class RequiredScheme(StrEnum):
+    """Schemes an item may need a code in before it is published."""
+
+    FRONT_PAGE = "front_page"
+    ACCOUNT = "account"
+    COST = "cost"
+    INSURANCE = "insurance"
+
+
+class RequireMapping(Input):
+    """From a moment on (default: when it is checked) no item is published without a code in a scheme."""
+
+    scheme: RequiredScheme
+    required_from: Moment | None = None
+    basis_document: Text
+
+
+class RequirementView(View):
+    requirement_id: UUID
+    scheme: RequiredScheme
+    required_from: Moment
+    basis_document: str
+    status: str
+    maker: str
+    checker: str | None
+
+
 class UnmappedView(View):
     code: str
     name: str
     national_code: str | None
+    status: str
+    """published, or draft: mapped before it is published."""
     suggestion: str | None
     """A target that fits by the national code, to be looked at by a person."""

@@ -7,6 +7,7 @@ from shared.lazy import loaded_on_use
 if TYPE_CHECKING:
     from functions.catalogue.prices.bill import BillLine, Breach, Person, Quote, QuotedLine
     from functions.catalogue.prices.problems import (
+        ExecutingUnitNotAllowed,
         ItemStopped,
         ItemUnknown,
         ItemUnmapped,
@@ -14,8 +15,10 @@ if TYPE_CHECKING:
         NoPrice,
         PackageUnusable,
         QuantityNotAllowed,
+        RequestRequired,
     )
     from functions.catalogue.prices.queries import PricedItem
+    from functions.catalogue.prices.schemas import RequestKind
     from functions.catalogue.prices.service.applying import (
         Application,
         application,
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
         decide_correction,
         propose_correction,
     )
+    from functions.catalogue.prices.service.executing import Origin, require_origin
     from functions.catalogue.prices.service.files import (
         adjust_prices,
         differences,
@@ -75,15 +79,19 @@ if TYPE_CHECKING:
         prices_at,
         public_list,
         public_search,
+        refuse_unpriced,
         search,
         whole_public_list,
     )
     from functions.catalogue.prices.service.mappings import (
         category_of,
         check_mappings,
+        check_requirement,
         draft_mappings,
+        draft_requirement,
         mapped_at,
         mappings_of,
+        requirements,
         unmapped,
         waiting_mappings,
     )
@@ -114,7 +122,6 @@ if TYPE_CHECKING:
         Wanted,
         check_limits,
         price_book,
-        priced_book,
         quote,
     )
     from functions.catalogue.prices.service.rules import (
@@ -125,17 +132,20 @@ if TYPE_CHECKING:
         rules_list,
         rules_of,
     )
+    from functions.catalogue.prices.sharing import share_out, unit_price_of
 
 __all__ = [
     "Application",
     "BillLine",
     "Breach",
+    "ExecutingUnitNotAllowed",
     "Expanded",
     "ItemStopped",
     "ItemUnknown",
     "ItemUnmapped",
     "LimitsBroken",
     "NoPrice",
+    "Origin",
     "Package",
     "PackageUnusable",
     "Person",
@@ -144,6 +154,8 @@ __all__ = [
     "QuantityNotAllowed",
     "Quote",
     "QuotedLine",
+    "RequestKind",
+    "RequestRequired",
     "Wanted",
     "add_rows",
     "adjust_prices",
@@ -163,6 +175,7 @@ __all__ = [
     "check_package",
     "check_price",
     "check_quantity",
+    "check_requirement",
     "check_rule",
     "close_finding",
     "coming_prices",
@@ -181,6 +194,7 @@ __all__ = [
     "draft_mappings",
     "draft_package",
     "draft_price",
+    "draft_requirement",
     "draft_rule",
     "each_minute",
     "effect_of_batch",
@@ -204,7 +218,6 @@ __all__ = [
     "price_at",
     "price_book",
     "price_notice",
-    "priced_book",
     "prices_at",
     "propose_correction",
     "public_list",
@@ -213,7 +226,10 @@ __all__ = [
     "quote",
     "read_batch",
     "read_file",
+    "refuse_unpriced",
     "register_complaint",
+    "require_origin",
+    "requirements",
     "resume_item",
     "reverse_batch",
     "roll_back_batch",
@@ -221,11 +237,13 @@ __all__ = [
     "rules_of",
     "search",
     "set_aside",
+    "share_out",
     "start_file",
     "stop_item",
     "stop_monitor_rule",
     "trials",
     "unit_price_book",
+    "unit_price_of",
     "units",
     "unmapped",
     "waiting_mappings",

@@ -16,6 +16,8 @@ from functions.catalogue.prices.problems import (
 from functions.catalogue.prices.queries.rules import PACKAGES_WITH_ANY
 from functions.catalogue.prices.rules import ListedItem
 from functions.catalogue.prices.schemas import ChangeItem, DefineUnit, DraftItem, ResumeItem, StopItem
+from functions.catalogue.prices.service.executing import check_units
+from functions.catalogue.prices.service.requiring import require_mapped
 from functions.organisation.structure import service as organisation
 from shared.ids import new_id
 from shared.problems import Invalid, Stale
@@ -44,10 +46,11 @@ def define_unit(tx: Tx, command: DefineUnit) -> list[str]:
 def draft_item(tx: Tx, command: DraftItem) -> ChargeItem:
     """A new charge item as a draft; it is published together with its first checked price.
 
-    Raises ConsortiumList, UnitUnknown, ItemCodeTaken.
+    Raises ConsortiumList, UnitUnknown, ItemCodeTaken; UnitNotFound for an executing unit that does not exist.
     """
     require_head(tx)
     _check_unit(tx, command.unit)
+    check_units(tx, command.limits)
     item = new_item(
         tx,
         ListedItem(
@@ -94,6 +97,8 @@ def change_item(tx: Tx, code: str, command: ChangeItem) -> ChargeItem:
         raise ItemFixed(f"已发布项目的{names}不能更改；请停用本项目并新增替代项目。", fields=fixed)
     if "unit" in changed:
         _check_unit(tx, changed["unit"])
+    if "limits" in changed:
+        check_units(tx, command.limits)
     values = {name: changed.get(name, getattr(before, name)) for name in _CHANGEABLE}
     values["content"], values["excluded"] = values["content"] or "", values["excluded"] or ""
     values["kind"] = str(values["kind"])
@@ -165,10 +170,14 @@ def stop_item(tx: Tx, code: str, command: StopItem) -> ChargeItem:
 
 
 def resume_item(tx: Tx, code: str, command: ResumeItem) -> ChargeItem:
-    """Let a suspended item be charged again (恢复). A withdrawn one stays withdrawn."""
+    """Let a suspended item be charged again (恢复). A withdrawn one stays withdrawn.
+
+    Raises ItemMappingsMissing for one without the mappings a published item needs, PriceStateWrong.
+    """
     require_head(tx)
     item = known(tx, code)
     tx.check_version(item.version, command.version)
+    require_mapped(tx, item, tx.now)
     resumed = tx.session.first(queries.RESUME_ITEM, code_=code, seen=item.version)
     if resumed is None:
         raise PriceStateWrong("只有停用的项目可以恢复，请刷新后核对。", current_status=item.status)

@@ -12,6 +12,7 @@ from functions.catalogue.prices.models import ImportBatch, ImportRow
 from functions.catalogue.prices.problems import BatchStateWrong, BatchTooLong
 from functions.catalogue.prices.queries import lists as queries
 from functions.catalogue.prices.queries.lists import LevelPrice
+from functions.catalogue.prices.queries.rules import MAPPED_IN, REQUIRED_AT, MappedScheme
 from functions.catalogue.prices.rules import KnownItem, Verdict
 from functions.catalogue.prices.schemas import AddRows, DiscardBatch, FixRow, ImportList, SetAside
 from functions.catalogue.prices.service.items import require_head
@@ -181,13 +182,20 @@ def starts_at(tx: Tx, batch: ImportBatch) -> datetime:
 
 def judge(tx: Tx, batch: ImportBatch, rows: Sequence[tuple[int, Cells]]) -> tuple[list[Verdict], dict[str, KnownItem]]:
     """What becomes of each row, against the prices of the moment the batch would take effect."""
-    units = tx.session.send(catalogue.UNITS)
+    start = starts_at(tx, batch)
     codes = sorted({(cells.get("code") or "").strip() for _, cells in rows})
-    known = _known(tx.session.all(queries.KNOWN, codes=codes, at=starts_at(tx, batch)))
-    return rules.judge_rows(rows, frozenset(units.all()), known, usual_booking), known
+    units = tx.session.send(catalogue.UNITS)
+    needed = tx.session.send(REQUIRED_AT, at=start)
+    mapped = tx.session.send(MAPPED_IN, codes=codes, schemes=list(rules.SCHEMES), at=start)
+    found = tx.session.all(queries.KNOWN, codes=codes, at=start)
+    known = _known(found, mapped.all())
+    return rules.judge_rows(rows, frozenset(units.all()), known, usual_booking, needed.all()), known
 
 
-def _known(rows: Sequence[LevelPrice]) -> dict[str, KnownItem]:
+def _known(rows: Sequence[LevelPrice], mapped: Sequence[MappedScheme]) -> dict[str, KnownItem]:
+    schemes: dict[str, dict[str, str]] = {}
+    for one in mapped:
+        schemes.setdefault(one.item_code, {})[one.scheme] = one.target
     found: dict[str, KnownItem] = {}
     prices: dict[str, dict[str, Decimal]] = {}
     ceilings: dict[str, dict[str, Decimal]] = {}
@@ -198,7 +206,17 @@ def _known(rows: Sequence[LevelPrice]) -> dict[str, KnownItem]:
             mine[row.level] = row.unit_price
         if row.level is not None and row.ceiling is not None:
             limits[row.level] = row.ceiling
-        found[row.code] = KnownItem(row.name, row.unit, row.kind, row.fee_class, row.status, mine, limits)
+        found[row.code] = KnownItem(
+            name=row.name,
+            unit=row.unit,
+            kind=row.kind,
+            fee_class=row.fee_class,
+            status=row.status,
+            prices=mine,
+            ceilings=limits,
+            mappings=schemes.get(row.code, {}),
+            own_price=row.own_price,
+        )
     return found
 
 

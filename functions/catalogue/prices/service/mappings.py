@@ -5,16 +5,16 @@ from datetime import datetime
 from uuid import UUID
 
 from events.catalogue import MappingChanged
-from functions.catalogue.prices.models import ItemMapping
+from functions.catalogue.prices.models import ItemMapping, MappingRequirement
 from functions.catalogue.prices.problems import ItemUnmapped, RuleStateWrong
 from functions.catalogue.prices.queries import rules as queries
 from functions.catalogue.prices.queries.rules import Unmapped
 from functions.catalogue.prices.rules import require_future
-from functions.catalogue.prices.schemas.rules import DraftMappings
+from functions.catalogue.prices.schemas.rules import DraftMappings, RequireMapping
 from functions.catalogue.prices.service.items import known, require_head
 from functions.catalogue.prices.service.rules import require_known
 from shared.ids import new_id
-from shared.problems import Invalid
+from shared.problems import Invalid, NotFound
 from shared.tx import Tx
 
 FEE_CLASS = "fee_class"
@@ -95,7 +95,7 @@ def mappings_of(tx: Tx, code: str) -> list[ItemMapping]:
 
 
 def unmapped(tx: Tx, scheme: str, after: str, limit: int) -> list[Unmapped]:
-    """Published items without a code in a scheme, in order of code."""
+    """Published items and drafts without a code in a scheme, in order of code."""
     return tx.session.all(queries.UNMAPPED, scheme=scheme, after=after, limit=limit, at=tx.now)
 
 
@@ -117,3 +117,49 @@ def category_of(tx: Tx, code: str, scheme: str, at: datetime | None = None) -> s
         item = known(tx, code)
         raise ItemUnmapped(f"项目“{item.name}”未对照，请联系物价科或医保办完成对照。", item_code=code, scheme=scheme)
     return row.target
+
+
+# -- what an item needs before it is published
+
+
+def draft_requirement(tx: Tx, command: RequireMapping) -> MappingRequirement:
+    """From when on items are published only with a code in a scheme, to be checked by a second officer."""
+    require_head(tx)
+    if command.required_from is not None:
+        require_future(command.required_from, tx.now)
+    row = MappingRequirement(
+        requirement_id=new_id(),
+        scheme=command.scheme.value,
+        required_from=command.required_from or tx.now,
+        basis_document=command.basis_document,
+        maker=tx.actor.subject,
+        made_at=tx.now,
+    )
+    tx.session.add(row)
+    tx.audit("mapping_requirement.drafted", "mapping_requirement", row.requirement_id, scheme=row.scheme)
+    return row
+
+
+def check_requirement(tx: Tx, requirement_id: UUID) -> MappingRequirement:
+    """Put it in force (复核). Raises SamePerson, MappingRequired, RuleStateWrong, NotFound."""
+    require_head(tx)
+    found = tx.session.first(queries.LOCK_REQUIREMENT, requirement_id=requirement_id)
+    if found is None:
+        raise NotFound("没有这条对照要求，请刷新后重试。")
+    if found.status != "draft":
+        raise RuleStateWrong("该对照要求已复核，请刷新后核对。", current_status=found.status)
+    tx.assert_distinct([found.maker], "对照要求的经办与复核须由不同人员办理。")
+    checked = tx.session.one(
+        queries.CHECK_REQUIREMENT,
+        id_=requirement_id,
+        who=tx.actor.subject,
+        now=tx.now,
+        start=max(found.required_from, tx.now),
+    )
+    tx.audit("mapping_requirement.checked", "mapping_requirement", requirement_id, scheme=checked.scheme)
+    return checked
+
+
+def requirements(tx: Tx) -> list[MappingRequirement]:
+    """Drafts and those in force, oldest first."""
+    return tx.session.all(queries.REQUIREMENTS)

@@ -7,10 +7,12 @@ from uuid import UUID
 from events.catalogue import PricePublished
 from functions.catalogue.prices import queries, rules
 from functions.catalogue.prices.models import PriceVersion
-from functions.catalogue.prices.problems import CampusPriceNotAllowed, PriceStateWrong
+from functions.catalogue.prices.problems import CampusPriceNotAllowed, PackagePriceNotAllowed, PriceStateWrong
 from functions.catalogue.prices.queries import WaitingPrice
+from functions.catalogue.prices.queries.rules import OWN_PRICE_OF
 from functions.catalogue.prices.schemas import DraftPrice
 from functions.catalogue.prices.service.items import known, require_head, tell_item
+from functions.catalogue.prices.service.requiring import require_mapped
 from shared.ids import new_id
 from shared.problems import NotFound
 from shared.tx import Tx
@@ -21,9 +23,14 @@ def draft_price(tx: Tx, command: DraftPrice) -> PriceVersion:
 
     The price of all campuses is made at the head hospital; a campus makes its own for market-priced items only. A
     ceiling once given holds until another is given. Raises ConsortiumList, CampusPriceNotAllowed, PriceAboveCeiling,
-    PriceBackDated, MarketPriceTooSoon, ItemUnknown.
+    PriceBackDated, MarketPriceTooSoon, ItemUnknown; PackagePriceNotAllowed for a package without approval.
     """
     item = known(tx, command.item_code)
+    if item.kind == "package" and tx.session.first(OWN_PRICE_OF, code=item.code) is None:
+        raise PackagePriceNotAllowed(
+            f"“{item.name}”按所含项目收费；只有登记了批准文号的单病种、日间、体检套餐才能有自己的价格，请先编制套餐组成。",
+            item_code=item.code,
+        )
     if command.campus_id is None:
         require_head(tx)
     elif command.campus_id != tx.campus:
@@ -71,8 +78,8 @@ def check_price(tx: Tx, version_id: UUID) -> PriceVersion:
     """Check a price (复核): it takes effect by its period alone, and the open-ended price before it ends there.
 
     A draft whose moment has passed takes effect now; a campus's own, announced by its check, a week from now at the
-    earliest. Raises SamePerson for its own maker, PricePeriodOverlaps with
-    the price it would meet, PriceStateWrong.
+    earliest. Raises SamePerson for its own maker, PricePeriodOverlaps with the price it would meet, PriceStateWrong,
+    ItemMappingsMissing for an item's first price while mappings it needs are not there.
     """
     price = _locked(tx, version_id)
     if price.status != "draft":
@@ -84,6 +91,8 @@ def check_price(tx: Tx, version_id: UUID) -> PriceVersion:
     item = tx.session.one(queries.ITEM_OF, item_id=price.item_id)
     if item.status == "withdrawn":
         raise PriceStateWrong("该项目已废止，不能再定价。", current_status=item.status)
+    if item.status == "draft":
+        require_mapped(tx, item, start)
     periods = tx.session.all(
         queries.PERIODS,
         item=price.item_id,

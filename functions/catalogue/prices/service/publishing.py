@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from events.catalogue import PackageChanged, PricesBatchPublished
+from events.catalogue import MappingChanged, PackageChanged, PricesBatchPublished
 from functions.catalogue.prices import queries as catalogue
-from functions.catalogue.prices.models import ChargeItem, ImportBatch
+from functions.catalogue.prices.models import ChargeItem, ImportBatch, ItemMapping
 from functions.catalogue.prices.problems import BatchNotClean, StopsUnconfirmed
 from functions.catalogue.prices.queries import lists as queries
 from functions.catalogue.prices.queries.lists import ListedPrice, MissingItem
@@ -147,6 +147,7 @@ def _publish(
     drafts = [there[entry.code].item_id for entry in listed if entry.code in there]
     published = tx.session.all(queries.PUBLISH_ITEMS, ids=drafts)
     tx.session.add_many(new)
+    _map(tx, batch, listed, known, start)
     document = orjson.dumps(made, default=str).decode()
     tx.session.execute(queries.END_PRICES, listed=document, until=start)
     tx.session.execute(
@@ -161,3 +162,36 @@ def _publish(
         checked_at=tx.now,
     )
     return len(made), frozenset([*published, *(item.code for item in new)])
+
+
+def _map(
+    tx: Tx, batch: ImportBatch, listed: Sequence[ListedItem], known: Mapping[str, KnownItem], start: datetime
+) -> None:
+    """Put the mappings a list names in force with it, where an item has none."""
+    wanted = [
+        (entry.code, scheme, target)
+        for entry in listed
+        for scheme, target in entry.mappings.items()
+        if entry.code not in known or scheme not in known[entry.code].mappings
+    ]
+    ids = sorted(new_id() for _ in wanted)
+    tx.session.add_many(
+        [
+            ItemMapping(
+                mapping_id=mapping_id,
+                item_code=code,
+                scheme=scheme,
+                target=target,
+                target_name=name,
+                valid_from=start,
+                maker=batch.maker,
+                made_at=batch.made_at,
+                status="checked",
+                checker=tx.actor.subject,
+                checked_at=tx.now,
+            )
+            for mapping_id, (code, scheme, (target, name)) in zip(ids, wanted, strict=True)
+        ]
+    )
+    for code, scheme, (target, _) in wanted:
+        tx.emit(MappingChanged(item_code=code, scheme=scheme, target=target, effective_at=start))

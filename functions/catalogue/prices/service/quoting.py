@@ -15,6 +15,9 @@ from functions.catalogue.prices.service.lookups import EVERYBODY, check_quantity
 from shared.problems import Problem
 from shared.tx import Tx
 
+OF_PATIENT = frozenset({"sex", "age_min", "age_max", "per_visit"})
+"""Limits of an item that ask who the patient is or what was charged before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -49,7 +52,8 @@ class PriceBook:
         """Items that count when charged before, to this patient: those the rules name, those with limits of their
         own. Empty when only the price list decides."""
         named = {code for rule in self.rules for code in (*rule.subjects, *rule.others)}
-        return frozenset(named | {item.code for item in self.items.values() if item.max_per_day or item.limits})
+        limited = {item.code for item in self.items.values() if item.max_per_day or item.limits.keys() & OF_PATIENT}
+        return frozenset(named | limited)
 
     def line(self, wanted: Wanted) -> BillLine:
         """A line at its price of the list, before any rule. Nothing is asked of an item without a price."""
@@ -67,9 +71,18 @@ class PriceBook:
             visit=wanted.visit,
         )
 
-    def quote(self, bill: Sequence[BillLine], person: Person, history: Sequence[BillLine] = ()) -> Quote:
-        """Price a bill with every rule. The caller decides what to do with its breaches."""
-        return quoting.quote(bill, self.rules, person, history)
+    def quote(
+        self,
+        bill: Sequence[BillLine],
+        person: Person,
+        history: Sequence[BillLine] = (),
+        later: Sequence[BillLine] = (),
+    ) -> Quote:
+        """Price a bill with every rule. The caller decides what to do with its breaches.
+
+        `later`: of a bill priced anew, what was charged after it and stands; it leaves less of a cap.
+        """
+        return quoting.quote(bill, self.rules, person, history, later)
 
     def checked(self, bill: Sequence[BillLine], person: Person, history: Sequence[BillLine] = ()) -> Quote:
         """As `quote`, and refuses what breaks a rule or an item's own limits: LimitsBroken, QuantityNotAllowed.
@@ -125,13 +138,6 @@ def price_book(
         for one in found
     ]
     return PriceBook({item.code: item for item in asked.all()}, rules, moment)
-
-
-def priced_book(tx: Tx, codes: Sequence[str]) -> PriceBook:
-    """As `price_book` for what is to be charged now. Raises ItemUnknown, ItemStopped, NoPrice naming the item."""
-    book = price_book(tx, codes)
-    refuse_unpriced(book.items, codes)
-    return book
 
 
 def quote(

@@ -28,6 +28,11 @@ class Charge(CampusOwned, Model):
         Index("ix_charges_ordering_unsettled", "ordering_unit_id", postgresql_where=text(UNSETTLED)),
         Index("ix_charges_executing_unsettled", "executing_unit_id", postgresql_where=text(UNSETTLED)),
         Index("ix_charges_open_item", "item_code", postgresql_where=text("status = 'open'")),
+        Index(
+            "ix_charges_open_package",
+            "package_code",
+            postgresql_where=text("status = 'open' AND package_code IS NOT NULL"),
+        ),
         Index(None, "patient_id", "charge_id"),
         Index(None, "encounter_id"),
         Index(None, "settlement_id"),
@@ -43,6 +48,11 @@ class Charge(CampusOwned, Model):
             name="price",
         ),
         CheckConstraint("(base_charge_id IS NULL) = (rule_id IS NULL)", name="surcharge"),
+        CheckConstraint(
+            "(package_code IS NULL) = (package_line IS NULL) AND (package_code IS NULL) = (package_quantity IS NULL)"
+            " AND package_quantity > 0 AND (package_code IS NULL OR (base_charge_id IS NULL AND NOT by_rule))",
+            name="package",
+        ),
         CheckConstraint("insurance_level IN ('甲', '乙', '丙')", name="insurance_level"),
         CheckConstraint("self_pay_ratio >= 0 AND self_pay_ratio <= 1", name="self_pay_ratio"),
         CheckConstraint(
@@ -130,6 +140,13 @@ class Charge(CampusOwned, Model):
     """甲, 乙 or 丙 as the insurer answered; null while it was never asked."""
     self_pay_ratio: Mapped[Decimal | None] = mapped_column(Numeric(5, 4), default=None)
     """Share the insured pays first (先行自付比例), 0 to 1."""
+
+    package_code: Mapped[str | None] = mapped_column(Text, default=None)
+    """Package of an approved price of its own (单病种, 日间, 体检) the line is a share of."""
+    package_line: Mapped[str | None] = mapped_column(Text, default=None)
+    """Line of the source the package was ordered as; its shares together are the package's price."""
+    package_quantity: Mapped[Decimal | None] = mapped_column(QUANTITY, default=None)
+    """How many of the package."""
 
     @property
     def refundable_quantity(self) -> Decimal:

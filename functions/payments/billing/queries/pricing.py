@@ -1,8 +1,7 @@
 """What the price of unsettled charges depends on: what stands beside them, and prices that move."""
 
-from uuid import UUID
-
 from sqlalchemy import DateTime, Integer, Uuid, bindparam, exists, func, or_, select, update
+from sqlalchemy.orm import aliased
 
 from functions.payments.billing.models import Charge
 from shared.database.model import MONEY, UNIT_PRICE
@@ -40,6 +39,7 @@ REPRICE_OPEN = Query(
         one_of(Charge.status, "open"),
         Charge.refunded_quantity == 0,
         ~Charge.by_rule,
+        Charge.package_code.is_(None),
         Charge.list_price != bindparam("price", type_=UNIT_PRICE),
     )
     .values(
@@ -62,6 +62,20 @@ OPEN_ITEMS = Query(
     .order_by(Charge.item_code),
 )
 """Those of some items of which something is unsettled."""
+
+OPEN_PACKAGES = Query(
+    Charge,
+    select(Charge)
+    .where(
+        Charge.campus_id == bindparam("campus"),
+        among(Charge.package_code, "codes"),
+        one_of(Charge.status, "open"),
+        Charge.package_code.is_not(None),
+    )
+    .order_by(Charge.charge_id)
+    .limit(bindparam("limit", type_=Integer)),
+)
+"""Unsettled shares of packages that have a price of their own, oldest first."""
 
 OPEN_BY_RULE = Query(
     Charge,
@@ -86,33 +100,25 @@ OF_SOURCES = Query(
 )
 """Everything charged for some sources; of several modules' sources perhaps more."""
 
-ANCHOR = Query(
-    UUID,
-    select(Charge.charge_id)
-    .where(among(Charge.patient_id, "patients"), _OWN)
-    .order_by(Charge.charge_id)
-    .limit(1)
-    .with_for_update(key_share=True),
-)
-"""The patient's first charge, locked: bills under rules between lines are priced one after another."""
-
+_of = aliased(Charge)
 BESIDE = Query(
     Charge,
     select(Charge)
+    .outerjoin(_of, _of.charge_id == Charge.base_charge_id)
     .where(
         among(Charge.patient_id, "patients"),
         _OWN,
-        among(Charge.item_code, "codes"),
+        among(func.coalesce(_of.item_code, Charge.item_code), "codes"),
         or_(
             Charge.posted_at >= bindparam("since", type_=DateTime(timezone=True)),
             Charge.encounter_id == bindparam("encounter", type_=Uuid()),
         ),
         one_of(Charge.status, "open", "locked", "paid", "owed", "refunding"),
-        Charge.base_charge_id.is_(None),
     )
     .order_by(Charge.charge_id),
 )
-"""What of these items was charged to a patient today and in the visit, and still counts."""
+"""What of these items was charged to a patient today and in the visit and still counts, with its surcharges, which may
+be charged as another item."""
 
 EMERGENCY = Query(
     bool,

@@ -96,6 +96,8 @@ class CashFigures(View):
     """The drawer at the end of a shift."""
 
     opening_float: Money
+    float_added: Money
+    float_returned: Money
     received: Money
     paid_out: Money
     handed_in: Money

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from shared.lazy import loaded_on_use
 
 if TYPE_CHECKING:
+    from functions.payments.billing.schemas import Settle, TenderInput
     from functions.payments.billing.service.cancelling import (
         cancel_settlement,
         cancel_stale_settlements,
@@ -83,7 +84,8 @@ if TYPE_CHECKING:
         take_over_balances,
         take_prepayment,
     )
-    from functions.payments.billing.service.pricing import Priced, QuotedCharge
+    from functions.payments.billing.service.pricing import Priced
+    from functions.payments.billing.service.quoted import QuotedCharge
     from functions.payments.billing.service.receipts import exchange_to_paper, find_receipt, try_again, void_paper
     from functions.payments.billing.service.receiving import book_payment, carry_out_payment, payment_told
     from functions.payments.billing.service.refunding import (
@@ -121,7 +123,9 @@ __all__ = [
     "QuotedCharge",
     "RefundInfo",
     "Reversed",
+    "Settle",
     "Settled",
+    "TenderInput",
     "add_tender",
     "affected_lines",
     "allow_cash",

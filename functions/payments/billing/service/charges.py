@@ -18,8 +18,10 @@ from functions.payments.billing.problems import (
 from functions.payments.billing.queries import charges as queries
 from functions.payments.billing.schemas import EnterCharges, VoidCharge
 from functions.payments.billing.service.orders import ChargeInfo, ChargeLine, ChargeOrder, charge_info
-from functions.payments.billing.service.pricing import QuotedCharge, quote_order
+from functions.payments.billing.service.pricing import quote_order
+from functions.payments.billing.service.quoted import QuotedCharge
 from functions.payments.billing.service.regrouping import follow_removal
+from functions.payments.billing.service.unpacking import package_parts
 from shared.ids import new_id
 from shared.money import ZERO, Money
 from shared.schemas import SHANGHAI
@@ -83,7 +85,8 @@ def void_source(tx: Tx, source_module: str, source_id: str, reason: str) -> list
 
 
 def void_charge(tx: Tx, charge_id: UUID, command: VoidCharge) -> Charge:
-    """Withdraw an unpaid line that was entered at the window, its surcharges with it."""
+    """Withdraw an unpaid line that was entered at the window, its surcharges with it; of a package of its own price,
+    all of it."""
     found = tx.session.all(queries.LOCK_WITH_SURCHARGES, ids=[charge_id], campus=tx.campus)
     if not found:
         raise ChargeUnknown("本院区没有这笔费用，请刷新后核对。")
@@ -97,8 +100,19 @@ def void_charge(tx: Tx, charge_id: UUID, command: VoidCharge) -> Charge:
         raise held(tx, [charge_id])
     if charge.status != "open":
         raise ChargeNotVoidable("该费用已缴费或已作废，不能作废；已缴费的请办理退费。")
+    if charge.package_code is not None:
+        found = _whole_package(tx, charge)
     voided = _void(tx, [one for one in found if one.status == "open"], command.reason)
     return next(one for one in voided if one.charge_id == charge_id)
+
+
+def _whole_package(tx: Tx, charge: Charge) -> list[Charge]:
+    """All shares of a package, none of them paid. Raises ChargeNotVoidable."""
+    [parts] = package_parts(tx, [charge])
+    found = tx.session.all(queries.LOCK_WITH_SURCHARGES, ids=[one.charge_id for one in parts], campus=tx.campus)
+    if any(one.status not in ("open", "voided") for one in found):
+        raise ChargeNotVoidable("该套餐已有项目缴费或正在结算，不能作废其余项目；请先办理退费。")
+    return found
 
 
 def source_state(tx: Tx, source_module: str, source_id: str) -> str:
@@ -155,8 +169,9 @@ def _quoted(tx: Tx, order: ChargeOrder, *, direct_entry: bool) -> list[QuotedCha
         raise ChargeRepeated("同一来源行不能重复记费，请核对录入的项目。")
     quoted = quote_order(tx, order)
     for one in quoted:
-        if direct_entry and one.quoted.base_line is None and not one.item.direct_entry:
-            raise NotDirectEntry(f"“{one.item.name}”须由科室开单，收费处不能直接录入；请患者到开单科室办理。")
+        entered = one.package.item if one.package is not None else one.item
+        if direct_entry and one.quoted.base_line is None and not entered.direct_entry:
+            raise NotDirectEntry(f"“{entered.name}”须由科室开单，收费处不能直接录入；请患者到开单科室办理。")
     return quoted
 
 
@@ -211,6 +226,9 @@ def _charge(
         emergency=one.emergency,
         base_charge_id=by_line[quoted.base_line] if quoted.base_line is not None else None,
         rule_id=quoted.rule_id,
+        package_code=one.package.item.code if one.package is not None else None,
+        package_line=one.package.line if one.package is not None else None,
+        package_quantity=one.package.quantity if one.package is not None else None,
         repriced_at=None,
         ordering_unit_id=line.ordering_unit_id,
         executing_unit_id=line.executing_unit_id,

@@ -33,6 +33,8 @@ class ChargeOrder:
 
     `encounter_no` is the number of the visit or stay as people read it; slips show it. `emergency` tells the rules of
     the price list that it is an emergency visit (急诊加收); told once, it holds for later charges of the visit.
+    `request_kind` says what kind of request the lines come from (catalogue/prices RequestKind); items that need one are
+    not charged without.
     """
 
     patient_id: UUID
@@ -42,6 +44,7 @@ class ChargeOrder:
     lines: list[ChargeLine]
     encounter_no: str | None = None
     emergency: bool = False
+    request_kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

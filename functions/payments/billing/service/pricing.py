@@ -7,21 +7,26 @@ force until they are settled (spec 40).
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from datetime import datetime
-from decimal import Decimal
 from uuid import UUID
 
 from functions.catalogue.prices import service as prices
 from functions.catalogue.prices.service import BillLine, Person, PriceBook, PricedItem, QuotedLine, Wanted
-from functions.patients.index import service as patients
 from functions.payments.billing import rules
 from functions.payments.billing.models import Charge
 from functions.payments.billing.queries import pricing as queries
 from functions.payments.billing.rules import PricedLine
-from functions.payments.billing.service.orders import ChargeLine, ChargeOrder
+from functions.payments.billing.service.earlier import charged_beside, charged_line, history_of, request_of, visit_of
+from functions.payments.billing.service.orders import ChargeOrder
+from functions.payments.billing.service.quoted import NewPrice, QuotedCharge
+from functions.payments.billing.service.unpacking import (
+    PACKAGE,
+    origins,
+    packages_again,
+    person_of,
+    quantity_of,
+    unpack,
+)
 from shared.money import ZERO, Money, line_amount, round_money
-from shared.problems import Invalid
-from shared.schemas import SHANGHAI, midnight
 from shared.tx import Tx
 
 NOBODY = Person()
@@ -29,60 +34,46 @@ GONE = ("voided", "refunded")
 """States of lines that cost nothing any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class QuotedCharge:
-    """A line as it would be charged: its base line or, of a surcharge (加收), the rule that makes it.
-
-    `item` is the item on the bill; `list_price` is its price of the list, of a surcharge what it adds.
-    """
-
-    line: ChargeLine
-    item: PricedItem
-    quoted: QuotedLine
-    list_price: Decimal
-    by_rule: bool
-    emergency: bool
-
-    @property
-    def taken_off(self) -> Money:
-        """What reductions and caps took off."""
-        return sum((one.amount for one in self.quoted.taken_off), ZERO)
-
-
 def quote_order(tx: Tx, order: ChargeOrder) -> list[QuotedCharge]:
-    """Price an order with every rule between its lines and what was charged before, surcharges after their lines.
+    """Price an order with every rule between its lines and what was charged before, surcharges after their lines, then
+    the members of its packages.
 
     One round trip when no rule and no limit speaks of its items. Else who the patient is and what stands beside counts,
     and the patient's bills are priced one after another, so that two at once can't both be the first.
 
-    Raises ItemUnknown, ItemStopped, NoPrice; LimitsBroken, QuantityNotAllowed for what must not be charged so.
+    Raises ItemUnknown, ItemStopped, NoPrice; LimitsBroken, QuantityNotAllowed for what must not be charged so,
+    ExecutingUnitNotAllowed and RequestRequired for what must not be done there or charged from there; PackageUnusable.
     """
-    codes = [line.item_code for line in order.lines]
-    book = prices.priced_book(tx, codes)
-    person, past, emergency = NOBODY, [], order.emergency
+    book = prices.price_book(tx, [line.item_code for line in order.lines])
+    lines, shares = order.lines, list[QuotedCharge]()
+    if any(item.kind == PACKAGE for item in book.items.values()):
+        lines, shares = unpack(tx, order, book)
+        book = prices.price_book(tx, {line.item_code for line in lines})
+    prices.refuse_unpriced(book.items, [line.item_code for line in lines])
+    prices.require_origin(tx, book.items, origins(order, lines))
+    person, past, emergency = NOBODY, list[BillLine](), order.emergency
     if beside := book.beside:
         emergency = emergency or _is_emergency(tx, order.encounter_id)
         person = person_of(tx, order.patient_id, emergency=emergency)
-        past = charged_before(tx, order.patient_id, order.encounter_id, beside, tx.now)
-    request, visit = _request(order.source_module, order.source_id), _visit(order.encounter_id)
+        past = history_of(charged_beside(tx, order.patient_id, order.encounter_id, beside, tx.now))
+    request, visit = request_of(order.source_module, order.source_id), visit_of(order.encounter_id)
     bill = [
-        book.line(Wanted(line.source_line, line.item_code, _quantity(line), tx.now, request, visit))
-        for line in order.lines
+        book.line(Wanted(line.source_line, line.item_code, quantity_of(line), tx.now, request, visit)) for line in lines
     ]
     quoted = book.checked(bill, person, past)
     named = _surcharge_items(tx, book, quoted.lines)
-    lines = {line.source_line: line for line in order.lines}
+    by_line = {line.source_line: line for line in lines}
     return [
         QuotedCharge(
-            line=lines[one.base_line or one.line_no],
+            line=by_line[one.base_line or one.line_no],
             item=named[one.item_code],
             quoted=replace(one, amount=round_money(one.amount)),
             list_price=one.unit_price if one.base_line else book.items[one.item_code].unit_price,
-            by_rule=book.ruled(lines[one.base_line or one.line_no].item_code),
+            by_rule=book.ruled(by_line[one.base_line or one.line_no].item_code),
             emergency=emergency,
         )
         for one in quoted.lines
-    ]
+    ] + shares
 
 
 def _surcharge_items(tx: Tx, book: PriceBook, quoted: Sequence[QuotedLine]) -> Mapping[str, PricedItem]:
@@ -96,26 +87,6 @@ def _surcharge_items(tx: Tx, book: PriceBook, quoted: Sequence[QuotedLine]) -> M
     return {**book.items, **found}
 
 
-def _quantity(line: ChargeLine) -> Decimal:
-    quantity = Decimal(line.quantity)
-    if quantity <= 0 or quantity != quantity.quantize(Decimal("0.0001")):
-        raise Invalid("数量须大于零，且最多四位小数，请核对后重新录入。")
-    return quantity
-
-
-def _request(module: str, source_id: str) -> str:
-    return f"{module}:{source_id}"
-
-
-def _visit(encounter_id: UUID | None) -> str:
-    return str(encounter_id) if encounter_id else ""
-
-
-def person_of(tx: Tx, patient_id: UUID, *, emergency: bool = False) -> Person:
-    known = patients.access_patient(tx, patient_id)
-    return Person(known.birth_date, known.sex, emergency)
-
-
 def _is_emergency(tx: Tx, encounter_id: UUID | None) -> bool:
     """What was told once with a charge of a visit holds for what comes later."""
     if encounter_id is None:
@@ -123,52 +94,7 @@ def _is_emergency(tx: Tx, encounter_id: UUID | None) -> bool:
     return tx.session.one(queries.EMERGENCY, encounter=encounter_id, campus=tx.campus)
 
 
-def charged_before(
-    tx: Tx, patient_id: UUID, encounter_id: UUID | None, codes: frozenset[str], at: datetime, before: UUID | None = None
-) -> list[BillLine]:
-    """What of some items the patient was charged on the day and in the visit, surcharges left to their lines."""
-    group = patients.group_ids(tx, patient_id)
-    tx.session.send(queries.ANCHOR, patients=group, campus=tx.campus)
-    since = midnight(at.astimezone(SHANGHAI).date())
-    found = tx.session.all(
-        queries.BESIDE, patients=group, campus=tx.campus, codes=sorted(codes), since=since, encounter=encounter_id
-    )
-    return [_counted(one) for one in found if before is None or one.charge_id < before]
-
-
-def _counted(charge: Charge) -> BillLine:
-    """A charged line as it counts beside a bill: what of it was not refunded, for what was really charged of that."""
-    return replace(charged_line(charge), unit_price=charge.worth / charge.remaining_quantity)
-
-
-def charged_line(charge: Charge) -> BillLine:
-    """A charged line at its price of the list, before any rule."""
-    return BillLine(
-        line_no=str(charge.charge_id),
-        item_code=charge.item_code,
-        name=charge.name,
-        unit=charge.unit,
-        quantity=charge.remaining_quantity,
-        unit_price=charge.list_price,
-        at=charge.posted_at,
-        request=_request(charge.source_module, charge.source_id),
-        version_id=charge.price_version_id,
-        visit=_visit(charge.encounter_id),
-    )
-
-
 # -- unsettled lines when prices move
-
-
-@dataclass(frozen=True, slots=True)
-class NewPrice:
-    """The price that replaces the one a line was posted at."""
-
-    list_price: Decimal
-    unit_price: Decimal
-    amount: Money
-    taken_off: Money
-    version_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +122,13 @@ def price_now(tx: Tx, charges: Sequence[Charge]) -> Priced:
     Where a price under rules moved, its whole source is quoted again by the rules in force, as it was when posted.
     """
     first = [charge for charge in charges if not charge.refunded_quantity]
-    codes = sorted({charge.item_code for charge in first if charge.base_charge_id is None})
+    codes = sorted({charge.package_code or charge.item_code for charge in first if charge.base_charge_id is None})
     current = prices.current_prices(tx, codes) if codes else {}
-    changed: dict[UUID, NewPrice] = {}
+    changed = packages_again(tx, first, current)
     again: list[Charge] = []
     for charge in first:
+        if charge.package_code is not None:
+            continue
         item = current.get(charge.item_code)
         if charge.base_charge_id is not None or item is None or item.unit_price == charge.list_price:
             continue
@@ -222,17 +150,19 @@ def quote_open(tx: Tx, moved: Sequence[Charge]) -> list[tuple[Charge, NewPrice]]
 
 
 def _quote_again(tx: Tx, sources: Sequence[list[Charge]], chosen: Set[UUID]) -> dict[UUID, NewPrice]:
-    """Whole sources at the prices and rules in force. Lines others settle or settled stand in the bill as they are."""
+    """Whole sources at the prices and rules in force, oldest first. Lines others settle or settled stand in the bill as
+    they are; what an earlier source comes to now counts for the later ones."""
     changed: dict[UUID, NewPrice] = {}
     if sources:
         book = prices.price_book(tx, {charge.item_code for lines in sources for charge in lines})
         for lines in sources:
-            changed |= _source_again(tx, book, lines, chosen)
+            changed |= _source_again(tx, book, lines, chosen, changed)
     return changed
 
 
 def whole_sources(tx: Tx, moved: Sequence[Charge]) -> list[list[Charge]]:
-    """What stands of the sources of some lines: the lines of each, oldest first."""
+    """What stands of the sources of some lines: the lines of each, oldest first. Shares of packages that have a price
+    of their own are none of the rules' business."""
     wanted = {(charge.source_module, charge.source_id) for charge in moved}
     found = tx.session.all(
         queries.OF_SOURCES,
@@ -242,9 +172,9 @@ def whole_sources(tx: Tx, moved: Sequence[Charge]) -> list[list[Charge]]:
     )
     sources: dict[tuple[str, str], list[Charge]] = defaultdict(list)
     for charge in found:
-        if (charge.source_module, charge.source_id) in wanted and charge.status not in GONE:
+        if (charge.source_module, charge.source_id) in wanted and charge.status not in GONE and not charge.package_code:
             sources[charge.source_module, charge.source_id].append(charge)
-    return list(sources.values())
+    return sorted(sources.values(), key=lambda lines: lines[0].charge_id)
 
 
 def said_of(quoted: Sequence[QuotedLine]) -> Callable[[Charge], QuotedLine | None]:
@@ -260,14 +190,26 @@ def said_of(quoted: Sequence[QuotedLine]) -> Callable[[Charge], QuotedLine | Non
     return find
 
 
-def _source_again(tx: Tx, book: PriceBook, lines: Sequence[Charge], chosen: Set[UUID]) -> dict[UUID, NewPrice]:
+def _source_again(
+    tx: Tx, book: PriceBook, lines: Sequence[Charge], chosen: Set[UUID], before: Mapping[UUID, NewPrice]
+) -> dict[UUID, NewPrice]:
     first = lines[0]
     bases = [charge for charge in lines if charge.base_charge_id is None]
-    past = charged_before(
-        tx, first.patient_id, first.encounter_id, book.beside, first.posted_at, before=first.charge_id
-    )
+    ours = {charge.charge_id for charge in lines}
+    beside = [
+        one
+        for one in charged_beside(tx, first.patient_id, first.encounter_id, book.beside, first.posted_at)
+        if one.charge.charge_id not in ours
+    ]
+    past = [one for one in beside if one.charge.charge_id < first.charge_id]
+    later = [one for one in beside if one.charge.charge_id > first.charge_id and one.charge.charge_id not in chosen]
     bill = [_at_price_now(book, charge, ours=charge.charge_id in chosen) for charge in bases]
-    quoted = book.quote(bill, person_of(tx, first.patient_id, emergency=first.emergency), past).lines
+    quoted = book.quote(
+        bill,
+        person_of(tx, first.patient_id, emergency=first.emergency),
+        history_of(past, {charge_id: new.amount for charge_id, new in before.items()}),
+        later=history_of(later),
+    ).lines
     said = said_of(quoted)
     changed: dict[UUID, NewPrice] = {}
     for charge in lines:

@@ -17,15 +17,9 @@ from functions.patients.index import service as patients
 from functions.payments.billing.models import Charge
 from functions.payments.billing.problems import NotRefundable
 from functions.payments.billing.queries import pricing as queries
-from functions.payments.billing.service.pricing import (
-    charged_before,
-    charged_line,
-    person_of,
-    quote_open,
-    reprice,
-    said_of,
-    whole_sources,
-)
+from functions.payments.billing.service.earlier import charged_beside, charged_line, history_of
+from functions.payments.billing.service.pricing import quote_open, reprice, said_of, whole_sources
+from functions.payments.billing.service.unpacking import person_of
 from shared.money import ZERO, Money
 from shared.schemas import SHANGHAI, midnight
 from shared.tx import Tx
@@ -137,9 +131,8 @@ def _after(
     first = lines[0]
     bases = [charge for charge in lines if charge.base_charge_id is None]
     book = prices.price_book(tx, {charge.item_code for charge in bases}, at=_moment(lines))
-    past = charged_before(
-        tx, first.patient_id, first.encounter_id, book.beside, first.posted_at, before=first.charge_id
-    )
+    beside = charged_beside(tx, first.patient_id, first.encounter_id, book.beside, first.posted_at)
+    past = [one for one in beside if one.charge.charge_id < first.charge_id]
     person = person_of(tx, first.patient_id, emergency=any(charge.emergency for charge in lines))
     left = {charge.charge_id: charge.remaining_quantity for charge in lines}
 
@@ -147,13 +140,13 @@ def _after(
         bill = [replace(charged_line(one), quantity=left[one.charge_id]) for one in bases if left[one.charge_id]]
         return _worths(lines, left, book.quote(bill, person, history).lines)
 
-    now = priced(past)
+    now = priced(history_of(past))
     if now is None or any(now[charge.charge_id] != charge.worth for charge in lines):
         return {}
     left = {charge_id: quantity - gone.get(charge_id, ZERO) for charge_id, quantity in left.items()}
     if min(left.values()) < ZERO:
         return {}
-    return priced(_less(past, gone, worth)) or {}
+    return priced([line for one in past if (line := one.line(worth, gone)) is not None]) or {}
 
 
 def _worths(
@@ -169,19 +162,6 @@ def _worths(
             return None
         found[charge.charge_id] = one.amount if one else ZERO
     return found
-
-
-def _less(past: Sequence[BillLine], gone: Mapping[UUID, Decimal], worth: Mapping[UUID, Money]) -> list[BillLine]:
-    """What was charged before, less what goes back of it, at what that is worth then."""
-    kept = []
-    for line in past:
-        charge_id = UUID(line.line_no)
-        quantity = line.quantity - gone.get(charge_id, ZERO)
-        if quantity <= 0:
-            continue
-        price = worth[charge_id] / quantity if charge_id in worth else line.unit_price
-        kept.append(replace(line, quantity=quantity, unit_price=price))
-    return kept
 
 
 def _moment(lines: Sequence[Charge]) -> datetime:

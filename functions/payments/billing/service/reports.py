@@ -180,6 +180,8 @@ def _class(code: str, name: str, one: ClassSum | None) -> ClassFigures:
 def _cash(shift: Shift) -> CashFigures:
     return CashFigures(
         opening_float=shift.opening_float,
+        float_added=shift.float_added,
+        float_returned=shift.float_returned,
         received=shift.cash_in,
         paid_out=shift.cash_out,
         handed_in=shift.handed_in,

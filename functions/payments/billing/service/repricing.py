@@ -11,6 +11,7 @@ from functions.payments.billing.queries import prepayments as queries
 from functions.payments.billing.queries import pricing
 from functions.payments.billing.service.charges import charges_at_version
 from functions.payments.billing.service.pricing import quote_open, reprice
+from functions.payments.billing.service.unpacking import packages_again
 from shared.tx import Tx
 
 AT_ONCE = 200
@@ -30,8 +31,9 @@ def price_told(tx: Tx, event: PricePublished) -> None:
 
 def list_told(tx: Tx, event: PricesBatchPublished) -> None:
     """A part of a price list was published: as `price_told`, for its items of which something is unsettled here."""
-    open_items = tx.session.all(pricing.OPEN_ITEMS, campus=tx.campus, codes=event.item_codes)
-    count = _follow(tx, open_items)
+    items = tx.session.send(pricing.OPEN_ITEMS, campus=tx.campus, codes=event.item_codes)
+    shares = tx.session.all(pricing.OPEN_PACKAGES, campus=tx.campus, codes=event.item_codes, limit=AT_ONCE)
+    count = _follow(tx, sorted({*items.all(), *(one.package_code for one in shares if one.package_code)}))
     if count:
         tx.audit("charges.repriced", "price_batch", event.batch_id, count=count)
 
@@ -50,9 +52,12 @@ def _follow(tx: Tx, codes: Sequence[str]) -> int:
         )
         for item in items.values()
     ]
+    shares = tx.session.all(pricing.OPEN_PACKAGES, campus=tx.campus, codes=list(items), limit=AT_ONCE) if items else []
     ruled = tx.session.all(pricing.OPEN_BY_RULE, campus=tx.campus, codes=list(items), limit=AT_ONCE) if items else []
+    open_shares = {charge.charge_id: charge for charge in shares}
+    moved = [(open_shares[charge_id], new) for charge_id, new in packages_again(tx, shares, items).items()]
     return sum(len(one.all()) for one in asked) + len(
-        [reprice(tx, charge, new, None) for charge, new in quote_open(tx, ruled)]
+        [reprice(tx, charge, new, None) for charge, new in (*moved, *quote_open(tx, ruled))]
     )
 
 
