@@ -138,7 +138,10 @@ class SessionClosed(Event, type="outpatient.schedule.session_closed", subject="s
 
 
 class AttendanceRecorded(Event, type="outpatient.schedule.attendance_recorded", subject="session_id"):
-    """How punctual a session was: on_time, late, early_leave, absent. Personnel counts it."""
+    """How punctual a session was: on_time, late, early_leave, absent. Personnel counts it.
+
+    `corrected`: it takes the place of what was told before (考勤更正).
+    """
 
     session_id: UUID
     doctor_id: UUID
@@ -146,6 +149,7 @@ class AttendanceRecorded(Event, type="outpatient.schedule.attendance_recorded", 
     outcome: str
     late_minutes: int
     early_minutes: int
+    corrected: bool = False
 
 
 class AvailabilityChanged(Event, type="outpatient.schedule.availability_changed", subject="session_id"):

@@ -238,6 +238,8 @@ class ShiftClosed(Event, type="payments.cashier.shift_closed", subject="shift_id
     cash_in: Decimal
     cash_out: Decimal
     handed_in: Decimal
+    float_added: Decimal = Decimal(0)
+    float_returned: Decimal = Decimal(0)
     counted: Decimal | None
     difference: Decimal | None
     methods: list[MethodFigures]

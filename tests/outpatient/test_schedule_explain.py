@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from functions.outpatient.schedule.queries import availability, changes, grid, people, plans, pool, upkeep
+from functions.outpatient.schedule.queries import attendance, availability, changes, grid, people, plans, pool, upkeep
 from shared.database.query import Query
 from shared.identity.actor import system_actor
 from tests.support.clinic import open_hospital
@@ -45,8 +45,13 @@ INSERT INTO outpatient.doctor_leaves (leave_id, campus_id, doctor_id, kind, star
 SELECT gen_random_uuid(), campus_id, doctor_id, 'leave', starts_at, ends_at, 'x', 'x', now(), 'refused', 1
 FROM outpatient.sessions;
 
+INSERT INTO outpatient.attendance_corrections (correction_id, campus_id, session_id, doctor_id, before_outcome,
+    outcome, ground, requested_by, requested_by_name, requested_at, status, decided_by, version)
+SELECT gen_random_uuid(), campus_id, session_id, doctor_id, 'absent', 'on_time', 'x', 'x', 'x', now(), 'approved',
+    'y', 1 FROM outpatient.sessions;
+
 ANALYZE outpatient.sessions, outpatient.slots, outpatient.release_waves, outpatient.session_changes,
-    outpatient.session_tasks, outpatient.doctor_leaves
+    outpatient.attendance_corrections, outpatient.session_tasks, outpatient.doctor_leaves
 """
 
 
@@ -109,6 +114,8 @@ def cases(hospital: Hospital) -> dict[str, tuple[Query[Any], dict[str, Any]]]:
         "places": (pool.SLOT_PLACES, {"slots": [NIL, LAST]}),
         "used": (pool.USE_SLOT, {"id_": NIL, "owner": NIL}),
         "returned": (pool.RETURN_SLOT, {"id_": NIL, "owner": NIL, "states": ["taken"], "now": now}),
+        "corrections waiting": (attendance.CORRECTIONS_WAITING, {"campus": "hq", "after": NIL, "limit": 50}),
+        "corrections of a session": (attendance.CORRECTIONS_OF, {"session_id": one}),
         "leaves": (people.LEAVES, {"campus": "hq", "doctor": None, "before": LAST, "limit": 50}),
         "leaves of": (people.LEAVES_OF, {"doctors": [row["doctor_id"]], "since": now, "until": now}),
     }

@@ -129,3 +129,14 @@ def channels(hospital: Hospital, session_id: str) -> dict[str, int]:
 def told(hospital: Hospital, kind: str, session_id: str) -> list[dict[str, Any]]:
     """What was told about a session."""
     return [event["data"] for event in hospital.events(kind) if event["subject"] == session_id]
+
+
+def twice(hospital: Hospital, campus: str = "hq") -> None:
+    """The schedule's minute, delivered twice as a relay may."""
+    for _ in range(2):
+        hospital.minute("outpatient/schedule", campus=campus)
+
+
+def status(hospital: Hospital, session: dict[str, Any]) -> str:
+    """The state a session is in."""
+    return str(hospital.value("SELECT status FROM outpatient.sessions WHERE session_id = %s", [session["session_id"]]))

@@ -12,8 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from functions.payments.billing.service import ChargeInfo
 from functions.payments.cashier import service as cashier
-from functions.payments.cashier.schemas import ChangeShift, Denomination, GiveCount, OpenShift
-from functions.payments.cashier.schemas import HandIn as HandInCommand
+from functions.payments.cashier.schemas.shifts import ChangeShift, Denomination, GiveCount, OpenShift
+from functions.payments.cashier.schemas.shifts import HandIn as HandInCommand
 from shared.identity.actor import Actor
 from shared.money import ZERO
 from tests.payments.conftest import Hall, pieces, staff
@@ -79,6 +79,8 @@ class Window:
     counter_id: UUID
     shift_id: UUID
     drawer: Decimal = field(default=Decimal("100.00"))
+    change: Decimal = field(default=Decimal("100.00"))
+    """The float among it."""
 
 
 def person(name: str, post: str, at: Any) -> Actor:
@@ -130,8 +132,9 @@ class CounterDay(RuleBasedStateMachine):
         if amount:
             lines = [Denomination(**one) for one in pieces(str(amount))]
             with self._as(window.actor) as tx:
-                cashier.hand_in(tx, window.shift_id, HandInCommand(amount=amount, denominations=lines))
+                slip = cashier.hand_in(tx, window.shift_id, HandInCommand(amount=amount, denominations=lines))
             window.drawer -= amount
+            self.brought(window, slip.hand_in_id, amount)
 
     @rule(place=st.integers(0, 1))
     def close_and_sign_in_again(self, place: int) -> None:
@@ -143,7 +146,14 @@ class CounterDay(RuleBasedStateMachine):
             lines = [Denomination(**one) for one in pieces(str(window.drawer))]
             closed = cashier.give_count(tx, window.shift_id, GiveCount(version=counting.version, denominations=lines))
         assert (closed.state, closed.difference) == ("closed", 0), "the drawer holds what the machine thinks"
+        self.closed(window)
         self.windows[place] = self._sign_in(window.actor, window.counter_id)
+
+    def brought(self, window: Window, hand_in_id: UUID, amount: Decimal) -> None:
+        """Cash left a drawer on a slip."""
+
+    def closed(self, window: Window) -> None:
+        """A shift was counted and closed."""
 
     # -- laws
 
@@ -151,4 +161,5 @@ class CounterDay(RuleBasedStateMachine):
     def drawers_agree(self) -> None:
         for window in getattr(self, "windows", []):
             with self._as(window.actor) as tx:
-                assert cashier.find_shift(tx, window.shift_id).cash_due == window.drawer
+                shift = cashier.find_shift(tx, window.shift_id)
+            assert (shift.cash_due, shift.float_now) == (window.drawer, window.change)

@@ -212,7 +212,8 @@ class Hall:
         """Count what must be there and close."""
         self.start_count(cashier)
         due = self.hospital.value(
-            "SELECT opening_float + cash_in - cash_out - handed_in FROM payments.shifts WHERE shift_id = %s",
+            "SELECT opening_float + float_added - float_returned + cash_in - cash_out - handed_in FROM payments.shifts"
+            " WHERE shift_id = %s",
             [cashier.shift_id],
         )
         return dict(ok(self.count(cashier, str(due))))

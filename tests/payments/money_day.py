@@ -47,13 +47,14 @@ from functions.payments.cashier.problems import CashInsufficient
 from shared.identity.actor import Actor
 from shared.money import ZERO
 from shared.problems import Problem
-from tests.payments.books import ITEMS, Bill, CounterDay, Course, Line, Window, person
+from tests.payments.bank_day import BankDay
+from tests.payments.books import ITEMS, Bill, Course, Line, Window, person
 from tests.payments.conftest import SOURCE, Hall, broken_checks
 
 STEPS = int(os.environ.get("HIS_MONEY_STEPS", "25"))
 
 
-class MoneyDay(CounterDay):
+class MoneyDay(BankDay):
     """A day of two windows, a lead and finance."""
 
     # -- charging

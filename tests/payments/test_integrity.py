@@ -66,6 +66,14 @@ HARM = {
     "money.debt_balance": DEBT_PAID,
     "money.settlement_journal": f"DELETE FROM payments.money_movements WHERE {OF_SUBJECT}",
     "money.campus_day": money("money_movements", "amount = amount + 0.01", OF_SUBJECT),
+    "money.cashier_float": money("float_changes", "amount = amount + 1", "state = 'confirmed'"),
+    "money.cashier_bag": money("cash_bags", "amount = amount + 1", "state = 'sealed'"),
+    "money.cashier_collection": money("cash_collections", "amount = amount + 1", "amount > 0"),
+    "money.cashier_bag_underway": money("cash_bags", "sealed_at = now() - interval '4 days'", "state = 'sealed'"),
+    "money.cashier_bag_difference": money(
+        "cash_bags", "counted_at = now() - interval '4 days', explained_at = NULL", "difference <> 0"
+    ),
+    "numbers.cashier_collections": series("collection"),
     "money.shift_cash": money("shifts", "cash_in = cash_in + 0.01", f"shift_id = {SHIFT}"),
     "money.closed_shift": AFTER_CLOSING,
     "money.shift_counted": f"DELETE FROM payments.shift_counts WHERE shift_id = {CLOSED}",
@@ -127,6 +135,7 @@ def books(hall: Hall) -> Hall:
     hall.refund(hall.hospital.caller("registrar"), small, (0, 1))
     hand_in = {"amount": "20.00", "denominations": pieces("20.00")}
     ok(cashier.caller.post(f"{CASHIER}/shifts/{cashier.shift_id}/hand-ins", hand_in))
+    floats_and_bags(hall)
     done = hall.cashier()
     hall.sold(done, ("lab50", 1), total="50.00")
     hall.close(done)
@@ -137,6 +146,25 @@ def books(hall: Hall) -> Hall:
     with hall.hospital.tx("hq") as tx:
         billing.record_execution(tx, SOURCE, source, [Executed("1", Decimal(1))])
     return hall
+
+
+def floats_and_bags(hall: Hall) -> None:
+    """A float raised; one bag on the table, one the bank counted otherwise than the slips say."""
+    cashier, lead, finance = hall.cashier(), hall.lead(), hall.finance()
+    path = f"{CASHIER}/shifts/{cashier.shift_id}"
+    twenty = {"amount": "20.00", "denominations": pieces("20.00")}
+    change = ok(lead.post(f"{path}/float-raises", twenty | {"reason": "零钱不足"}))
+    ok(cashier.caller.post(f"{CASHIER}/float-raises/{change['change_id']}/confirm", {"version": 1, "amount": "20.00"}))
+    bags = []
+    for seal_no in ("FQ-1", "FQ-2"):
+        slip = ok(cashier.caller.post(f"{path}/hand-ins", twenty))
+        packed = {"seal_no": seal_no, "amount": "20.00", "hand_in_ids": [slip["hand_in_id"]]}
+        bags.append(ok(lead.post(f"{CASHIER}/bags", packed)))
+    courier = {"company": "农行", "courier_name": "韦志强", "courier_no": "317"}
+    ok(lead.post(f"{CASHIER}/collections", {"bags": [{"bag_id": bags[0]["bag_id"], "version": 1}], **courier}))
+    counted = {"version": 2, "counted_amount": "19.00", "bank_receipt_no": "NY-7"}
+    ok(finance.post(f"{CASHIER}/bags/{bags[0]['bag_id']}/count", counted))
+    ok(finance.post(f"{CASHIER}/bags/{bags[0]['bag_id']}/explain", {"version": 3, "explanation": "残币"}))
 
 
 def insured_and_prepaid(hall: Hall, cashier: Cashier) -> None:

@@ -12,7 +12,9 @@ from shared.database.query import Query
 from tests.payments.conftest import Hall
 
 MODULES = [
-    "cashier.queries",
+    "cashier.queries.bags",
+    "cashier.queries.floats",
+    "cashier.queries.shifts",
     "billing.queries.charges",
     "billing.queries.pricing",
     "billing.queries.settlements",

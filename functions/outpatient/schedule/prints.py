@@ -68,7 +68,7 @@ def attendance_sheet(tx: Tx, since: date, until: date) -> Document:
                 "part": PART_NAMES[row.part],
                 "doctor": _name(staff, row.doctor_id),
                 "clinic": row.clinic_name,
-                "outcome": OUTCOME_NAMES[row.outcome],
+                "outcome": OUTCOME_NAMES[row.outcome] + ("（更正）" if row.corrected else ""),
                 "late": row.late_minutes,
                 "early": row.early_minutes,
             }

@@ -168,3 +168,23 @@ class ProfileRace(Problem):
     title = "医生介绍已更新"
     constraint = "uq_doctor_profiles_approved"
     constraint_detail = "该医生的介绍刚由他人审核通过，请刷新后核对。"
+
+
+class CorrectionInvalid(Problem):
+    status = 422
+    code = "attendance_correction_invalid"
+    title = "考勤更正有误"
+
+
+class CorrectionWaiting(Problem):
+    status = 409
+    code = "attendance_correction_waiting"
+    title = "已有待审批的考勤更正"
+    constraint = "uq_attendance_corrections_waiting"
+    constraint_detail = "该班次已有一条考勤更正等待审批，请先审批再申请。"
+
+
+class CorrectionDecided(Problem):
+    status = 409
+    code = "attendance_correction_decided"
+    title = "考勤更正已审批"

@@ -121,3 +121,83 @@ class FloatPieces(Problem):
     status = 422
     code = "float_pieces_differ"
     title = "留存备用金券别不符"
+
+
+class FloatPending(Problem):
+    status = 409
+    code = "float_change_waiting"
+    title = "有备用金增减未确认"
+    constraint = "uq_float_changes_offered"
+    constraint_detail = "该班次已有一笔备用金增减等待确认，请先确认或撤回再办理。"
+
+
+class FloatChangeEnded(Problem):
+    status = 409
+    code = "float_change_ended"
+    title = "备用金增减已办结"
+
+
+class FloatAmountDiffers(Problem):
+    status = 422
+    code = "float_amount_differs"
+    title = "备用金点收金额不符"
+
+
+class FloatTooSmall(Problem):
+    status = 422
+    code = "float_too_small"
+    title = "退还超过备用金"
+    constraint = "ck_shifts_float"
+    constraint_detail = "退还金额超过钱箱内的备用金；收入的现金请办理班中缴款。"
+
+
+class SlipBagged(Problem):
+    status = 409
+    code = "slip_bagged"
+    title = "缴款单已装袋"
+    constraint = "uq_cash_bag_slips_slip"
+    constraint_detail = "所选缴款单中有已装入其他缴款袋的，请刷新待装袋清单后重新选择。"
+
+
+class SlipReceived(Problem):
+    status = 409
+    code = "slip_received"
+    title = "缴款单已确认收款"
+
+
+class SealUsed(Problem):
+    status = 409
+    code = "seal_used"
+    title = "封签号已使用"
+    constraint = "uq_cash_bags_campus_id_seal_no"
+    constraint_detail = "该封签号已用过，请核对封签号码；封签不能重复使用。"
+
+
+class BagAmountDiffers(Problem):
+    status = 422
+    code = "bag_amount_differs"
+    title = "装袋金额不符"
+
+
+class BagStateDiffers(Problem):
+    status = 409
+    code = "bag_not_ready"
+    title = "缴款袋状态不符"
+
+
+class BagCounted(Problem):
+    status = 409
+    code = "bag_counted"
+    title = "缴款袋已清点"
+
+
+class BagUnsettled(Problem):
+    status = 409
+    code = "bag_unsettled"
+    title = "缴款袋尚未清点完毕"
+
+
+class NothingToExplain(Problem):
+    status = 409
+    code = "nothing_to_explain"
+    title = "没有待说明的差异"

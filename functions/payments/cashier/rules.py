@@ -63,3 +63,13 @@ def channel_shift_number(letter: str, day: date, channel: str) -> str:
 def hand_in_number(letter: str, day: date, number: int) -> str:
     """Number of a hand-in slip (缴款单): campus letter, J (缴款), yyMMdd, five digits."""
     return f"{letter}J{day:%y%m%d}{number:05d}"
+
+
+def collection_number(letter: str, day: date, number: int) -> str:
+    """Number of a hand-over slip to the bank's courier (交接单): campus letter, S (收款), yyMMdd, five digits."""
+    return f"{letter}S{day:%y%m%d}{number:05d}"
+
+
+BAG_STATES = {"sealed": "已封袋", "opened": "已拆封", "handed_over": "银行在途", "counted": "银行已清点"}
+FLOAT_STATES = {"offered": "待确认", "confirmed": "已确认", "withdrawn": "已撤回"}
+FLOAT_DIRECTIONS = {"raise": "增加", "lower": "减少"}

@@ -58,13 +58,19 @@ class PayerFields(Input):
         )
 
 
+def _require_contract(payer_kind: PayerKind, contract_unit: str | None) -> None:
+    if contract_unit is not None and payer_kind is not PayerKind.CONTRACT:
+        raise ValueError("合同单位只在费别为合同单位时填写")
+
+
 class RegisterVisit(PayerFields):
     """Register a patient for a clinic session, or for the first free number of a department's general clinic today.
 
     A general clinic gives a follow-up without fee by itself where the right exists; `follow_up_of` names the first
     visit where it is asked for, and is refused with the reason where there is no right. `extra_number` takes the
     one a doctor added for this patient (加号). `age_consent_by` is the doctor who agreed to a patient outside the
-    clinic's ages. `confirmed` holds codes of warnings the registrar accepted.
+    clinic's ages. `contract_unit` is the unit whose account the fee is put to at once (记账). `confirmed` holds codes
+    of warnings the registrar accepted.
     """
 
     patient_id: UUID
@@ -74,7 +80,13 @@ class RegisterVisit(PayerFields):
     referral_id: UUID | None = None
     extra_number: Annotated[bool, Field(description="取医生为其加的号")] = False
     age_consent_by: Annotated[UUID | None, Field(description="同意接诊超龄患者的医师")] = None
+    contract_unit: Annotated[Text | None, Field(description="合同单位，诊查费记其账")] = None
     confirmed: Confirmed = ()
+
+    @model_validator(mode="after")
+    def _unit_pays(self) -> "RegisterVisit":
+        _require_contract(self.payer_kind, self.contract_unit)
+        return self
 
     @model_validator(mode="after")
     def _one_place(self) -> "RegisterVisit":
@@ -94,7 +106,13 @@ class CollectNumber(PayerFields):
     booking_id: UUID | None = None
     holder: Code | None = None
     referral_id: UUID | None = None
+    contract_unit: Annotated[Text | None, Field(description="合同单位，诊查费记其账")] = None
     confirmed: Confirmed = ()
+
+    @model_validator(mode="after")
+    def _unit_pays(self) -> "CollectNumber":
+        _require_contract(self.payer_kind, self.contract_unit)
+        return self
 
     @model_validator(mode="after")
     def _one_claim(self) -> "CollectNumber":

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from shared.lazy import loaded_on_use
 
 if TYPE_CHECKING:
+    from functions.outpatient.registration.service.agreeing import owe_green_channel
     from functions.outpatient.registration.service.articles import issue_article, record_slip
     from functions.outpatient.registration.service.bracelets import (
         batches,
@@ -91,6 +92,7 @@ __all__ = [
     "mark_left",
     "mark_no_show",
     "open_green_channel",
+    "owe_green_channel",
     "pays_later",
     "prepare_bracelets",
     "read_batch",

@@ -8,6 +8,7 @@ from functions.outpatient.registration.gates import before_register
 from functions.outpatient.registration.problems import NumberCollected, NumberNotBooked
 from functions.outpatient.registration.queries import visits as queries
 from functions.outpatient.registration.schemas import CollectNumber
+from functions.outpatient.registration.service.agreeing import bill_contract_unit
 from functions.outpatient.registration.service.entering import (
     Entry,
     Registered,
@@ -72,6 +73,7 @@ def collect_number(tx: Tx, command: CollectNumber, channel: str = "window") -> R
             referral_id=command.referral_id,
         ),
     )
+    charges = bill_contract_unit(tx, visit, charges, command.contract_unit, command.confirmed)
     return Registered(visit, charges, notices)
 
 

@@ -13,6 +13,7 @@ from functions.outpatient.registration.queries import visits as queries
 from functions.outpatient.registration.queries.visits import Earlier
 from functions.outpatient.registration.rules import FirstVisit
 from functions.outpatient.registration.schemas import RegisterVisit
+from functions.outpatient.registration.service.agreeing import bill_contract_unit
 from functions.outpatient.registration.service.entering import (
     Entry,
     Registered,
@@ -77,6 +78,7 @@ def register_visit(tx: Tx, command: RegisterVisit, channel: str = "window") -> R
             referral_id=command.referral_id,
         ),
     )
+    charges = bill_contract_unit(tx, visit, charges, command.contract_unit, command.confirmed)
     return Registered(visit, charges, notices)
 
 

@@ -24,7 +24,7 @@ from functions.outpatient.schedule.schemas.people import (
     Withdraw,
 )
 from functions.outpatient.schedule.schemas.plans import Day, SessionView
-from shared.command import command, query
+from shared.command import Document, command, query
 from shared.problems import NotFound
 from shared.schemas import Page
 from shared.tx import Tx
@@ -159,6 +159,13 @@ def doctor_profile(tx: Tx, doctor_id: UUID) -> ProfileView:
     if found is None:
         raise NotFound("该医生还没有已审核的介绍。")
     return ProfileView.model_validate(found)
+
+
+@router.get("/doctors/{doctor_id}/photo")
+@query("outpatient.schedule.read")
+def doctor_photo(tx: Tx, doctor_id: UUID) -> Document:
+    """The picture of a doctor whose approved introduction shows it (医生照片)."""
+    return service.doctor_photo(tx, doctor_id)
 
 
 @router.get("/bars")

@@ -14,11 +14,13 @@ from functions.outpatient.schedule.queries.grid import WeekRow
 from functions.outpatient.schedule.schemas.people import BoardRow, SessionRow, StatisticView
 from functions.outpatient.schedule.schemas.plans import Day
 from functions.outpatient.schedule.schemas.pool import AvailabilityView, BandView, CampusOffer
+from functions.outpatient.schedule.service.recent import Recent
 from shared.command import Document, query
 from shared.database.engine import REPORT
 from shared.schemas import Page
 from shared.tx import Tx
 
+SHOWN: Recent[Page[AvailabilityView]] = Recent()
 CodeParameter = Annotated[str | None, Parameter(max_length=40, pattern=r"^[A-Za-z0-9_.\-]+$")]
 
 
@@ -34,14 +36,26 @@ def availability(
     limit: Limit = 100,
     cursor: UUID | None = None,
 ) -> Page[AvailabilityView]:
-    """Sessions of a day with the numbers left, here or at any campuses ("总院无号、分院有余号")."""
-    found = service.availability(
-        tx, day, campus or [tx.campus], standard_code, limit, cursor or FIRST, unit_id=unit_id, doctor_id=doctor_id
-    )
-    return Page[AvailabilityView](
-        items=[AvailabilityView.model_validate(item._asdict()) for item in found],
-        next=str(found[-1].session_id) if len(found) == limit else None,
-    )
+    """Sessions of a day with the numbers left, here or at any campuses ("总院无号、分院有余号").
+
+    At most two seconds old: every campus sees the one pool, so whoever asks the same gets the same answer. A sale asks
+    the pool itself, and who makes the schedule sees at once what they did.
+    """
+    campuses = tuple(campus or [tx.campus])
+    after = cursor or FIRST
+
+    def read() -> Page[AvailabilityView]:
+        found = service.availability(
+            tx, day, list(campuses), standard_code, limit, after, unit_id=unit_id, doctor_id=doctor_id
+        )
+        return Page[AvailabilityView](
+            items=[AvailabilityView.model_validate(item._asdict()) for item in found],
+            next=str(found[-1].session_id) if len(found) == limit else None,
+        )
+
+    if tx.actor.may("outpatient.schedule.write", tx.campus):
+        return read()
+    return SHOWN.answer((day, campuses, standard_code, unit_id, doctor_id, limit, after), tx.now, read)
 
 
 @router.get("/sessions/{session_id}/bands")

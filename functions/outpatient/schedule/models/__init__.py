@@ -13,13 +13,14 @@ if TYPE_CHECKING:
         SessionTask,
     )
     from functions.outpatient.schedule.models.clinics import Clinic, ClinicPrice, Template
-    from functions.outpatient.schedule.models.people import DoctorProfile, Leave, Swap
+    from functions.outpatient.schedule.models.people import AttendanceCorrection, DoctorProfile, Leave, Swap
     from functions.outpatient.schedule.models.pool import PoolFreeze, ReleaseWave, ReturnRule, Slot
     from functions.outpatient.schedule.models.sessions import ON_SALE, Session
 
 __all__ = [
     "ON_SALE",
     "Attendance",
+    "AttendanceCorrection",
     "ChangedNumber",
     "Clinic",
     "ClinicPrice",

@@ -1,4 +1,4 @@
-"""Doctors' own matters: leave, swaps, introductions."""
+"""Doctors' own matters: leave, swaps, introductions, corrections of attendance."""
 
 from datetime import datetime
 from uuid import UUID
@@ -79,12 +79,68 @@ class DoctorProfile(CampusOwned, Model):
 
     profile_id: Mapped[UUID] = mapped_column(primary_key=True)
     doctor_id: Mapped[UUID]
-    photo_file_id: Mapped[UUID | None]
     specialities: Mapped[list[str]]
     introduction: Mapped[str] = mapped_column(Text)
     made_by: Mapped[str] = mapped_column(Text)
     made_at: Mapped[datetime]
     approved_by: Mapped[str | None] = mapped_column(Text, default=None)
     approved_at: Mapped[datetime | None] = mapped_column(default=None)
+    photo_file_id: Mapped[UUID | None] = mapped_column(default=None)
+    """Written by the version before; the release after this one takes it away (expand, move, contract)."""
+    show_photo: Mapped[bool] = mapped_column(default=False)
+    """Whether patients see the picture personnel keep of the doctor; it is kept nowhere else."""
     status: Mapped[str] = mapped_column(Text, default="submitted")
+    version: Mapped[int] = mapped_column(default=1)
+
+
+class AttendanceCorrection(CampusOwned, Model):
+    """The attendance of a session set right (考勤更正): what stood, what should stand, on what ground, who agreed.
+
+    Status: requested, approved, refused. Rows stay: together they are the history of a session's attendance. Without
+    `opened_at` the doctor was absent after all.
+    """
+
+    __tablename__ = "attendance_corrections"
+    __table_args__ = (
+        Index(None, "session_id"),
+        Index(
+            "uq_attendance_corrections_waiting",
+            "session_id",
+            unique=True,
+            postgresql_where=text("status = 'requested'"),
+        ),
+        Index(
+            "ix_attendance_corrections_waiting",
+            "campus_id",
+            "correction_id",
+            postgresql_where=text("status = 'requested'"),
+        ),
+        CheckConstraint("status IN ('requested', 'approved', 'refused')", name="status"),
+        CheckConstraint(
+            "(opened_at IS NULL) = (closed_at IS NULL) AND (opened_at IS NULL OR closed_at > opened_at)", name="times"
+        ),
+        CheckConstraint("(status = 'requested') = (decided_by IS NULL)", name="decided"),
+        CheckConstraint("decided_by <> requested_by", name="two_persons"),
+        SCHEMA,
+    )
+
+    correction_id: Mapped[UUID] = mapped_column(primary_key=True)
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("outpatient.sessions.session_id"))
+    doctor_id: Mapped[UUID]
+    before_opened_at: Mapped[datetime | None]
+    before_closed_at: Mapped[datetime | None]
+    before_outcome: Mapped[str] = mapped_column(Text)
+    opened_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+    outcome: Mapped[str] = mapped_column(Text)
+    """What the times come to by the rule of punctuality."""
+    ground: Mapped[str] = mapped_column(Text)
+    requested_by: Mapped[str] = mapped_column(Text)
+    requested_by_name: Mapped[str] = mapped_column(Text)
+    requested_at: Mapped[datetime]
+    status: Mapped[str] = mapped_column(Text, default="requested")
+    decided_by: Mapped[str | None] = mapped_column(Text, default=None)
+    decided_by_name: Mapped[str | None] = mapped_column(Text, default=None)
+    decided_at: Mapped[datetime | None] = mapped_column(default=None)
+    decide_note: Mapped[str | None] = mapped_column(Text, default=None)
     version: Mapped[int] = mapped_column(default=1)

@@ -4,9 +4,9 @@ from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, case, func, null, select, true
+from sqlalchemy import and_, bindparam, case, exists, func, null, select, true
 
-from functions.outpatient.schedule.models import Attendance, Clinic, Session, SessionChange, Slot
+from functions.outpatient.schedule.models import Attendance, AttendanceCorrection, Clinic, Session, SessionChange, Slot
 from shared.database.query import Query, one_of
 
 
@@ -92,6 +92,7 @@ class AttendanceRow(NamedTuple):
     outcome: str
     late_minutes: int
     early_minutes: int
+    corrected: bool
 
 
 ATTENDANCE_SHEET = Query(
@@ -104,6 +105,9 @@ ATTENDANCE_SHEET = Query(
         Attendance.outcome,
         Attendance.late_minutes,
         Attendance.early_minutes,
+        exists().where(
+            AttendanceCorrection.session_id == Session.session_id, one_of(AttendanceCorrection.status, "approved")
+        ),
     )
     .join(Attendance, Attendance.session_id == Session.session_id)
     .join(Clinic, Clinic.clinic_id == Session.clinic_id)

@@ -11,6 +11,7 @@ from functions.outpatient.schedule.problems import (
 )
 from functions.outpatient.schedule.rules.changes import (
     CHANGE_NAMES,
+    EARLIEST,
     HOLD,
     LEAVE_NAMES,
     SMALL_MOVE,
@@ -20,6 +21,7 @@ from functions.outpatient.schedule.rules.changes import (
     is_urgent,
     missing_consents,
     outranks,
+    require_attendance_times,
 )
 from functions.outpatient.schedule.rules.conflicts import Absence, Finding, Plan, check, errors
 from functions.outpatient.schedule.rules.plans import (
@@ -51,6 +53,7 @@ __all__ = [
     "CHANNELS_OF",
     "CHANNEL_NAMES",
     "DEFAULT_RETURNS",
+    "EARLIEST",
     "ELDER_SHARE",
     "HOLD",
     "LEAVE_NAMES",
@@ -91,6 +94,7 @@ __all__ = [
     "plan_slots",
     "release_of",
     "releases",
+    "require_attendance_times",
     "require_state",
     "stored_bands",
     "stored_times",

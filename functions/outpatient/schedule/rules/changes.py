@@ -4,11 +4,17 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from functions.outpatient.schedule.problems import CorrectionInvalid
+
 HOLD = timedelta(minutes=15)
 """How long a number is held for somebody who pays (占号)."""
 SMALL_MOVE = timedelta(minutes=30)
 """A move up to this, or of the room only, needs a message; a longer one is a stop with priority (spec 44, 12)."""
 URGENT = timedelta(hours=24)
+EARLIEST = timedelta(hours=2)
+"""So long before a session its doctor may sign on."""
+LATEST = timedelta(hours=12)
+"""So long after a session the last patient may have been seen: later is another day's work (hospital rule)."""
 GRACE = timedelta(minutes=15)
 """Later sign-on counts as late, earlier sign-off as left early."""
 
@@ -62,6 +68,19 @@ def grade_of_title(title_code: str | None) -> str:
 def outranks(grade: str, title_code: str | None) -> bool:
     """Whether a clinic of this grade is above what the doctor's title allows."""
     return _RANKS.get(grade, 0) > _RANKS[grade_of_title(title_code)]
+
+
+def require_attendance_times(
+    starts_at: datetime, ends_at: datetime, opened_at: datetime, closed_at: datetime, now: datetime
+) -> None:
+    """Refuse times of a correction that cannot be: outside the session's hours by more than EARLIEST and LATEST
+    allow, in the wrong order, not yet over. Raises CorrectionInvalid."""
+    if closed_at <= opened_at:
+        raise CorrectionInvalid("签退时间须晚于签到时间，请核对。")
+    if closed_at > now:
+        raise CorrectionInvalid("签退时间不能晚于现在，请核对。")
+    if not starts_at - EARLIEST <= opened_at < ends_at or closed_at > ends_at + LATEST:
+        raise CorrectionInvalid("签到须在开诊前 2 小时至班次结束之间，签退不得晚于班次结束后 12 小时，请核对。")
 
 
 def attendance(

@@ -84,12 +84,12 @@ class AttendanceView(View):
 
 
 class IntroduceDoctor(Input):
-    """A doctor's introduction; patients see it when it is approved."""
+    """A doctor's introduction; patients see it when it is approved, with the picture personnel keep if asked for."""
 
     doctor_id: UUID | None = Field(default=None, description="默认本人")
     specialities: Annotated[list[Text], Field(min_length=1, max_length=20)]
     introduction: LongText
-    photo_file_id: UUID | None = None
+    show_photo: bool = Field(default=False, description="公开人事登记的照片")
 
 
 class ProfileView(View):
@@ -98,7 +98,7 @@ class ProfileView(View):
     doctor_id: UUID
     specialities: list[str]
     introduction: str
-    photo_file_id: UUID | None
+    show_photo: bool
     status: str
     version: int
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from functions.outpatient.schedule.service.checking import check_days
     from functions.outpatient.schedule.service.clinics import change_clinic, define_clinic
     from functions.outpatient.schedule.service.contingency import freeze_today, lift_freeze, take_frozen_slot
+    from functions.outpatient.schedule.service.corrections import correct_attendance, decide_correction
     from functions.outpatient.schedule.service.minute import each_minute
     from functions.outpatient.schedule.service.numbers import (
         add_extra,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
         decide_leave,
         decide_profile,
         decide_swap,
+        doctor_photo,
         introduce_doctor,
         propose_swap,
         withdraw_leave,
@@ -114,12 +116,15 @@ __all__ = [
     "confirm_slot",
     "consent_to_stop",
     "copy_week",
+    "correct_attendance",
+    "decide_correction",
     "decide_leave",
     "decide_profile",
     "decide_swap",
     "define_clinic",
     "define_template",
     "discard_session",
+    "doctor_photo",
     "drop_hold",
     "each_minute",
     "edit_session",

@@ -13,8 +13,6 @@ from functions.outpatient.schedule.service.sessions import own_session
 from shared.problems import Stale
 from shared.tx import Tx
 
-EARLIEST = timedelta(hours=2)
-"""So long before a session its doctor may sign on."""
 CLOSES = timedelta(hours=1)
 """So long after its end a session nobody closed is closed."""
 
@@ -27,7 +25,7 @@ def open_session(tx: Tx, session_id: UUID) -> Attendance:
     known = tx.session.first(upkeep.ATTENDANCE, session_id=session_id)
     if known is not None:
         return known
-    if tx.now < session.starts_at - EARLIEST:
+    if tx.now < session.starts_at - rules.EARLIEST:
         raise rules.SessionStateWrong("距开诊时间超过 2 小时，暂不能签到。", current_status=session.status)
     tx.session.execute(plans.CHANGE_SESSION, id_=session_id, to="open")
     return _note_opening(tx, session)

@@ -6,6 +6,7 @@ from uuid import UUID
 from events.outpatient import AffectedNumber, DoctorReplaced
 from functions.catalogue.prices import service as prices
 from functions.organisation.structure import service as organisation
+from functions.organisation.structure.service import pictures
 from functions.outpatient.schedule import rules
 from functions.outpatient.schedule.models import DoctorProfile, Leave, Session, Swap
 from functions.outpatient.schedule.problems import NotYourSession, PlanHasErrors, RequestStateWrong
@@ -15,6 +16,7 @@ from functions.outpatient.schedule.schemas.people import AskLeave, Decide, Intro
 from functions.outpatient.schedule.service.checking import check_sessions
 from functions.outpatient.schedule.service.sessions import own_session, travel
 from functions.outpatient.schedule.service.stops import affected_of, open_task, record_change
+from shared.command import Document
 from shared.ids import new_id
 from shared.money import ZERO, round_money
 from shared.problems import NotFound, Stale
@@ -121,17 +123,22 @@ def decide_swap(tx: Tx, swap_id: UUID, command: Decide) -> Swap:
 
 
 def introduce_doctor(tx: Tx, command: IntroduceDoctor) -> DoctorProfile:
-    """Hand in a doctor's introduction; the approved one stays shown until this one is approved."""
+    """Hand in a doctor's introduction; the approved one stays shown until this one is approved.
+
+    PictureNotFound when the picture is to be shown and personnel have none at this campus.
+    """
     doctor_id = _self_or_other(tx, command.doctor_id)
+    if command.show_photo:
+        pictures.photo(tx, doctor_id)
     profile = DoctorProfile(
         profile_id=new_id(),
         campus_id=tx.campus,
         doctor_id=doctor_id,
-        photo_file_id=command.photo_file_id,
         specialities=command.specialities,
         introduction=command.introduction,
         made_by=tx.actor.subject,
         made_at=tx.now,
+        show_photo=command.show_photo,
     )
     tx.session.add(profile)
     tx.audit("doctor_profile.submitted", "doctor_profile", profile.profile_id)
@@ -159,6 +166,15 @@ def decide_profile(tx: Tx, profile_id: UUID, command: Decide) -> DoctorProfile:
         raise RequestStateWrong("该介绍已审核，请刷新后核对。", current_status=known.status)
     tx.audit("doctor_profile.decided", "doctor_profile", profile_id, status=decided.status)
     return decided
+
+
+def doctor_photo(tx: Tx, doctor_id: UUID) -> Document:
+    """The picture of a doctor whose approved introduction shows it, at the doctor's home campus. Raises NotFound,
+    PictureNotFound."""
+    profile = tx.session.first(queries.PROFILE_OF, doctor_id=doctor_id)
+    if profile is None or not profile.show_photo:
+        raise NotFound("该医生没有公开的照片。")
+    return pictures.photo(tx, doctor_id)
 
 
 def _self_or_other(tx: Tx, doctor_id: UUID | None) -> UUID:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from events.payments import MethodFigures
-from functions.payments.cashier.queries import MethodTotal
+from functions.payments.cashier.queries.shifts import MethodTotal
 
 
 def method_figures(totals: Iterable[MethodTotal]) -> list[MethodFigures]:

@@ -7,10 +7,11 @@ from uuid import UUID
 
 from events.payments import ShiftClosed
 from functions.organisation.structure import service as organisation
-from functions.payments.cashier import queries, rules
+from functions.payments.cashier import rules
 from functions.payments.cashier.models import MoneyMovement, Shift
 from functions.payments.cashier.problems import CashNotTaken, NoOpenShift, ShiftLocked, ShiftNotOpen
-from functions.payments.cashier.queries import MethodTotal
+from functions.payments.cashier.queries import shifts as queries
+from functions.payments.cashier.queries.shifts import MethodTotal
 from functions.payments.cashier.service.figures import method_figures
 from shared.database.session import Pending
 from shared.ids import new_id
@@ -19,7 +20,7 @@ from shared.problems import Busy
 from shared.tx import Tx
 
 Direction = Literal["in", "out"]
-Kind = Literal["settlement", "refund", "debt_payment", "hand_in", "reversal", "prepayment", "other"]
+Kind = Literal["settlement", "refund", "debt_payment", "hand_in", "reversal", "prepayment", "float", "other"]
 
 
 @dataclass(frozen=True, slots=True)

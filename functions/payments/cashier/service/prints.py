@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
-from functions.payments.cashier import queries
 from functions.payments.cashier.models import PrintedCopy
+from functions.payments.cashier.queries import shifts as queries
 from shared.ids import new_id
 from shared.problems import Conflict
 from shared.tx import Tx

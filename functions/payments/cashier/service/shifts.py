@@ -1,34 +1,32 @@
-"""The life of a shift: 签到, 班中缴款, 点款, 日结, 长短款确认, 收款确认."""
+"""The life of a shift at its counter: 签到, 班中缴款, 接管, 点款, 日结."""
 
 from uuid import UUID
 
-from events.payments import CashDifferenceFound, ShiftClosed, ShiftOpened, ShiftReceived
+from events.payments import CashDifferenceFound, ShiftClosed, ShiftOpened
 from functions.organisation.structure import service as organisation
-from functions.payments.cashier import queries, rules
+from functions.payments.cashier import rules
 from functions.payments.cashier.models import CashHandIn, Shift, ShiftCount
 from functions.payments.cashier.problems import (
     CountDiffers,
     CountFirst,
-    DifferenceUnconfirmed,
-    NoDifference,
+    FloatPending,
     NoMoreCounts,
     NotACounter,
     NotCounting,
     NotYourShift,
     ReasonMissing,
-    ReceivedAmountDiffers,
     ShiftNotOpen,
 )
-from functions.payments.cashier.schemas import (
+from functions.payments.cashier.queries import shifts as queries
+from functions.payments.cashier.queries.floats import OFFERED
+from functions.payments.cashier.schemas.shifts import (
     ChangeShift,
     CloseShift,
-    ConfirmDifference,
     Denomination,
     GiveCount,
     HandIn,
     LockShift,
     OpenShift,
-    ReceiveShift,
     TakeOver,
 )
 from functions.payments.cashier.service.depositing import closing_slip, slip_of
@@ -123,14 +121,14 @@ def lock_shift(tx: Tx, shift_id: UUID, command: LockShift) -> Shift:
     locked = tx.session.first(
         queries.LOCK, id_=shift_id, seen=command.version, at=tx.now, who=tx.actor.subject, why=command.reason
     )
-    return _done(tx, locked, "shift.locked", shift_id)
+    return finished(tx, locked, "shift.locked", shift_id)
 
 
 def unlock_shift(tx: Tx, shift_id: UUID, command: ChangeShift) -> Shift:
     """Unlock one's own counter."""
     own_shift(tx, find_shift(tx, shift_id))
     unlocked = tx.session.first(queries.UNLOCK, id_=shift_id, seen=command.version)
-    return _done(tx, unlocked, "shift.unlocked", shift_id)
+    return finished(tx, unlocked, "shift.unlocked", shift_id)
 
 
 def take_over(tx: Tx, shift_id: UUID, command: TakeOver) -> Shift:
@@ -146,14 +144,18 @@ def take_over(tx: Tx, shift_id: UUID, command: TakeOver) -> Shift:
         name=tx.actor.name,
         why=command.reason,
     )
-    return _done(tx, taken, "shift.taken_over", shift_id)
+    return finished(tx, taken, "shift.taken_over", shift_id)
 
 
 def start_count(tx: Tx, shift_id: UUID, command: ChangeShift) -> Shift:
-    """Stop selling to count the drawer (开始点款). It waits for sales under way and none begins after it."""
+    """Stop selling to count the drawer (开始点款). It waits for sales under way and none begins after it.
+
+    FloatPending while a float raised or lowered waits for its second person.
+    """
     own_shift(tx, find_shift(tx, shift_id))
     counting = tx.session.first(queries.START_COUNT, id_=shift_id, seen=command.version, at=tx.now)
-    return _done(tx, counting, "shift.counting", shift_id)
+    _no_float_waits(tx, shift_id)
+    return finished(tx, counting, "shift.counting", shift_id)
 
 
 def give_count(tx: Tx, shift_id: UUID, command: GiveCount) -> Shift:
@@ -173,10 +175,10 @@ def give_count(tx: Tx, shift_id: UUID, command: GiveCount) -> Shift:
         raise NotCounting("请先点“开始点款”停止收款，再录入点款结果。")
     if shift.counts_given >= rules.COUNTS_ALLOWED:
         raise NoMoreCounts("已点款两次，请填写长短款原因后日结，由收费组长确认。")
-    kept = wanted if wanted is not None else min(shift.opening_float, counted)
+    kept = wanted if wanted is not None else min(shift.float_now, counted)
     found = tx.session.first(queries.GIVE_COUNT, id_=shift_id, seen=command.version, counted_=counted, kept_=kept)
     if found is None:
-        raise _stale(shift)
+        raise stale(shift)
     count = ShiftCount(
         count_id=new_id(),
         campus_id=tx.campus,
@@ -202,72 +204,13 @@ def close_shift(tx: Tx, shift_id: UUID, command: CloseShift) -> Shift:
     if shift.state != "counting":
         raise NotCounting("班次不在点款状态，请刷新后核对。")
     if shift.version != command.version:
-        raise _stale(shift)
+        raise stale(shift)
     if shift.difference and command.difference_reason is None:
         raise ReasonMissing(f"长短款 {shift.difference} 元，请填写原因后日结。")
     count = last_count(tx, shift_id)
     if count is None:
         raise CountFirst("请先录入点款结果，再日结。")
     return _close(tx, shift, count, command.difference_reason)
-
-
-def confirm_difference(tx: Tx, shift_id: UUID, command: ConfirmDifference) -> Shift:
-    """A supervisor confirms a difference; neither who sold nor who counted."""
-    shift = find_shift(tx, shift_id)
-    if shift.state != "closed" or not shift.difference:
-        raise NoDifference("该班次没有待确认的长短款。")
-    tx.assert_distinct([shift.cashier, shift.closed_by], "长短款须由收款人、点款人以外的人员确认。")
-    confirmed = tx.session.first(
-        queries.CONFIRM,
-        id_=shift_id,
-        seen=command.version,
-        at=tx.now,
-        who=tx.actor.subject,
-        name=tx.actor.name,
-        note=command.note,
-    )
-    return _done(tx, confirmed, "shift.difference_confirmed", shift_id)
-
-
-def receive_shift(tx: Tx, shift_id: UUID, command: ReceiveShift) -> Shift:
-    """Finance confirms the cash of a closed shift by its bank slip (收款确认).
-
-    The amount is what was handed in during the shift plus what was counted, less the float that stays in the drawer.
-    """
-    shift = find_shift(tx, shift_id)
-    if shift.state != "closed" or shift.kind != "counter" or shift.counted is None or shift.float_kept is None:
-        raise ShiftNotOpen("只有已日结的窗口班次可以确认收款，请刷新后核对。")
-    tx.assert_distinct([shift.cashier, shift.closed_by], "收款确认须由收款人、点款人以外的人员办理。")
-    if shift.difference and shift.confirmed_at is None:
-        raise DifferenceUnconfirmed("该班次有长短款尚未确认，请先由收费组长确认。")
-    at_close = shift.counted - shift.float_kept
-    expected = shift.handed_in + at_close
-    if command.amount != expected:
-        raise ReceivedAmountDiffers(
-            f"该班次应缴 {expected} 元（班中已缴 {shift.handed_in} 元、日结上缴 {at_close} 元），"
-            f"与所填 {command.amount} 元不符，请与缴款人核对。"
-        )
-    received = tx.session.first(
-        queries.RECEIVE,
-        id_=shift_id,
-        seen=command.version,
-        at=tx.now,
-        who=tx.actor.subject,
-        name=tx.actor.name,
-        amount=command.amount,
-        slip=command.bank_slip_no,
-    )
-    done = _done(tx, received, "shift.received", shift_id)
-    tx.emit(
-        ShiftReceived(
-            shift_id=shift_id,
-            shift_no=done.shift_no,
-            amount=command.amount,
-            bank_slip_no=command.bank_slip_no,
-            received_at=tx.now,
-        )
-    )
-    return done
 
 
 def find_shift(tx: Tx, shift_id: UUID) -> Shift:
@@ -309,6 +252,12 @@ def refuse_before_count(tx: Tx) -> None:
         raise CountFirst("您的班次还没有点款，请日结后再查看收费日报。")
 
 
+def _no_float_waits(tx: Tx, shift_id: UUID) -> None:
+    # Asked after the shift stopped: nobody can hand another float from then on.
+    if tx.session.first(OFFERED, shift_id=shift_id) is not None:
+        raise FloatPending("该班次有一笔备用金增减等待确认，请先确认或撤回再点款。")
+
+
 def _close(tx: Tx, counted: Shift, count: ShiftCount, reason: str | None) -> Shift:
     closed = tx.session.first(
         queries.CLOSE,
@@ -319,7 +268,8 @@ def _close(tx: Tx, counted: Shift, count: ShiftCount, reason: str | None) -> Shi
         who=tx.actor.subject,
         name=tx.actor.name,
     )
-    shift = _done(tx, closed, "shift.closed", counted.shift_id)
+    shift = finished(tx, closed, "shift.closed", counted.shift_id)
+    _no_float_waits(tx, shift.shift_id)
     closing_slip(tx, shift, count)
     totals = tx.session.all(queries.SHIFT_TOTALS, shift_id=shift.shift_id)
     tx.emit(
@@ -334,6 +284,8 @@ def _close(tx: Tx, counted: Shift, count: ShiftCount, reason: str | None) -> Shi
             cash_in=shift.cash_in,
             cash_out=shift.cash_out,
             handed_in=shift.handed_in,
+            float_added=shift.float_added,
+            float_returned=shift.float_returned,
             counted=shift.counted,
             difference=shift.difference,
             methods=method_figures(totals),
@@ -362,14 +314,15 @@ def _pieces(lines: list[Denomination]) -> dict[str, int]:
     return rules.denominations_by_face([(line.face, line.count) for line in lines])
 
 
-def _done(tx: Tx, shift: Shift | None, action: str, shift_id: UUID) -> Shift:
+def finished(tx: Tx, shift: Shift | None, action: str, shift_id: UUID) -> Shift:
+    """The row a step left, with its trace; Stale when the step found another version."""
     if shift is None:
-        raise _stale(find_shift(tx, shift_id))
+        raise stale(find_shift(tx, shift_id))
     tx.audit(action, "shift", shift_id)
     return shift
 
 
-def _stale(shift: Shift) -> Stale:
+def stale(shift: Shift) -> Stale:
     return Stale(
         f"班次已变为“{rules.STATES[shift.state]}”或被他人修改，请刷新后再操作。", current_version=shift.version
     )

@@ -1,16 +1,15 @@
-"""HTTP routes of the cashier. One line of intent per route."""
+"""Routes of shifts and of the slips of what is handed in."""
 
 from datetime import date
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query as Parameter
-
-from functions.payments.cashier import prints, queries, service
+from functions.payments.cashier import prints, service
+from functions.payments.cashier.api.routing import LAST, Limit, router
 from functions.payments.cashier.models import CashHandIn, Shift
 from functions.payments.cashier.problems import NoOpenShift
+from functions.payments.cashier.queries import shifts as queries
 from functions.payments.cashier.rules import STATES
-from functions.payments.cashier.schemas import (
+from functions.payments.cashier.schemas.shifts import (
     CashView,
     ChangeShift,
     CloseShift,
@@ -26,14 +25,9 @@ from functions.payments.cashier.schemas import (
     TakeOver,
 )
 from shared.command import Document, command, query
-from shared.http import Router
 from shared.problems import NotFound
 from shared.schemas import Page
 from shared.tx import Tx
-
-router = Router()
-LAST = UUID(int=2**128 - 1)
-Limit = Annotated[int, Parameter(ge=1, le=200)]
 
 
 @router.post("/shifts", status_code=201)
@@ -206,6 +200,8 @@ def _cash(tx: Tx, shift: Shift) -> CashView | None:
         return None
     return CashView(
         opening_float=shift.opening_float,
+        float_added=shift.float_added,
+        float_returned=shift.float_returned,
         received=shift.cash_in,
         paid_out=shift.cash_out,
         handed_in=shift.handed_in,

@@ -1,4 +1,4 @@
-"""Tables of the cashier: shifts, blind counts, cash handed in, the journal of money, printed copies."""
+"""Tables of shifts: blind counts, floats, cash handed in, the journal of money, printed copies."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -10,9 +10,11 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.model import CampusOwned, Model
+from shared.money import ZERO
 
 PAYMENTS = "payments"
 UNFINISHED = "state IN ('open', 'counting')"
+DUE = "opening_float + float_added - float_returned + cash_in - cash_out - handed_in"
 
 
 class Shift(CampusOwned, Model):
@@ -41,20 +43,32 @@ class Shift(CampusOwned, Model):
             postgresql_where=text("kind = 'virtual'"),
         ),
         Index(None, "campus_id", "business_day"),
+        Index(
+            "ix_shifts_unreceived",
+            "campus_id",
+            "shift_id",
+            postgresql_where=text("kind = 'counter' AND state <> 'received'"),
+        ),
         Index("ix_shifts_unfinished", "campus_id", "opened_at", postgresql_where=text("state <> 'received'")),
         CheckConstraint("state IN ('open', 'counting', 'closed', 'received')", name="state"),
-        CheckConstraint("cash_in >= 0 AND cash_out >= 0 AND handed_in >= 0 AND opening_float >= 0", name="amounts"),
-        CheckConstraint("opening_float + cash_in - cash_out - handed_in >= 0", name="drawer"),
+        CheckConstraint(
+            "cash_in >= 0 AND cash_out >= 0 AND handed_in >= 0 AND opening_float >= 0 AND float_added >= 0"
+            " AND float_returned >= 0",
+            name="amounts",
+        ),
+        CheckConstraint("opening_float + float_added - float_returned >= 0", name="float"),
+        CheckConstraint(f"{DUE} >= 0", name="drawer"),
         CheckConstraint(
             "(kind = 'counter' AND counter_id IS NOT NULL AND cashier IS NOT NULL)"
             " OR (kind = 'virtual' AND counter_id IS NULL AND cashier IS NULL"
-            " AND opening_float = 0 AND cash_in = 0 AND cash_out = 0 AND handed_in = 0)",
+            " AND opening_float = 0 AND float_added = 0 AND float_returned = 0 AND cash_in = 0 AND cash_out = 0"
+            " AND handed_in = 0)",
             name="kind",
         ),
         CheckConstraint("(state IN ('closed', 'received')) = (closed_at IS NOT NULL)", name="closed"),
         CheckConstraint(
             "kind = 'virtual' OR state IN ('open', 'counting') OR (counted IS NOT NULL AND difference IS NOT NULL"
-            " AND difference = counted - (opening_float + cash_in - cash_out - handed_in) AND float_kept IS NOT NULL"
+            f" AND difference = counted - ({DUE}) AND float_kept IS NOT NULL"
             " AND float_kept BETWEEN 0 AND counted AND (difference = 0 OR difference_reason IS NOT NULL))",
             name="counted",
         ),
@@ -121,12 +135,21 @@ class Shift(CampusOwned, Model):
     received_by_name: Mapped[str | None] = mapped_column(Text, default=None)
     received_amount: Mapped[Decimal | None] = mapped_column(default=None)
     bank_slip_no: Mapped[str | None] = mapped_column(Text, default=None)
+    float_added: Mapped[Decimal] = mapped_column(default=ZERO)
+    """Change brought to the drawer during the shift (增加备用金)."""
+    float_returned: Mapped[Decimal] = mapped_column(default=ZERO)
+    """Change given back during the shift (减少备用金)."""
     version: Mapped[int] = mapped_column(default=1)
+
+    @property
+    def float_now(self) -> Decimal:
+        """The float in the drawer: what the shift began with, raised and lowered since."""
+        return self.opening_float + self.float_added - self.float_returned
 
     @property
     def cash_due(self) -> Decimal:
         """What the drawer must hold: float + cash in - cash out - handed in (spec 01)."""
-        return self.opening_float + self.cash_in - self.cash_out - self.handed_in
+        return self.float_now + self.cash_in - self.cash_out - self.handed_in
 
 
 class ShiftCount(CampusOwned, Model):
@@ -194,7 +217,7 @@ class MoneyMovement(CampusOwned, Model):
         CheckConstraint("direction IN ('in', 'out')", name="direction"),
         CheckConstraint("amount > 0", name="amount"),
         CheckConstraint(
-            "kind IN ('settlement', 'refund', 'debt_payment', 'hand_in', 'reversal', 'prepayment', 'other')",
+            "kind IN ('settlement', 'refund', 'debt_payment', 'hand_in', 'reversal', 'prepayment', 'float', 'other')",
             name="kind",
         ),
         {"schema": PAYMENTS},

@@ -23,7 +23,7 @@ class MethodTotal(NamedTuple):
     out_amount: Decimal
 
 
-_DUE = Shift.opening_float + Shift.cash_in - Shift.cash_out - Shift.handed_in
+_DUE = Shift.opening_float + Shift.float_added - Shift.float_returned + Shift.cash_in - Shift.cash_out - Shift.handed_in
 _MINE = and_(
     Shift.cashier == bindparam("who"),
     Shift.campus_id == bindparam("campus"),
@@ -32,7 +32,8 @@ _MINE = and_(
 )
 
 
-def _money(name: str) -> Any:
+def money(name: str) -> Any:
+    """A sum of money given by name."""
     return bindparam(name, type_=MONEY)
 
 
@@ -42,7 +43,7 @@ MOVE_MY_CASH = Query(
     Shift,
     update(Shift)
     .where(_MINE, one_of(Shift.state, "open"), Shift.locked_at.is_(None))
-    .values(cash_in=Shift.cash_in + _money("came"), cash_out=Shift.cash_out + _money("went"))
+    .values(cash_in=Shift.cash_in + money("came"), cash_out=Shift.cash_out + money("went"))
     .returning(Shift),
 )
 """Lock the actor's open shift and move its cash (by nothing, for other means); no row when it takes no money.
@@ -54,7 +55,7 @@ MOVE_CASH = Query(
     Shift,
     update(Shift)
     .where(Shift.shift_id == bindparam("id_"), one_of(Shift.state, "open"), one_of(Shift.kind, "counter"))
-    .values(cash_in=Shift.cash_in + _money("came"), cash_out=Shift.cash_out + _money("went"))
+    .values(cash_in=Shift.cash_in + money("came"), cash_out=Shift.cash_out + money("went"))
     .returning(Shift),
 )
 
@@ -99,6 +100,8 @@ _opened = insert(Shift).values(
     state="open",
     opened_at=bindparam("at"),
     opening_float=0,
+    float_added=0,
+    float_returned=0,
     cash_in=0,
     cash_out=0,
     handed_in=0,
@@ -140,7 +143,7 @@ HAND_IN = Query(
     Shift,
     update(Shift)
     .where(_MINE, one_of(Shift.state, "open"), Shift.shift_id == bindparam("id_"))
-    .values(handed_in=Shift.handed_in + _money("went"))
+    .values(handed_in=Shift.handed_in + money("went"))
     .returning(Shift),
 )
 LOCK = _step(
@@ -168,9 +171,9 @@ START_COUNT = _step(
 GIVE_COUNT = _step(
     one_of(Shift.state, "counting"),
     Shift.counts_given < COUNTS_ALLOWED,
-    counted=_money("counted_"),
-    difference=_money("counted_") - _DUE,
-    float_kept=_money("kept_"),
+    counted=money("counted_"),
+    difference=money("counted_") - _DUE,
+    float_kept=money("kept_"),
     counts_given=Shift.counts_given + 1,
 )
 CLOSE = _step(
@@ -198,7 +201,7 @@ RECEIVE = _step(
     received_at=bindparam("at"),
     received_by=bindparam("who"),
     received_by_name=bindparam("name"),
-    received_amount=_money("amount"),
+    received_amount=money("amount"),
     bank_slip_no=bindparam("slip"),
 )
 
@@ -255,7 +258,7 @@ def _totals(*conditions: Any) -> Query[MethodTotal]:
             func.count().filter(went),
             func.coalesce(func.sum(MoneyMovement.amount).filter(went), _NOTHING),
         )
-        .where(*conditions, MoneyMovement.kind != constant("hand_in"))
+        .where(*conditions, MoneyMovement.kind.not_in([constant("hand_in"), constant("float")]))
         .group_by(MoneyMovement.method)
         .order_by(MoneyMovement.method),
     )

@@ -1,4 +1,4 @@
-"""Requests and answers of the cashier."""
+"""Requests and answers about shifts."""
 
 from datetime import date
 from decimal import Decimal
@@ -99,6 +99,8 @@ class CashView(View):
     """The drawer of a shift. Hidden from the cashier until the count is given."""
 
     opening_float: Money
+    float_added: Money
+    float_returned: Money
     received: Money
     paid_out: Money
     handed_in: Money
@@ -123,6 +125,7 @@ class ShiftView(View):
     state_label: str
     opened_at: Moment
     opening_float: Money
+    float_now: Money
     receipt_from: str | None
     receipt_to: str | None
     locked_at: Moment | None

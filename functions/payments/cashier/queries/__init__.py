@@ -1,0 +1,1 @@
+"""Selects and guarded updates of the cashier, by subject."""
