@@ -99,7 +99,6 @@ class Numbering:
 
 
 _FISCAL = "号码已送财政电子票据平台、医保结算和支付渠道，改号会对不上账"
-_DAILY = "由收费程序按日编号"
 
 NUMBERINGS: Mapping[str, Numbering] = MappingProxyType(
     {
@@ -111,10 +110,10 @@ NUMBERINGS: Mapping[str, Numbering] = MappingProxyType(
             Numbering("payments.settlement", "结算单号", Form("", "day", 5), fixed=_FISCAL),
             Numbering("payments.refund", "退费单号", Form("T", "day", 5), fixed=_FISCAL),
             Numbering("payments.receipt", "票据号", Form("P", "day", 5), fixed=_FISCAL),
-            Numbering("payments.course", "疗程预交号", Form("L", "day", 5), fixed=_DAILY, risky=True),
-            Numbering("payments.hand_in", "缴款单号", Form("J", "day", 5), fixed=_DAILY, risky=True),
-            Numbering("payments.collection", "钱袋交接单号", Form("S", "day", 5), fixed=_DAILY, risky=True),
-            Numbering("payments.shift", "班次号", Form("B", "day", 3), fixed=_DAILY, risky=True),
+            Numbering("payments.course", "疗程预交号", Form("L", "day", 5), risky=True),
+            Numbering("payments.hand_in", "缴款单号", Form("J", "day", 5), risky=True),
+            Numbering("payments.collection", "钱袋交接单号", Form("S", "day", 5), risky=True),
+            Numbering("payments.shift", "班次号", Form("B", "day", 3), risky=True),
             Numbering("platform.parameter_change", "参数变更单号", Form("C", "year", 5)),
             Numbering("platform.permission_request", "权限申请编号", Form("Q", "year", 5)),
         )

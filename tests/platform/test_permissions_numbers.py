@@ -2,9 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import date, datetime, timedelta
-from types import MappingProxyType
 from typing import Any, cast
 from uuid import uuid4
 
@@ -19,6 +17,8 @@ from tests.platform.conftest import BASE, Consortium, ok, refused
 REQUESTS = "platform.permission_request"
 SERIES = f"{BASE}/number-series"
 PATH = f"{SERIES}/{REQUESTS}"
+SHIFTS = f"{SERIES}/payments.shift"
+"""Two people change it: money hangs on a shift."""
 
 
 def day(consortium: Consortium, later: int = 0) -> date:
@@ -56,14 +56,6 @@ def fresh(consortium: Consortium) -> Iterator[None]:
     hospital.execute("DELETE FROM kernel.number_series")
     yield
     hospital.clock.offset = timedelta()
-
-
-@pytest.fixture
-def counter_shifts(monkeypatch: pytest.MonkeyPatch) -> str:
-    """As if the counters' shifts could be numbered otherwise: two people, because money hangs on them."""
-    free = {**NUMBERINGS, "payments.shift": replace(NUMBERINGS["payments.shift"], fixed="")}
-    monkeypatch.setattr(rules_numbers, "NUMBERINGS", MappingProxyType(free))
-    return f"{SERIES}/payments.shift"
 
 
 # -- a rule from a day on
@@ -214,23 +206,23 @@ def test_a_mark_once_used_keeps_its_way_of_starting_again(consortium: Consortium
     ok(mch.post(f"{PATH}/rules", rule(consortium, "SQ", "month", 7)))
 
 
-def test_a_mark_belongs_to_one_series_at_every_campus(consortium: Consortium, counter_shifts: str) -> None:
+def test_a_mark_belongs_to_one_series_at_every_campus(consortium: Consortium) -> None:
     ok(consortium.system.post(f"{PATH}/rules", rule(consortium, "SQ")))
     mch = consortium.hospital.caller("system_admin", campus="mch")
     before = consortium.hospital.census()
-    answer = refused(mch.post(f"{counter_shifts}/rules", rule(consortium, "SQ", "day", 3)), 409, "number_mark_taken")
+    answer = refused(mch.post(f"{SHIFTS}/rules", rule(consortium, "SQ", "day", 3)), 409, "number_mark_taken")
     assert "权限申请编号" in answer["detail"]
     for mark in ("T", "L", "Q"):
-        refused(mch.post(f"{counter_shifts}/rules", rule(consortium, mark, "day", 3)), 422, "number_rule_invalid")
+        refused(mch.post(f"{SHIFTS}/rules", rule(consortium, mark, "day", 3)), 422, "number_rule_invalid")
     assert consortium.hospital.census() == before
 
 
-def test_the_database_keeps_two_hands_from_one_mark(consortium: Consortium, counter_shifts: str) -> None:
+def test_the_database_keeps_two_hands_from_one_mark(consortium: Consortium) -> None:
     """Both looked before either wrote: the constraint is the last word."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rules_numbers, "check_form", lambda *_: None)
         ok(consortium.system.post(f"{PATH}/rules", rule(consortium, "SQ", "day", 3)))
-        refused(consortium.system.post(f"{counter_shifts}/rules", rule(consortium, "SQ")), 409, "number_mark_taken")
+        refused(consortium.system.post(f"{SHIFTS}/rules", rule(consortium, "SQ")), 409, "number_mark_taken")
         again = rule(consortium, "SQ", "month", 4, later=2)
         refused(consortium.system.post(f"{PATH}/rules", again), 409, "number_mark_reset")
     assert consortium.hospital.value("SELECT count(*) FROM kernel.number_rules") == 1
@@ -239,17 +231,15 @@ def test_the_database_keeps_two_hands_from_one_mark(consortium: Consortium, coun
 # -- two people
 
 
-def test_a_risky_one_waits_for_a_second_person(consortium: Consortium, counter_shifts: str) -> None:
+def test_a_risky_one_waits_for_a_second_person(consortium: Consortium) -> None:
     both = consortium.hospital.caller("system_admin", "owner_office")
-    waiting = ok(both.post(f"{counter_shifts}/rules", rule(consortium, "BC", "day", 4)))
+    waiting = ok(both.post(f"{SHIFTS}/rules", rule(consortium, "BC", "day", 4)))
     assert (waiting["state"], waiting["decided_at"]) == ("asked", None)
     path = f"{BASE}/number-rules/{waiting['rule_id']}"
     before = consortium.hospital.census()
     refused(both.post(f"{path}/approve", {"version": 1}), 422, "same_person")
     refused(both.post(f"{path}/refuse", {"version": 1}), 422, "same_person")
-    refused(
-        consortium.system.post(f"{counter_shifts}/rules", rule(consortium, "BD", "day", 4)), 409, "number_rule_waits"
-    )
+    refused(consortium.system.post(f"{SHIFTS}/rules", rule(consortium, "BD", "day", 4)), 409, "number_rule_waits")
     mch = consortium.hospital.caller("owner_office", campus="mch")
     refused(mch.post(f"{path}/approve", {"version": 1}), 404, "number_rule_not_found")
     refused(
@@ -261,14 +251,14 @@ def test_a_risky_one_waits_for_a_second_person(consortium: Consortium, counter_s
     with ThreadPoolExecutor(2) as pool:
         answers = list(pool.map(lambda who: who.post(f"{path}/approve", {"version": 1}), [consortium.office] * 2))
     assert sorted(one.status_code for one in answers) == [200, 409]
-    second = ok(both.post(f"{counter_shifts}/rules", rule(consortium, "BD", "day", 4, later=3)))
+    second = ok(both.post(f"{SHIFTS}/rules", rule(consortium, "BD", "day", 4, later=3)))
     said_no = ok(consortium.office.post(f"{BASE}/number-rules/{second['rule_id']}/refuse", {"version": 1}))
     assert (said_no["state"], said_no["decided_name"]) == ("refused", "测试员")
     ok(consortium.system.post(f"{PATH}/rules", rule(consortium, "BD", "month", 4)))
 
 
-def test_what_is_agreed_too_late_is_not_in_force(consortium: Consortium, counter_shifts: str) -> None:
-    waiting = ok(consortium.system.post(f"{counter_shifts}/rules", rule(consortium, "BC", "day", 4)))
+def test_what_is_agreed_too_late_is_not_in_force(consortium: Consortium) -> None:
+    waiting = ok(consortium.system.post(f"{SHIFTS}/rules", rule(consortium, "BC", "day", 4)))
     consortium.hospital.clock.move(days=1)
     path = f"{BASE}/number-rules/{waiting['rule_id']}"
     before = consortium.hospital.census()

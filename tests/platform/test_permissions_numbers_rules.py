@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from functions.outpatient.registration import rules as registration
 from functions.payments.billing import rules as billing
-from functions.payments.cashier import rules as cashier
 from functions.platform.permissions import rules_numbers
 from shared.numbers import NUMBERINGS, Form
 from shared.problems import Problem
@@ -31,10 +30,6 @@ REQUESTS = "platform.permission_request"
         ("payments.settlement", billing.settlement_number),
         ("payments.refund", billing.refund_number),
         ("payments.receipt", billing.receipt_number),
-        ("payments.course", billing.course_number),
-        ("payments.shift", cashier.shift_number),
-        ("payments.hand_in", cashier.hand_in_number),
-        ("payments.collection", cashier.collection_number),
     ],
 )
 def test_the_declared_form_is_what_the_module_writes(name: str, written: Any) -> None:

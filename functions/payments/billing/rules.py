@@ -154,11 +154,6 @@ def refund_number(letter: str, day: date, number: int) -> str:
     return f"{letter}T{day:%y%m%d}{number:05d}"
 
 
-def course_number(letter: str, day: date, number: int) -> str:
-    """Number of a course prepayment: campus letter, L (疗程), yyMMdd, five digits."""
-    return f"{letter}L{day:%y%m%d}{number:05d}"
-
-
 def receipt_number(letter: str, day: date, number: int) -> str:
     """The campus's own number of a receipt: campus letter, P (票据), yyMMdd, five digits."""
     return f"{letter}P{day:%y%m%d}{number:05d}"

@@ -50,24 +50,9 @@ def float_by_pieces(counted: Mapping[str, int], kept: Mapping[str, int], told: M
     return total
 
 
-def shift_number(letter: str, day: date, number: int) -> str:
-    """Number of a counter's shift: campus letter, B (班次), yyMMdd, three digits."""
-    return f"{letter}B{day:%y%m%d}{number:03d}"
-
-
 def channel_shift_number(letter: str, day: date, channel: str) -> str:
     """Number of the one shift a channel has on a day."""
     return f"{letter}B{day:%y%m%d}-{channel}"
-
-
-def hand_in_number(letter: str, day: date, number: int) -> str:
-    """Number of a hand-in slip (缴款单): campus letter, J (缴款), yyMMdd, five digits."""
-    return f"{letter}J{day:%y%m%d}{number:05d}"
-
-
-def collection_number(letter: str, day: date, number: int) -> str:
-    """Number of a hand-over slip to the bank's courier (交接单): campus letter, S (收款), yyMMdd, five digits."""
-    return f"{letter}S{day:%y%m%d}{number:05d}"
 
 
 BAG_STATES = {"sealed": "已封袋", "opened": "已拆封", "handed_over": "银行在途", "counted": "银行已清点"}

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from functions.organisation.structure import service as organisation
 from functions.patients.index import service as patients
-from functions.payments.billing import rules
 from functions.payments.billing.models import ChannelRefund, CoursePayment, CoursePrepayment, LegacyBalance
 from functions.payments.billing.problems import (
     CashShort,
@@ -33,11 +32,11 @@ from functions.payments.cashier import service as cashier
 from functions.payments.cashier.service import ShiftInfo
 from shared.ids import new_id
 from shared.money import ZERO, Money
-from shared.numbers import Series
+from shared.numbers import NUMBERINGS
 from shared.problems import Invalid, Stale
 from shared.tx import Tx
 
-COURSE_NUMBERS = Series("payments.course", daily=True)
+COURSE_NUMBERS = NUMBERINGS["payments.course"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,7 @@ def take_prepayment(tx: Tx, command: TakePrepayment) -> CourseMoney:
     course = CoursePrepayment(
         course_id=new_id(),
         campus_id=tx.campus,
-        course_no=rules.course_number(shift.letter, tx.today, tx.number(COURSE_NUMBERS)),
+        course_no=tx.document_number(COURSE_NUMBERS, shift.letter),
         patient_id=patient.patient_id,
         purpose=command.course,
         plan=command.plan,

@@ -17,11 +17,11 @@ from functions.payments.cashier.queries import bags as queries
 from functions.payments.cashier.schemas.bags import CountBag, ExplainBag, HandOver, OpenBag, SealBag
 from shared.ids import new_id
 from shared.money import ZERO
-from shared.numbers import Series
+from shared.numbers import NUMBERINGS
 from shared.problems import NotFound, Stale
 from shared.tx import Tx
 
-COLLECTION_NUMBERS = Series("payments.collection", daily=True)
+COLLECTION_NUMBERS = NUMBERINGS["payments.collection"]
 NOT_BY_PACKERS = "银行清点结果须由封袋人、移交人以外的人员登记和说明。"
 
 
@@ -90,7 +90,7 @@ def hand_over(tx: Tx, command: HandOver) -> CashCollection:
     collection = CashCollection(
         collection_id=new_id(),
         campus_id=tx.campus,
-        collection_no=rules.collection_number(organisation.campus(tx).letter, tx.today, tx.number(COLLECTION_NUMBERS)),
+        collection_no=tx.document_number(COLLECTION_NUMBERS, organisation.campus(tx).letter),
         company=command.company,
         courier_name=command.courier_name,
         courier_no=command.courier_no,

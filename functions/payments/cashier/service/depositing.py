@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 
-from functions.payments.cashier import rules
 from functions.payments.cashier.models import CashHandIn, Shift, ShiftCount
 from shared.ids import new_id
 from shared.money import Money
-from shared.numbers import Series
+from shared.numbers import NUMBERINGS
 from shared.tx import Tx
 
-HAND_IN_NUMBERS = Series("payments.hand_in", daily=True)
+HAND_IN_NUMBERS = NUMBERINGS["payments.hand_in"]
 
 
 def slip_of(
@@ -19,7 +18,7 @@ def slip_of(
     row = CashHandIn(
         hand_in_id=new_id(),
         campus_id=tx.campus,
-        hand_in_no=rules.hand_in_number(shift.campus_letter, tx.today, tx.number(HAND_IN_NUMBERS)),
+        hand_in_no=tx.document_number(HAND_IN_NUMBERS, shift.campus_letter),
         shift_id=shift.shift_id,
         amount=amount,
         denominations=dict(denominations),

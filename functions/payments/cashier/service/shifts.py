@@ -34,11 +34,11 @@ from functions.payments.cashier.service.figures import method_figures
 from functions.payments.cashier.service.money import book, shift_info
 from shared.ids import new_id
 from shared.money import ZERO
-from shared.numbers import Series
+from shared.numbers import NUMBERINGS
 from shared.problems import Invalid, NotFound, Stale
 from shared.tx import Tx
 
-SHIFT_NUMBERS = Series("payments.shift", daily=True)
+SHIFT_NUMBERS = NUMBERINGS["payments.shift"]
 
 
 def open_shift(tx: Tx, command: OpenShift) -> Shift:
@@ -55,7 +55,7 @@ def open_shift(tx: Tx, command: OpenShift) -> Shift:
     shift = Shift(
         shift_id=new_id(),
         campus_id=tx.campus,
-        shift_no=rules.shift_number(letter, tx.today, tx.number(SHIFT_NUMBERS)),
+        shift_no=tx.document_number(SHIFT_NUMBERS, letter),
         kind="counter",
         channel="window",
         counter_id=command.counter_id,
