@@ -23,6 +23,8 @@ _INNER_PORTS = (
     *(f"{part}.{port}" for part in ("master", "volume", "filer") for port in ("port", "port.grpc")),
 )
 _PROBE = ".ready"
+_GROWTH = {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
+"""Volumes made at once for a bucket that has none to write to; the usual seven keep the disk's room from others."""
 
 
 class Storage(Server):
@@ -56,7 +58,7 @@ class Storage(Server):
     def launch(self) -> Process:
         options = self._options | self._choose_inner_ports()
         arguments = [program(), "server", *(f"-{name}={value}" for name, value in options.items())]
-        environment = process.environment("HIS_", "WEED_", "AWS_", "S3_")
+        environment = process.environment("HIS_", "WEED_", "AWS_", "S3_") | _GROWTH
         return process.spawn(arguments, log=self.log, tag=self.tag, environment=environment, cwd=self.home)
 
     def tidy(self) -> None:
@@ -64,7 +66,7 @@ class Storage(Server):
             _discard(option, port)
 
     def recipe(self) -> str:
-        return json.dumps([program(), {name: str(value) for name, value in self._options.items()}])
+        return json.dumps([program(), _GROWTH, {name: str(value) for name, value in self._options.items()}])
 
     def ready(self) -> bool:
         """Whether an object can be written and read back with our keys; makes the bucket when it is missing."""

@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -127,6 +128,8 @@ def stop_all() -> None:
     for server in (Keycloak(STATE, port_of("keycloak")), *_stores().values()):
         if server.home.exists():
             server.stop()
+    for store in _stores().values():
+        shutil.rmtree(store.home, ignore_errors=True)  # what a killed run left takes the room of the next
     if (STATE / "postgres").exists():
         Postgres(STATE, port_of("postgres"), fast=True).destroy()
     (STATE / "ports.json").unlink(missing_ok=True)
