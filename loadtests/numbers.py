@@ -15,7 +15,7 @@ from loadtests.front_desk import FrontDesk
 from loadtests.population import REFERENCE_DAY, VisitWish
 from loadtests.population.hospital import departments, sessions, staff
 from loadtests.preparing import ORGANISATION, SCHEDULE, all_items, clinic_code, holder, room_code
-from shared.schemas import SHANGHAI
+from shared.schemas import SHANGHAI, midnight
 
 SPARE = 1.3
 """Patients choose the doctor with the most numbers left; a little more than one for each keeps none of them waiting."""
@@ -91,9 +91,14 @@ def _wanted(campus: str, expected: Counter[str]) -> Iterator[_Wanted]:
             yield _Wanted(code, None, f"room-{department.code}", numbers)
 
 
-def _bands(start: datetime, numbers: int, length: timedelta, least: int) -> list[dict[str, Any]]:
-    """Bands from `start` on, `least` of them or as many as the numbers need, evenly filled."""
+def _bands(start: datetime, numbers: int, most: timedelta, least: int) -> list[dict[str, Any]]:
+    """Bands from `start` on, `least` of them or as many as the numbers need, evenly filled.
+
+    They last as long as `most`, in the evening less: half of what is left of the day stays for a later extension.
+    """
     count = min(numbers, max(least, math.ceil(numbers / MOST_IN_A_BAND)))
+    left = midnight(start.astimezone(SHANGHAI).date() + timedelta(days=1)) - start
+    length = min(most, timedelta(seconds=left.total_seconds() // (2 * count)))
     return [
         {
             "starts_at": (start + place * length).isoformat(),
