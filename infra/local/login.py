@@ -75,7 +75,8 @@ def login(
     cookies = "; ".join(cookie.partition(";")[0] for cookie in page.headers.get_list("set-cookie"))
     answer = http.post(form.action, data={"username": username, "password": password}, headers={"Cookie": cookies})
     if not answer.has_redirect_location:
-        raise LoginRefused(_Page.read(answer).message or f"status {answer.status_code}")
+        refusal = _Page.read(answer)
+        raise LoginRefused(refusal.message or f"the realm asks: {refusal.title} (status {answer.status_code})")
     target = answer.headers["Location"]
     if not target.startswith(redirect_uri):  # a required action: change the password, set up a second factor
         raise LoginRefused(f"sent on to {urlsplit(target).path.rsplit('/', 1)[-1]}")
@@ -184,7 +185,7 @@ def _tokens(http: httpx.Client, endpoint: str, **form: str) -> Tokens:
 
 
 class _Page(HTMLParser):
-    """The login page: where its form goes, and what it complains of."""
+    """The login page: where its form goes, what it complains of, and what it is called."""
 
     _MESSAGE_IDS = frozenset({"input-error", "input-error-username", "input-error-password", "kc-error-message"})
 
@@ -192,13 +193,16 @@ class _Page(HTMLParser):
         super().__init__()
         self.action: str | None = None
         self.message = ""
+        self.title = ""
         self._inside: str | None = None
+        self._names = False
 
     @classmethod
     def read(cls, answer: httpx.Response) -> _Page:
         page = cls()
         page.feed(answer.text)
         page.message = " ".join(page.message.split())
+        page.title = " ".join(page.title.split())
         return page
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -207,6 +211,7 @@ class _Page(HTMLParser):
             self.action = named.get("action")
         if self._inside is None and named.get("id") in self._MESSAGE_IDS:
             self._inside = tag
+        self._names = named.get("id") == "kc-page-title"
 
     def handle_endtag(self, tag: str) -> None:
         if tag == self._inside:
@@ -215,3 +220,5 @@ class _Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._inside:
             self.message += data
+        if self._names:
+            self.title += data
