@@ -1,6 +1,7 @@
 """A day's numbers put on sale: one session for each doctor and the emergency desk, enough for everybody who will come.
 
-Sessions of an earlier run on the same day stay; where too little of them is left they are extended.
+Sessions of an earlier run on the same day stay; where too little of them is left they are extended. In the place of one
+that was stopped another is opened.
 """
 
 import math
@@ -50,6 +51,7 @@ def put_on_sale(front: FrontDesk, campus: str, now: datetime, wishes: Iterable[V
     on_sale = {
         (session["clinic_id"], session["doctor_id"]): session
         for session in all_items(clerk, f"{SCHEDULE}/availability", day=day)
+        if session["status"] != "stopped"
     }
     versions = {
         row["session_id"]: row["version"] for row in all_items(clerk, f"{SCHEDULE}/sessions", since=day, until=day)

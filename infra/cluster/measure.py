@@ -17,6 +17,7 @@ from typing import Any
 from infra.cluster import data
 from infra.cluster.deploy import gateway
 from infra.cluster.kubernetes import ClusterError, get, kubectl, node_address, pods, ready, services, until
+from infra.cluster.prewarmer import held_back
 from infra.his.manifests.names import NAMESPACE
 
 Say = Callable[[str], None]
@@ -42,6 +43,11 @@ class Start:
 def measure(starts: int, say: Say) -> str:
     """The figures as a Markdown table. `starts` cold starts are measured."""
     os.environ.update(data.settings(node_address(), gateway()))
+    with held_back():
+        return _measure(starts, say)
+
+
+def _measure(starts: int, say: Say) -> str:
     found: list[tuple[str, str]] = []
 
     def note(what: str, value: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -12,9 +11,9 @@ from typing import Any
 
 from infra.cluster import data
 from infra.cluster.deploy import gateway
-from infra.cluster.kubernetes import ClusterError, get, kubectl, node_address, pods, ready, until
+from infra.cluster.kubernetes import get, node_address, pods, ready, until
 from infra.cluster.measure import QUESTIONS, service_of, token
-from infra.his.manifests.names import NAMESPACE, PREWARM
+from infra.cluster.prewarmer import held_back, run_prewarm
 
 Say = Callable[[str], None]
 
@@ -27,18 +26,13 @@ AHEAD = 24 * 60
 def peak(factor: float, say: Say) -> int:
     """Two rushes; 0 when no request failed and the pre-warmer raised and lowered the minimum."""
     os.environ.update(data.settings(node_address(), gateway()))
-    # Its own runs, every five minutes, would set the minimum meanwhile.
-    _suspend(True)
-    try:
+    with held_back():
         return _peak(factor, say)
-    finally:
-        _suspend(False)
 
 
 def _peak(factor: float, say: Say) -> int:
     service = service_of(FUNCTION)
     faults = []
-    run_prewarm("--factor", "0")
     until(lambda: not _all_pods(service), f"{service} to go to zero", 300)
     cold = rush()
     say(f"from zero: {cold}, load {os.getloadavg()[0]:.1f}")
@@ -88,30 +82,6 @@ def rush() -> Rush:
     order = ["hey", "-z", f"{SECONDS}s", "-c", str(CALLERS), "-t", "60", "-H", f"Authorization: Bearer {token()}"]
     order += ["-H", "X-Campus: hq", gateway() + QUESTIONS[FUNCTION]]
     return Rush(subprocess.run(order, capture_output=True, text=True, check=True).stdout)
-
-
-def run_prewarm(*options: str) -> str:
-    """Run the CronJob's own pod now, with more options; what it said."""
-    name = f"{PREWARM}-now-{time.time_ns() // 1_000_000}"
-    template: dict[str, Any] = get("cronjob", PREWARM)["spec"]["jobTemplate"]
-    template["spec"]["template"]["spec"]["containers"][0]["args"] += options
-    template["spec"] |= {"backoffLimit": 0, "ttlSecondsAfterFinished": 600}
-    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name, "namespace": NAMESPACE}}
-    kubectl("apply", "-f", "-", given=json.dumps({**job, "spec": template["spec"]}))
-
-    def over() -> bool:
-        status = get("job", name)["status"]
-        if status.get("failed"):
-            raise ClusterError(f"prewarm: {kubectl('-n', NAMESPACE, 'logs', f'job/{name}')}")
-        return bool(status.get("succeeded"))
-
-    until(over, "the pre-warmer", 120)
-    return kubectl("-n", NAMESPACE, "logs", f"job/{name}")
-
-
-def _suspend(so: bool) -> None:
-    change = json.dumps({"spec": {"suspend": so}})
-    kubectl("-n", NAMESPACE, "patch", "cronjob", PREWARM, "--type", "merge", "-p", change)
 
 
 def _all_pods(service: str) -> list[dict[str, Any]]:
