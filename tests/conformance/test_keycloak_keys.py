@@ -44,6 +44,7 @@ def test_keys_follow_each_other_under_load_and_nobody_is_refused(realm: Realm) -
         return rounds
 
     starts = [realm.login(realm.person()) for _ in range(3)]
+    seen += [kid(start.access) for start in starts]
     with ThreadPoolExecutor(3) as pool:
         clerks = [pool.submit(work, one) for one in starts]
         try:
