@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -12,6 +13,7 @@ from infra.local import probe
 from infra.local.keycloak import Keycloak
 from infra.local.process import until
 from loadtests import demo
+from shared.identity.keycloak_admin import connect
 from shared.settings import REPOSITORY, Settings
 from tests.support.hospital import Hospital, cloned_hospital
 from tests.support.processes import HostProcess
@@ -31,7 +33,9 @@ class House(HostProcess):
 
     def __init__(self, settings: Settings, keycloak_url: str, outside: dict[str, str]) -> None:
         super().__init__(settings, keycloak_url)
-        self._environment |= {**outside, "HIS_PUBLIC_URL": self.address}
+        # Its own: who keeps a realm keeps it as one host declares it, and tests run side by side.
+        self.realm = f"house-{uuid4().hex[:8]}"
+        self._environment |= {**outside, "HIS_PUBLIC_URL": self.address, "HIS_KEYCLOAK_REALM": self.realm}
 
 
 @pytest.fixture(scope="module")
@@ -64,14 +68,14 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
 
 
 @pytest.fixture(scope="module")
-def host(hospital: Hospital, keycloak: Keycloak, outside: dict[str, str]) -> HostProcess:
+def host(hospital: Hospital, keycloak: Keycloak, outside: dict[str, str]) -> House:
     return House(hospital.settings, keycloak.url, outside)
 
 
 @pytest.fixture(scope="module")
 def house(
     hospital: Hospital,
-    host: HostProcess,
+    host: House,
     outside: dict[str, str],
     keycloak: Keycloak,
     monkeypatch_module: pytest.MonkeyPatch,
@@ -80,6 +84,7 @@ def house(
         **{
             **hospital.settings.model_dump(),
             "keycloak_url": keycloak.url,
+            "keycloak_realm": host.realm,
             "keycloak_admin": keycloak.admin_user,
             "keycloak_admin_password": keycloak.admin_password,
             "host_url": host.address,
@@ -117,6 +122,7 @@ def house(
     worker.terminate()
     worker.wait(30)
     host.stop()
+    connect(settings).delete_realm(host.realm)
 
 
 @pytest.fixture(scope="module")
