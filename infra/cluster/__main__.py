@@ -89,7 +89,7 @@ def main() -> int:
                 for name, value in data.settings(node_address(), deploy.gateway()).items():
                     print(f"export {name}={shlex.quote(value)}")
             case "down":
-                data.down(node_address(), lambda line: say(f"{line.name}: {line.state}"))
+                data.down(lambda line: say(f"{line.name}: {line.state}"))
     except (ClusterError, StackError, PackageError, PushError) as error:
         say(str(error))
         return 1
@@ -106,7 +106,7 @@ def _data(action: str, patients: int, say: Callable[[str], None]) -> int:
         case "down":
             databank.down(say)
             # Passwords that were rotated meanwhile reach the single database at its start.
-            data.down(node_address(), lambda line: say(f"{line.name}: {line.state}"))
+            data.down(lambda line: say(f"{line.name}: {line.state}"))
             deploy.deploy("lab", say)
         case "rotate":
             return rotation.rotate(say)

@@ -65,9 +65,9 @@ def up(node: str, report: Callable[[Line], None], state: Path = STATE) -> None:
         raise StackError(f"Not every data service is up. Logs: {state / 'logs'}")
 
 
-def down(node: str, report: Callable[[Line], None], state: Path = STATE) -> bool:
-    """End them; the data stay."""
-    return supervisor(node, report, state).down()
+def down(report: Callable[[Line], None], state: Path = STATE) -> bool:
+    """End them, also when the cluster is away: they are found by what was recorded of them. The data stay."""
+    return supervisor("", report, state).down()
 
 
 def settings(node: str, gateway: str, state: Path = STATE) -> dict[str, str]:

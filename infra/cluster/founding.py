@@ -62,7 +62,7 @@ def found_and_remove(patients: int, say: Say, state: Path = data.STATE) -> int:
         where.record(state, ())
         databank.forget_volumes()
         # Passwords that were rotated meanwhile reach the database on the node at its start.
-        data.down(node, lambda line: None)
+        data.down(lambda line: None)
     faults += [f"namespace {name} is still there" for name in (NAMESPACE, DATA) if name in _namespaces()]
     for fault in faults:
         say(f"wrong: {fault}")
