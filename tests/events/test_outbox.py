@@ -233,7 +233,7 @@ def test_a_relay_that_cannot_have_the_lock_works_without(hospital: Hospital, out
 def test_a_lost_server_is_found_again(hospital: Hospital, outbox: PostgresOutbox) -> None:
     event_id = emit(hospital)
     outbox.stay_awake()
-    hospital.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'his relay'")
+    hospital.cut_off("application_name = 'his relay'")
     with pytest.raises(psycopg.OperationalError):
         turn(outbox, hospital)
     outbox.close()

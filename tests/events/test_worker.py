@@ -145,7 +145,7 @@ def test_killed_in_mid_batch_again_and_again(hospital: Hospital, tmp_path: Path)
             working(hospital, url, tmp_path, "second") as second,
         ):
             until(lambda: copies(hospital) >= 250, "more copies")
-            hospital.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'his_worker'")
+            hospital.cut_off("usename = 'his_worker'")
             until(lambda: open_rows(hospital) == 0, "every row closed")
             assert first.end() == second.end() == 0
     assert_every_page_once_and_in_order(hospital, pages, books)

@@ -153,6 +153,12 @@ class Hospital:
         """Run a statement behind everyone's back; returns the count of rows."""
         return self._owner.execute(sql, params).rowcount
 
+    def cut_off(self, whose: str) -> None:
+        """End connections of this database, and of none beside it, that a condition on pg_stat_activity finds."""
+        self.execute(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND {whose}"
+        )
+
     def census(self) -> dict[str, int]:
         """Rows per table of every schema of ours but audit: a refusal must leave it unchanged."""
         tables = self.rows(
