@@ -1,11 +1,25 @@
-"""A price shared out over the parts it pays for, to the cent. Pure."""
+"""Members of a package, and a price shared out over the parts it pays for, to the cent. Pure."""
 
 from collections.abc import Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from typing import NamedTuple
 
+from functions.catalogue.prices.queries import PricedItem
 from shared.money import CENT, ZERO, Money, line_amount
 
 FOUR_PLACES = Decimal("0.0001")
+
+
+class Expanded(NamedTuple):
+    """A member as it would be charged. `share`: its part of the package's own price, of a package that has one."""
+
+    item: PricedItem
+    quantity: Decimal
+    share: Money | None = None
+
+    @property
+    def amount(self) -> Money:
+        return self.share if self.share is not None else line_amount(self.item.unit_price, self.quantity)
 
 
 def share_out(total: Money, weights: Sequence[Decimal]) -> list[Money]:

@@ -107,7 +107,6 @@ if TYPE_CHECKING:
         stop_monitor_rule,
     )
     from functions.catalogue.prices.service.packages import (
-        Expanded,
         Package,
         check_package,
         draft_package,
@@ -132,7 +131,7 @@ if TYPE_CHECKING:
         rules_list,
         rules_of,
     )
-    from functions.catalogue.prices.sharing import share_out, unit_price_of
+    from functions.catalogue.prices.sharing import Expanded, share_out, unit_price_of
 
 __all__ = [
     "Application",

@@ -18,7 +18,7 @@ from functions.catalogue.prices.schemas.rules import DraftPackage
 from functions.catalogue.prices.service.items import known, require_head
 from functions.catalogue.prices.service.lookups import current_prices
 from functions.catalogue.prices.service.rules import require_known
-from functions.catalogue.prices.sharing import share_out
+from functions.catalogue.prices.sharing import Expanded, share_out
 from shared.ids import new_id
 from shared.money import ZERO, Money, line_amount
 from shared.problems import NotFound
@@ -26,18 +26,6 @@ from shared.schemas import SHANGHAI
 from shared.tx import Tx
 
 ONE = Decimal(1)
-
-
-class Expanded(NamedTuple):
-    """A member as it would be charged. `share`: its part of the package's own price, of a package that has one."""
-
-    item: PricedItem
-    quantity: Decimal
-    share: Money | None = None
-
-    @property
-    def amount(self) -> Money:
-        return self.share if self.share is not None else line_amount(self.item.unit_price, self.quantity)
 
 
 class Package(NamedTuple):
