@@ -13,7 +13,6 @@ from infra.local.login import LoginRefused, TokenSource
 from loadtests.desk import Desk, Timing
 from shared.settings import Settings
 
-
 _PAUSES = (0.5, 1, 2, 4, 8)
 """Seconds somebody waits before trying to sign on again: an account follows the events of its posts."""
 
