@@ -1,20 +1,15 @@
 """Desks for members of staff: one connection pool, one sign-on each, every answer timed."""
 
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Callable
-from functools import partial
 from types import TracebackType
 
 import httpx
 
-from infra.local.login import LoginRefused, TokenSource
+from infra.local.login import TokenSource
 from loadtests.desk import Desk, Timing
 from shared.settings import Settings
-
-_PAUSES = (0.5, 1, 2, 4, 8)
-"""Seconds somebody waits before trying to sign on again: an account follows the events of its posts."""
 
 
 class FrontDesk:
@@ -40,7 +35,7 @@ class FrontDesk:
                     self.settings.keycloak_url, self.settings.keycloak_realm, staff_no, self.settings.demo_password
                 )
                 self._sources[staff_no] = source
-        return Desk(self.http, campus, partial(_token, source), watch or self._watch)
+        return Desk(self.http, campus, source.access_token, watch or self._watch)
 
     def forget(self) -> None:
         """Sign on anew: posts were assigned since."""
@@ -57,12 +52,3 @@ class FrontDesk:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.http.close()
-
-
-def _token(source: TokenSource) -> str:
-    for pause in _PAUSES:
-        try:
-            return source.access_token()
-        except LoginRefused:
-            time.sleep(pause)
-    return source.access_token()

@@ -1,6 +1,6 @@
 """Staff accounts: who signs on under which 工号 with which posts, kept equal to what organisation says."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from keycloak import KeycloakAdmin
 from keycloak.exceptions import KeycloakPostError
@@ -47,22 +47,23 @@ Found = dict[str, tuple[Representation, frozenset[str]]]
 """User name -> the account and the paths of its groups."""
 
 
-def shut_strangers(admin: KeycloakAdmin, people: Sequence[StaffAccount], but: str = "\0") -> Report:
-    """Disable and strip every account that is neither one of these people's nor a patient's.
+def shut_strangers(admin: KeycloakAdmin, known: Callable[[], Collection[str]], but: str = "\0") -> Report:
+    """Disable and strip every account that is neither of somebody known nor a patient's.
 
-    Only with everybody who ever worked here as `people`: an account made by hand has no person behind it. `but`: names
-    that begin so are somebody else's business (the sealed emergency accounts).
+    `known`: user names of everybody who ever worked here; an account made by hand has no person behind it. It is asked
+    when the accounts have been read: whoever has joined and got one meanwhile is known by then. `but`: names that begin
+    so are somebody else's business (the sealed emergency accounts).
     """
     report = Report()
-    known = {person.username for person in people}
     groups = _group_ids(admin)
     held = _held(admin, groups)
     machines = {f"service-account-{one['clientId']}" for one in admin.get_clients() if one["serviceAccountsEnabled"]}
     accounts = {account["id"]: account for account in _accounts(admin)}
     for account_id in held.keys() - accounts.keys():
         accounts[account_id] = admin.get_user(account_id)
+    names = known()
     for account in sorted(accounts.values(), key=lambda one: str(one["username"])):
-        if account["username"] in known or account["username"].startswith(but):
+        if account["username"] in names or account["username"].startswith(but):
             continue
         posts = held.get(account["id"], set())
         if account["username"] in machines and not posts:

@@ -43,6 +43,25 @@ def test_an_account_follows_the_post_and_carries_what_was_published(world: World
     assert "patients.index.read" in {role["name"] for role in composites}
 
 
+def test_who_joins_during_the_comparison_is_no_stranger(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The comparison had read the people before; the account is there when it reads those."""
+    keep, joined = directory.Directory.keep_staff, []
+
+    def keep_and_engage(door: directory.Directory, people):
+        report = keep(door, people)
+        if not joined:
+            joined.append(None)
+            joined[:] = [world.person("registrar")]
+        return report
+
+    with monkeypatch.context() as patch:
+        patch.setattr(directory.Directory, "keep_staff", keep_and_engage)
+        found = world.reconcile()
+    assert found["outcome"] == "clean"
+    assert world.admin.get_user(str(joined[0]))["enabled"]
+    assert world.sign_on(joined[0])["access_token"]
+
+
 def test_a_single_grant_rides_in_the_token_until_its_end(world: World) -> None:
     person = world.person("registrar")
     world.consortium.granted(person, "patients.index.merge", valid_to=world.consortium.moment(hours=2))

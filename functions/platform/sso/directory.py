@@ -4,7 +4,7 @@ A process signs on with the secret of the product's own account (client his-dire
 administrator. One that was given neither has no door: changes are kept and told by one that has.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
@@ -98,11 +98,11 @@ class Directory:
 
         return self._call(lambda: sync_staff(self._admin, people))
 
-    def shut_strangers(self, people: Sequence[StaffAccount]) -> "Report":
-        """Disable accounts nobody stands behind."""
+    def shut_strangers(self, known: Callable[[], Collection[str]]) -> "Report":
+        """Disable accounts nobody stands behind; `known` is asked for everybody's user name in time."""
         from shared.identity.accounts import shut_strangers
 
-        return self._call(lambda: shut_strangers(self._admin, people, but=EMERGENCY))
+        return self._call(lambda: shut_strangers(self._admin, known, but=EMERGENCY))
 
     def keep_patient(self, account_id: UUID, name: str, patient_ids: list[UUID]) -> bool:
         """Make a patient's account be bound to exactly these persons."""

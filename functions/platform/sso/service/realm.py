@@ -169,7 +169,7 @@ def reconcile(steps: Steps, run_id: UUID) -> None:
         keys = door.keep_signing_keys(steps.clock())
         # The comparison reads the accounts before it changes one, so that a line names what was found.
         accounts = door.keep_staff(everybody)
-        strangers = door.shut_strangers(everybody)
+        strangers = door.shut_strangers(lambda: {person.username for person in steps.step(people)})
     except (RealmOutOfReach, ValueError) as error:
         reason = f"{type(error).__name__}: {str(error)[:200]}"
         steps.step(lambda tx: permissions.finish_run(tx, run_id, people=0, changes=[], drift=[], failed=reason))
