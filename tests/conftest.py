@@ -19,6 +19,7 @@ import pytest
 from infra.local.keycloak import Keycloak
 from infra.local.postgres import Postgres
 from infra.local.storage import Storage
+from tests.shared.storage_probe import Bucket
 from tests.support import services
 from tests.support.hospital import Hospital, cloned_hospital
 
@@ -33,6 +34,24 @@ def postgres() -> Postgres:
 @pytest.fixture(scope="session")
 def object_store() -> Storage:
     return services.object_store()
+
+
+@pytest.fixture(scope="module")
+def bucket(object_store: Storage) -> Iterator[Bucket]:
+    """A bucket of a test file's own in the real object store."""
+    keys = object_store.credentials
+    own = Bucket(object_store.address, keys.s3_access_key, keys.s3_secret_key)
+    yield own
+    own.drop()
+
+
+@pytest.fixture
+def pictures_store(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The organisation keeps its pictures in the bucket of this file."""
+    from functions.organisation.structure import client
+
+    store = bucket.store()
+    monkeypatch.setattr(client, "object_store", lambda: store)
 
 
 @pytest.fixture(scope="session")

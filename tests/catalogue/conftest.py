@@ -10,10 +10,13 @@ import httpx
 import pytest
 
 from functions import registry
+from functions.catalogue.codes.service import files
 from functions.organisation.structure import service as organisation
 from shared.database.query import Query
 from shared.schemas import SHANGHAI
+from shared.storage import ObjectStore
 from shared.tx import Tx
+from tests.shared.storage_probe import Bucket
 from tests.support.hospital import Caller, Hospital, cloned_hospital
 
 BASE = "/api/catalogue/prices"
@@ -125,3 +128,12 @@ def catalogue(hospital: Hospital) -> Catalogue:
     with hospital.tx("hq") as tx:
         organisation.open_campus(tx, branch)
     return Catalogue(hospital)
+
+
+@pytest.fixture(scope="module")
+def store(bucket: Bucket) -> Iterator[ObjectStore]:
+    """The files of lists and standards lie in the bucket of this file."""
+    own = bucket.store()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "object_store", lambda: own)
+        yield own

@@ -1,30 +1,16 @@
 """Coders' questions are ruled for all campuses; proposals are decided once; wide lists bring their categories."""
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from functions.catalogue.codes.rules import ICD9CM3
-from functions.catalogue.codes.service import files
-from infra.local.storage import Storage
 from tests.catalogue.codes_support import CODES, Standards, workbook
 from tests.catalogue.conftest import Catalogue
-from tests.shared.storage_probe import Bucket
 from tests.support.clinic import ok
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _store(object_store: Storage) -> Iterator[None]:
-    """A bucket of this file's own, in the real object store."""
-    keys = object_store.credentials
-    bucket = Bucket(object_store.address, keys.s3_access_key, keys.s3_secret_key)
-    own = bucket.store()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(files, "object_store", lambda: own)
-        yield
-    bucket.drop()
+pytestmark = pytest.mark.usefixtures("store")
 
 
 @pytest.fixture(scope="module")

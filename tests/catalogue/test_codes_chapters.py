@@ -1,6 +1,6 @@
 """Chapters and sections of wide lists (章、节) stand above their categories: imported, browsed, never chosen."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -8,11 +8,8 @@ import pytest
 
 from functions.catalogue.codes import rules, service
 from functions.catalogue.codes.rules import ICD9CM3, ICD10, Entry, Reading
-from functions.catalogue.codes.service import files
-from infra.local.storage import Storage
 from tests.catalogue.codes_support import CODES, Standards, workbook
 from tests.catalogue.conftest import Catalogue
-from tests.shared.storage_probe import Bucket
 from tests.support.clinic import ok
 
 HEADINGS = (
@@ -59,6 +56,7 @@ ROWS = (
         "失血性贫血",
     ),
 )
+pytestmark = pytest.mark.usefixtures("store")
 
 
 def read(rows: Sequence[Sequence[Any]], headings: Sequence[str] = HEADINGS, pattern: str = ICD10) -> Reading:
@@ -130,18 +128,6 @@ def test_lists_that_name_no_range_are_read_as_before() -> None:
 
 
 # -- imported
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _store(object_store: Storage) -> Iterator[None]:
-    """A bucket of this file's own, in the real object store."""
-    keys = object_store.credentials
-    bucket = Bucket(object_store.address, keys.s3_access_key, keys.s3_secret_key)
-    own = bucket.store()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(files, "object_store", lambda: own)
-        yield
-    bucket.drop()
 
 
 @pytest.fixture(scope="module")

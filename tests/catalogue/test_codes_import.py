@@ -1,7 +1,6 @@
 """Official lists: read row by row, kept as they came, published by a second person for a moment."""
 
 import hashlib
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,28 +8,14 @@ from typing import Any
 import pytest
 
 from functions.catalogue.codes import service
-from functions.catalogue.codes.service import files
-from infra.local.storage import Storage
 from shared.schemas import SHANGHAI
 from shared.storage import ObjectStore, confirmed_file
 from tests.catalogue.codes_support import CODES, Standards, upload, workbook
 from tests.catalogue.conftest import Catalogue
-from tests.shared.storage_probe import Bucket
 from tests.support.clinic import ok
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def store(object_store: Storage) -> Iterator[ObjectStore]:
-    """A bucket of this file's own, in the real object store."""
-    keys = object_store.credentials
-    bucket = Bucket(object_store.address, keys.s3_access_key, keys.s3_secret_key)
-    own = bucket.store()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(files, "object_store", lambda: own)
-        yield own
-    bucket.drop()
+pytestmark = pytest.mark.usefixtures("store")
 
 
 @pytest.fixture(scope="module")

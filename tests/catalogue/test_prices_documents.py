@@ -2,34 +2,20 @@
 
 import base64
 import hashlib
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from functions.catalogue.codes.service import files
 from functions.catalogue.prices.queries import documents as queries
-from infra.local.storage import Storage
 from shared.ids import new_id
 from tests.catalogue.codes_support import upload
 from tests.catalogue.conftest import BASE, Catalogue, plan
 from tests.catalogue.test_prices_lists import row, take_in
-from tests.shared.storage_probe import Bucket
 from tests.support.clinic import ok
 
 DOCUMENTS = f"{BASE}/documents"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _store(object_store: Storage) -> Iterator[None]:
-    keys = object_store.credentials
-    bucket = Bucket(object_store.address, keys.s3_access_key, keys.s3_secret_key)
-    own = bucket.store()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(files, "object_store", lambda: own)
-        yield
-    bucket.drop()
+pytestmark = pytest.mark.usefixtures("store")
 
 
 def scanned(size: int = 700_000) -> bytes:

@@ -1,7 +1,6 @@
 """Price lists in the shapes the authorities publish: read, judged, published whole, what they drop stopped."""
 
 import io
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,29 +9,16 @@ from uuid import UUID, uuid4
 import pytest
 import xlsxwriter
 
-from functions.catalogue.codes.service import files
 from functions.catalogue.codes.sheets import plain
 from functions.catalogue.prices import sheets
 from functions.catalogue.prices.problems import BatchTooLong, ListUnreadable
 from functions.catalogue.prices.service import ItemStopped
-from infra.local.storage import Storage
 from tests.catalogue.codes_support import upload
 from tests.catalogue.conftest import BASE, Catalogue
 from tests.catalogue.test_prices_lists import row, take_in, told_of
-from tests.shared.storage_probe import Bucket
 from tests.support.clinic import ok
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _store(object_store: Storage) -> Iterator[None]:
-    """A bucket of this file's own, in the real object store."""
-    keys = object_store.credentials
-    bucket = Bucket(object_store.address, keys.s3_access_key, keys.s3_secret_key)
-    own = bucket.store()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(files, "object_store", lambda: own)
-        yield
-    bucket.drop()
+pytestmark = pytest.mark.usefixtures("store")
 
 
 def provincial_list(prefix: str) -> bytes:

@@ -8,13 +8,11 @@ from uuid import UUID, uuid4
 import pytest
 
 from functions import registry
-from functions.organisation.structure import client, service
+from functions.organisation.structure import service
 from functions.organisation.structure.queries import structure as queries
-from infra.local.storage import Storage
 from shared.database.query import Query
 from shared.schemas import SHANGHAI
 from shared.tx import Tx
-from tests.shared.storage_probe import Bucket
 from tests.support.hospital import Caller, Hospital, cloned_hospital
 
 BASE = "/api/organisation/structure"
@@ -147,19 +145,3 @@ def consortium(hospital: Hospital) -> Consortium:
 def _campuses(hospital: Hospital) -> list[queries.CampusInfo]:
     with hospital.tx("hq") as tx:
         return service.open_campuses(tx)
-
-
-@pytest.fixture(scope="module")
-def bucket(object_store: Storage) -> Iterator[Bucket]:
-    """A bucket of a test file in the real object store."""
-    keys = object_store.credentials
-    own = Bucket(object_store.address, keys.s3_access_key, keys.s3_secret_key)
-    yield own
-    own.drop()
-
-
-@pytest.fixture
-def pictures_store(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The organisation keeps its pictures in a bucket of this file."""
-    store = bucket.store()
-    monkeypatch.setattr(client, "object_store", lambda: store)

@@ -1,6 +1,5 @@
 """What happens after publication: stops with their consents, other doctors, times, rooms, more numbers, bars."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -21,58 +20,21 @@ from tests.outpatient.test_schedule_scene import (
     moment,
     new_room,
     states,
+    take,
     told,
 )
 from tests.support.clinic import (
     Desk,
     ok,
-    open_hospital,
     open_shift,
     pay_cash,
-    register_person,
     register_visit,
-    resident_id,
 )
-from tests.support.hospital import Hospital, cloned_hospital
+from tests.support.hospital import Hospital
 
 TUESDAY = MONDAY + timedelta(days=1)
 NEXT = MONDAY + timedelta(days=7)
-
-
-@pytest.fixture(scope="module")
-def hospital() -> Iterator[Hospital]:
-    with cloned_hospital() as one:
-        one.clock.set(moment(MONDAY, "05:00"))
-        yield one
-
-
-@pytest.fixture(scope="module")
-def desks(hospital: Hospital) -> dict[str, Desk]:
-    return open_hospital(hospital)
-
-
-@pytest.fixture(scope="module")
-def office(hospital: Hospital, desks: dict[str, Desk]) -> Office:
-    return Office(hospital, desks["hq"])
-
-
-@pytest.fixture(scope="module")
-def people(hospital: Hospital, desks: dict[str, Desk]) -> list[str]:
-    return [register_person(desks["hq"].registrar, resident_id(serial)) for serial in range(40)]
-
-
-@pytest.fixture(autouse=True)
-def _monday(hospital: Hospital) -> None:
-    hospital.clock.set(moment(MONDAY, "06:00"))
-
-
-def take(hospital: Hospital, session: dict[str, Any], count: int = 1) -> list[UUID]:
-    owners = []
-    for _ in range(count):
-        with hospital.tx("hq") as tx:
-            owners.append(new_id())
-            service.take_slot(tx, UUID(session["session_id"]), "window", owners[-1])
-    return owners
+pytestmark = pytest.mark.usefixtures("monday")
 
 
 def money_back(hospital: Hospital, session: dict[str, Any]) -> Any:

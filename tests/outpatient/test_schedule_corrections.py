@@ -1,6 +1,5 @@
 """Attendance set right: with a ground, by two persons, its history kept."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -11,33 +10,12 @@ from integrity.runner import run
 from tests.outpatient.registering import refused
 from tests.outpatient.test_schedule_scene import MONDAY, PATH, Office, engage, moment, told
 from tests.shared.print_probe import text_of
-from tests.support.clinic import Desk, ok, open_hospital
-from tests.support.hospital import Caller, Hospital, cloned_hospital
+from tests.support.clinic import Desk, ok
+from tests.support.hospital import Caller, Hospital
 
 TUESDAY = MONDAY + timedelta(days=1)
 FUNCTION = "outpatient/schedule"
-
-
-@pytest.fixture(scope="module")
-def hospital() -> Iterator[Hospital]:
-    with cloned_hospital() as one:
-        one.clock.set(moment(MONDAY, "05:00"))
-        yield one
-
-
-@pytest.fixture(scope="module")
-def desks(hospital: Hospital) -> dict[str, Desk]:
-    return open_hospital(hospital)
-
-
-@pytest.fixture(scope="module")
-def office(hospital: Hospital, desks: dict[str, Desk]) -> Office:
-    return Office(hospital, desks["hq"])
-
-
-@pytest.fixture(autouse=True)
-def _monday(hospital: Hospital) -> None:
-    hospital.clock.set(moment(MONDAY, "06:00"))
+pytestmark = pytest.mark.usefixtures("monday")
 
 
 class Missed:

@@ -1,6 +1,5 @@
 """A day of the pool: returns, freezes, ends and attendance; doctors' own matters; figures and comparisons."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -26,37 +25,11 @@ from tests.outpatient.test_schedule_scene import (
     told,
     twice,
 )
-from tests.support.clinic import Desk, ok, open_hospital
-from tests.support.hospital import Hospital, cloned_hospital
+from tests.support.clinic import ok
+from tests.support.hospital import Hospital
 
 TUESDAY = MONDAY + timedelta(days=1)
-
-
-@pytest.fixture(scope="module")
-def hospital() -> Iterator[Hospital]:
-    with cloned_hospital() as one:
-        one.clock.set(moment(MONDAY, "05:00"))
-        yield one
-
-
-@pytest.fixture(scope="module")
-def desks(hospital: Hospital) -> dict[str, Desk]:
-    return open_hospital(hospital)
-
-
-@pytest.fixture(scope="module")
-def office(hospital: Hospital, desks: dict[str, Desk]) -> Office:
-    return Office(hospital, desks["hq"])
-
-
-@pytest.fixture(scope="module")
-def branch(hospital: Hospital, desks: dict[str, Desk]) -> Office:
-    return Office(hospital, desks["mch"])
-
-
-@pytest.fixture(autouse=True)
-def _monday(hospital: Hospital) -> None:
-    hospital.clock.set(moment(MONDAY, "06:00"))
+pytestmark = pytest.mark.usefixtures("monday")
 
 
 @pytest.mark.case("44", 7)

@@ -1,8 +1,6 @@
 """More numbers after publication: bands added and blocked, extra numbers for named patients, emergency sessions."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -19,55 +17,18 @@ from tests.outpatient.test_schedule_scene import (
     moment,
     new_room,
     states,
+    take,
     told,
 )
 from tests.support.clinic import (
     Desk,
     ok,
-    open_hospital,
-    register_person,
-    resident_id,
 )
-from tests.support.hospital import Hospital, cloned_hospital
+from tests.support.hospital import Hospital
 
 TUESDAY = MONDAY + timedelta(days=1)
 NEXT = MONDAY + timedelta(days=7)
-
-
-@pytest.fixture(scope="module")
-def hospital() -> Iterator[Hospital]:
-    with cloned_hospital() as one:
-        one.clock.set(moment(MONDAY, "05:00"))
-        yield one
-
-
-@pytest.fixture(scope="module")
-def desks(hospital: Hospital) -> dict[str, Desk]:
-    return open_hospital(hospital)
-
-
-@pytest.fixture(scope="module")
-def office(hospital: Hospital, desks: dict[str, Desk]) -> Office:
-    return Office(hospital, desks["hq"])
-
-
-@pytest.fixture(scope="module")
-def people(hospital: Hospital, desks: dict[str, Desk]) -> list[str]:
-    return [register_person(desks["hq"].registrar, resident_id(serial)) for serial in range(40)]
-
-
-@pytest.fixture(autouse=True)
-def _monday(hospital: Hospital) -> None:
-    hospital.clock.set(moment(MONDAY, "06:00"))
-
-
-def take(hospital: Hospital, session: dict[str, Any], count: int = 1) -> list[UUID]:
-    owners = []
-    for _ in range(count):
-        with hospital.tx("hq") as tx:
-            owners.append(new_id())
-            service.take_slot(tx, UUID(session["session_id"]), "window", owners[-1])
-    return owners
+pytestmark = pytest.mark.usefixtures("monday")
 
 
 def test_bands_are_added_blocked_and_opened(hospital: Hospital, office: Office) -> None:

@@ -1,13 +1,10 @@
 """Doctors' own matters: leave, swaps, introductions with a picture."""
 
 import base64
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 
-from functions.organisation.structure import client
-from infra.local.storage import Storage
 from tests.outpatient.test_schedule_scene import (
     MONDAY,
     PATH,
@@ -18,33 +15,12 @@ from tests.outpatient.test_schedule_scene import (
     told,
     twice,
 )
-from tests.shared.storage_probe import Bucket, png
-from tests.support.clinic import Desk, ok, open_hospital
-from tests.support.hospital import Hospital, cloned_hospital
+from tests.shared.storage_probe import png
+from tests.support.clinic import ok
+from tests.support.hospital import Hospital
 
 TUESDAY = MONDAY + timedelta(days=1)
-
-
-@pytest.fixture(scope="module")
-def hospital() -> Iterator[Hospital]:
-    with cloned_hospital() as one:
-        one.clock.set(moment(MONDAY, "05:00"))
-        yield one
-
-
-@pytest.fixture(scope="module")
-def desks(hospital: Hospital) -> dict[str, Desk]:
-    return open_hospital(hospital)
-
-
-@pytest.fixture(scope="module")
-def office(hospital: Hospital, desks: dict[str, Desk]) -> Office:
-    return Office(hospital, desks["hq"])
-
-
-@pytest.fixture(autouse=True)
-def _monday(hospital: Hospital) -> None:
-    hospital.clock.set(moment(MONDAY, "06:00"))
+pytestmark = pytest.mark.usefixtures("monday")
 
 
 def test_leave_is_approved_by_another_and_lists_the_sessions(hospital: Hospital, office: Office) -> None:
@@ -120,17 +96,6 @@ def test_an_introduction_is_shown_when_another_approved_it(hospital: Hospital, o
         assert ok(mine.get(shown))["introduction"] == text
     again = office.medical.post(f"{PATH}/profiles/{made['profile_id']}/decide", {"version": 2, "approve": True})
     assert again.json()["code"] == "schedule_request_state_wrong"
-
-
-@pytest.fixture
-def pictures_store(object_store: Storage, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The organisation keeps its pictures in a bucket of this test."""
-    keys = object_store.credentials
-    own = Bucket(object_store.address, keys.s3_access_key, keys.s3_secret_key)
-    store = own.store()
-    monkeypatch.setattr(client, "object_store", lambda: store)
-    yield
-    own.drop()
 
 
 @pytest.mark.usefixtures("pictures_store")

@@ -1,6 +1,5 @@
 """Who may hold a session where: grade, leave, secondment and the road between campuses; what the branch may do."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from uuid import UUID
 
@@ -19,37 +18,11 @@ from tests.outpatient.test_schedule_scene import (
     plan,
     states,
 )
-from tests.support.clinic import Desk, ok, open_hospital
-from tests.support.hospital import Hospital, cloned_hospital
+from tests.support.clinic import Desk, ok
+from tests.support.hospital import Hospital
 
 NEXT = MONDAY + timedelta(days=7)
-
-
-@pytest.fixture(scope="module")
-def hospital() -> Iterator[Hospital]:
-    with cloned_hospital() as one:
-        one.clock.set(moment(MONDAY, "05:00"))
-        yield one
-
-
-@pytest.fixture(scope="module")
-def desks(hospital: Hospital) -> dict[str, Desk]:
-    return open_hospital(hospital)
-
-
-@pytest.fixture(scope="module")
-def office(hospital: Hospital, desks: dict[str, Desk]) -> Office:
-    return Office(hospital, desks["hq"])
-
-
-@pytest.fixture(scope="module")
-def branch(hospital: Hospital, desks: dict[str, Desk]) -> Office:
-    return Office(hospital, desks["mch"])
-
-
-@pytest.fixture(autouse=True)
-def _monday(hospital: Hospital) -> None:
-    hospital.clock.set(moment(MONDAY, "06:00"))
+pytestmark = pytest.mark.usefixtures("monday")
 
 
 def test_a_doctor_below_the_grade_or_on_leave_is_refused(hospital: Hospital, office: Office) -> None:

@@ -1,6 +1,5 @@
 """Templates, generation, the check, and publication: of one session and of a whole week."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -20,37 +19,11 @@ from tests.outpatient.test_schedule_scene import (
     states,
     told,
 )
-from tests.support.clinic import Desk, ok, open_hospital
-from tests.support.hospital import Hospital, cloned_hospital
+from tests.support.clinic import Desk, ok
+from tests.support.hospital import Hospital
 
 NEXT = MONDAY + timedelta(days=7)
-
-
-@pytest.fixture(scope="module")
-def hospital() -> Iterator[Hospital]:
-    with cloned_hospital() as one:
-        one.clock.set(moment(MONDAY, "05:00"))
-        yield one
-
-
-@pytest.fixture(scope="module")
-def desks(hospital: Hospital) -> dict[str, Desk]:
-    return open_hospital(hospital)
-
-
-@pytest.fixture(scope="module")
-def office(hospital: Hospital, desks: dict[str, Desk]) -> Office:
-    return Office(hospital, desks["hq"])
-
-
-@pytest.fixture(scope="module")
-def branch(hospital: Hospital, desks: dict[str, Desk]) -> Office:
-    return Office(hospital, desks["mch"])
-
-
-@pytest.fixture(autouse=True)
-def _monday(hospital: Hospital) -> None:
-    hospital.clock.set(moment(MONDAY, "06:00"))
+pytestmark = pytest.mark.usefixtures("monday")
 
 
 def template(hospital: Hospital, desk: Desk, **more: Any) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from time import perf_counter
@@ -17,30 +16,10 @@ from functions.outpatient.schedule.rules import SessionFull
 from shared.ids import new_id
 from shared.problems import Problem
 from tests.outpatient.test_schedule_scene import MONDAY, PATH, Office, channels, moment, states, told
-from tests.support.clinic import Desk, ok, open_hospital
-from tests.support.hospital import Hospital, cloned_hospital
+from tests.support.clinic import ok
+from tests.support.hospital import Hospital
 
-
-@pytest.fixture(scope="module")
-def hospital() -> Iterator[Hospital]:
-    with cloned_hospital() as one:
-        one.clock.set(moment(MONDAY, "05:00"))
-        yield one
-
-
-@pytest.fixture(scope="module")
-def desks(hospital: Hospital) -> dict[str, Desk]:
-    return open_hospital(hospital)
-
-
-@pytest.fixture(scope="module")
-def office(hospital: Hospital, desks: dict[str, Desk]) -> Office:
-    return Office(hospital, desks["hq"])
-
-
-@pytest.fixture(autouse=True)
-def _monday(hospital: Hospital) -> None:
-    hospital.clock.set(moment(MONDAY, "06:00"))
+pytestmark = pytest.mark.usefixtures("monday")
 
 
 def hold(hospital: Hospital, session: dict[str, Any], channel: str = "mini", **more: Any) -> service.SlotTaken:

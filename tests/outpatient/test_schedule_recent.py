@@ -1,6 +1,5 @@
 """What is left is shown at most two seconds old, and sold by what is true."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,33 +10,12 @@ from functions.outpatient.schedule import service
 from functions.outpatient.schedule.service.recent import AGE, MOST, Recent
 from shared.ids import new_id
 from tests.outpatient.registering import refused
-from tests.outpatient.test_schedule_scene import MONDAY, PATH, Office, moment
-from tests.support.clinic import Desk, ok, open_hospital, register_person, resident_id
-from tests.support.hospital import Caller, Hospital, cloned_hospital
+from tests.outpatient.test_schedule_scene import MONDAY, PATH, Office
+from tests.support.clinic import Desk, ok, register_person, resident_id
+from tests.support.hospital import Caller, Hospital
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def hospital() -> Iterator[Hospital]:
-    with cloned_hospital() as one:
-        one.clock.set(moment(MONDAY, "05:00"))
-        yield one
-
-
-@pytest.fixture(scope="module")
-def desks(hospital: Hospital) -> dict[str, Desk]:
-    return open_hospital(hospital)
-
-
-@pytest.fixture(scope="module")
-def office(hospital: Hospital, desks: dict[str, Desk]) -> Office:
-    return Office(hospital, desks["hq"])
-
-
-@pytest.fixture(autouse=True)
-def _monday(hospital: Hospital) -> None:
-    hospital.clock.set(moment(MONDAY, "06:00"))
+pytestmark = pytest.mark.usefixtures("monday")
 
 
 def left(caller: Caller, session: dict[str, Any], **asked: Any) -> int:

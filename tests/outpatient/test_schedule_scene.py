@@ -7,6 +7,8 @@ from uuid import UUID
 
 from functions.organisation.structure import service as organisation
 from functions.organisation.structure.service import CreatePlace, EngageStaff, PlaceKind, StaffCategory
+from functions.outpatient.schedule import service
+from shared.ids import new_id
 from shared.schemas import SHANGHAI
 from tests.support.clinic import Desk, ok
 from tests.support.hospital import Caller, Hospital
@@ -61,6 +63,16 @@ def bands(
         }
         for place in range(number)
     ]
+
+
+def take(hospital: Hospital, session: dict[str, Any], count: int = 1) -> list[UUID]:
+    """Numbers of a session taken at the window; whose they are."""
+    owners = []
+    for _ in range(count):
+        with hospital.tx("hq") as tx:
+            owners.append(new_id())
+            service.take_slot(tx, UUID(session["session_id"]), "window", owners[-1])
+    return owners
 
 
 def plan(hospital: Hospital, desk: Desk, day: date, start: str = "08:00", **more: Any) -> dict[str, Any]:

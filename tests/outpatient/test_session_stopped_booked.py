@@ -1,6 +1,6 @@
 """What schedule gives booking for a stopped session: who is affected, where they may go, numbers that come first."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -24,16 +24,10 @@ from tests.support.clinic import (
     register_visit,
     resident_id,
 )
-from tests.support.hospital import Hospital, cloned_hospital, delivery_of
+from tests.support.hospital import Hospital, delivery_of
 
 NEXT = MONDAY + timedelta(days=7)
-
-
-@pytest.fixture(scope="module")
-def hospital() -> Iterator[Hospital]:
-    with cloned_hospital() as one:
-        one.clock.set(moment(MONDAY, "05:00"))
-        yield one
+pytestmark = pytest.mark.usefixtures("monday")
 
 
 @pytest.fixture(scope="module")
@@ -41,16 +35,6 @@ def desks(hospital: Hospital) -> dict[str, Desk]:
     made = open_hospital(hospital)
     open_shift(made["hq"])
     return made
-
-
-@pytest.fixture(scope="module")
-def office(hospital: Hospital, desks: dict[str, Desk]) -> Office:
-    return Office(hospital, desks["hq"])
-
-
-@pytest.fixture(autouse=True)
-def _monday(hospital: Hospital) -> None:
-    hospital.clock.set(moment(MONDAY, "06:00"))
 
 
 def book(hospital: Hospital, session: dict[str, Any], count: int) -> list[UUID]:

@@ -15,7 +15,6 @@ from pydantic import ValidationError
 from functions import registry
 from functions.platform.sso import store
 from functions.platform.sso.service.archiving import COLUMNS, Retention, chain_of
-from infra.local.storage import Storage
 from integrity.runner import load, run
 from shared.storage import StorageUnavailable
 from tests.platform.beyond import SSO
@@ -29,14 +28,6 @@ ANNA, BERT = "11111111-1111-7111-8111-111111111111", "22222222-2222-7222-8222-22
 NAMES = frozenset(check.name for check in load() if check.name.startswith("sso."))
 DUE = datetime(2028, 2, 1, 3, tzinfo=UTC)
 """From then on January 2025 has been online for its 36 whole months."""
-
-
-@pytest.fixture(scope="module")
-def bucket(object_store: Storage) -> Iterator[Bucket]:
-    keys = object_store.credentials
-    own = Bucket(object_store.address, keys.s3_access_key, keys.s3_secret_key)
-    yield own
-    own.drop()
 
 
 @pytest.fixture(autouse=True)

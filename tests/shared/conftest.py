@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from infra.local.storage import Storage
 from shared.database.engine import Database
 from shared.storage import ObjectStore
 from tests.shared.storage_probe import Bucket
@@ -16,14 +15,6 @@ def hospital() -> Iterator[Hospital]:
     """A hospital without functions: what is tested here stands below them."""
     with cloned_hospital([]) as one:
         yield one
-
-
-@pytest.fixture(scope="module")
-def bucket(object_store: Storage) -> Iterator[Bucket]:
-    keys = object_store.credentials
-    own = Bucket(object_store.address, keys.s3_access_key, keys.s3_secret_key)
-    yield own
-    own.drop()
 
 
 @pytest.fixture(scope="module")
