@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
@@ -11,6 +12,8 @@ from infra.his import settings
 if TYPE_CHECKING:
     from shared.identity.keycloak_admin import Report
     from shared.settings import Settings
+
+T = TypeVar("T")
 
 app = typer.Typer(help="The identity server.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -48,22 +51,31 @@ def synchronise(configuration: Settings) -> list[Report]:
     from shared.identity.accounts import sync_staff
     from shared.identity.actor import system_actor
     from shared.identity.keycloak_admin import connect
+    from shared.identity.people import kept_up
     from shared.identity.provisioning import provision
     from shared.telemetry import current_traceparent
     from shared.tx import Tx
 
     database = Database(configuration.auditor_database_url, 1, name="his-identity")
-    try:
-        # The auditor sees every campus and changes nothing.
+
+    def read(what: Callable[[Tx], T]) -> T:
+        """The auditor sees every campus and changes nothing."""
         with database.transaction(Scope(campus="", readable=(), subject="system:identity"), REPORT) as session:
-            tx = Tx(session, system_actor("identity", ""), "", datetime.now(UTC), current_traceparent())
-            declaration, people = sso.declaration(tx, configuration), sso.people(tx, None, configuration)
+            return what(Tx(session, system_actor("identity", ""), "", datetime.now(UTC), current_traceparent()))
+
+    try:
+        declaration = read(lambda tx: sso.declaration(tx, configuration))
+        if not declaration.campuses:
+            typer.echo(
+                "No campus is open: open the head hospital first (`his demo --only found` for a demonstration).",
+                err=True,
+            )
+            raise typer.Exit(1)
+        admin = connect(configuration)
+        realm = provision(admin, declaration)
+        _, accounts = kept_up(
+            lambda: read(lambda tx: sso.people(tx, None, configuration)), lambda people: sync_staff(admin, people)
+        )
     finally:
         database.close()
-    if not declaration.campuses:
-        typer.echo(
-            "No campus is open: open the head hospital first (`his demo --only found` for a demonstration).", err=True
-        )
-        raise typer.Exit(1)
-    admin = connect(configuration)
-    return [provision(admin, declaration), sync_staff(admin, people)]
+    return [realm, accounts]

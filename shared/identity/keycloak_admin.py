@@ -45,6 +45,15 @@ class Report:
         else:
             self.unchanged += 1
 
+    def add(self, later: "Report") -> None:
+        """What another run changed after this one."""
+        self.created.extend(later.created)
+        self.updated.extend(later.updated)
+        self.removed.extend(later.removed)
+        self.refused.extend(later.refused)
+        self.unchanged += later.unchanged
+        self.drift += later.drift
+
 
 def connect(settings: Settings) -> KeycloakAdmin:
     """The administrator's connection, working in our realm and signed on in `master`."""

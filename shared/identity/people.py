@@ -1,8 +1,15 @@
 """A member of staff as the realm has to know them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from uuid import UUID
+
+if TYPE_CHECKING:
+    from shared.identity.keycloak_admin import Report
+
+_ROUNDS = 5
+"""People who go on changing are written again by whoever tells of the next change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +42,22 @@ class StaffAccount:
     @property
     def group_paths(self) -> frozenset[str]:
         return frozenset(f"/{campus}/{post}" for campus, codes in self.posts.items() for post in codes)
+
+
+def kept_up(
+    read: Callable[[], Sequence[StaffAccount]], write: "Callable[[Sequence[StaffAccount]], Report]"
+) -> "tuple[Sequence[StaffAccount], Report]":
+    """Write the people as they are, and again whoever has become another meanwhile. Gives them as written last.
+
+    Several may write at once (an event's handler, the comparison, the operator), and each read what it writes a while
+    before. Whoever writes last looks once more, so the account ends as the hospital's last word says.
+    """
+    people = read()
+    report = write(people)
+    for _ in range(_ROUNDS):
+        written = {person.staff_id: person for person in people}
+        people = read()
+        if not (others := [person for person in people if written.get(person.staff_id) != person]):
+            break
+        report.add(write(others))
+    return people, report

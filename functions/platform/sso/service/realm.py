@@ -11,12 +11,12 @@ from events.platform import RealmDriftFound
 from functions.organisation.structure import service as organisation
 from functions.patients.index import service as patients
 from functions.platform.permissions import service as permissions
-from functions.platform.sso import directory, queries
+from functions.platform.sso import directory, queries, rules_cas
 from functions.platform.sso.models import IdentityChange
 from functions.platform.sso.problems import RealmOutOfReach
 from shared.identity.denied import KEPT
 from shared.identity.partners import SamlDeclaration
-from shared.identity.people import StaffAccount
+from shared.identity.people import StaffAccount, kept_up
 from shared.identity.posts import POSTS
 from shared.identity.realm import DeviceDeclaration, PartnerDeclaration, RealmDeclaration
 from shared.identity.rights import Grant
@@ -65,6 +65,12 @@ def declaration(tx: Tx, configuration: Settings | None = None) -> RealmDeclarati
         PartnerDeclaration(row.code, row.title, tuple(row.redirect_uris), row.backchannel_logout_url)
         for row in registered
         if row.protocol == "oidc"
+    ]
+    here = f"{settings.host_url.rstrip('/')}{rules_cas.COOKIE_PATH}"
+    programs += [
+        PartnerDeclaration(row.code, row.title, (f"{here}/back",), f"{here}/signed-out")
+        for row in registered
+        if row.protocol == "cas"
     ]
     saml = [
         SamlDeclaration(row.entity_id, row.title, tuple(row.redirect_uris), row.backchannel_logout_url)
@@ -157,10 +163,9 @@ def tell(steps: Steps) -> None:
 def reconcile(steps: Steps, run_id: UUID) -> None:
     """Compare everything with the realm, put right what differs, and raise an alarm over what was made by hand."""
     try:
-        wanted, everybody, applied = steps.step(
+        wanted, applied = steps.step(
             lambda tx: (
                 declaration(tx),
-                people(tx),
                 {row.staff_id: row.fingerprint for row in tx.session.all(queries.APPLIED)},
             )
         )
@@ -168,7 +173,7 @@ def reconcile(steps: Steps, run_id: UUID) -> None:
         realm = door.provision(wanted)
         keys = door.keep_signing_keys(steps.clock())
         # The comparison reads the accounts before it changes one, so that a line names what was found.
-        accounts = door.keep_staff(everybody)
+        everybody, accounts = kept_up(lambda: steps.step(people), door.keep_staff)
         strangers = door.shut_strangers(lambda: {person.username for person in steps.step(people)})
     except (RealmOutOfReach, ValueError) as error:
         reason = f"{type(error).__name__}: {str(error)[:200]}"
@@ -219,8 +224,9 @@ def _carry_out(steps: Steps, taken: Sequence[IdentityChange]) -> None:
             steps.step(lambda tx: _refuse_holders(tx, losers))
     ids = {UUID(row.subject_id) for row in taken if row.kind == "person"}
     if ids:
-        some = steps.step(lambda tx: people(tx, ids))
-        report = _keep_staff(steps, door, some)
+        some, report = kept_up(
+            lambda: steps.step(lambda tx: people(tx, ids)), lambda some: _keep_staff(steps, door, some)
+        )
         ours = {person.staff_no: person for person in some}
 
         def book(tx: Tx) -> None:
