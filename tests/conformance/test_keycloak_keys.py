@@ -48,7 +48,7 @@ def test_keys_follow_each_other_under_load_and_nobody_is_refused(realm: Realm) -
     with ThreadPoolExecutor(3) as pool:
         clerks = [pool.submit(work, one) for one in starts]
         try:
-            for later in (0, 0, 1, 89, 90, 90, 91):
+            for later in (0, 0, 1, 89, 90, 90, 91, 92):
                 before = len(seen)
                 keep_signing_keys(realm.admin, MONDAY + timedelta(days=later))
                 while len(seen) < before + 6 and not any(clerk.done() for clerk in clerks):
@@ -60,25 +60,44 @@ def test_keys_follow_each_other_under_load_and_nobody_is_refused(realm: Realm) -
     assert kid(starts[0].access) not in published(realm)
 
 
-def test_a_key_lives_ninety_days_and_goes_a_day_after_the_next_has_come(realm: Realm) -> None:
+def test_a_key_is_published_a_day_before_it_signs_and_the_former_goes_a_day_after(realm: Realm) -> None:
     start = MONDAY + timedelta(days=400)
 
     def on(day: int):
         return keep_signing_keys(realm.admin, start + timedelta(days=day))
 
-    first = f"his-{start:%Y%m%d}"
+    def signer() -> str:
+        return kid(realm.login(realm.person()).access)
+
+    first, second = (f"signing key his-{start + timedelta(days=day):%Y%m%d}" for day in (0, 90))
     made = on(0)
-    assert (made.created, made.updated, made.removed) == ([f"signing key {first}"], [], [])
-    assert len(published(realm)) == 2
+    assert (made.created, made.updated, made.removed) == ([first], [], [])
     assert on(0).changes == []
-    retired = on(1)
-    assert (retired.created, len(retired.updated), retired.removed) == ([], 1, [])
-    assert len(published(realm)) == 1
+    assert len(on(1).updated) == len(on(2).updated) == 1
+    [ours] = published(realm)
     assert on(89).changes == []
-    assert on(90).created == [f"signing key his-{start + timedelta(days=90):%Y%m%d}"]
+    assert on(90).created == [second]
     assert len(published(realm)) == 2
-    assert on(91).updated == [f"signing key {first} retired"]
+    assert on(90).changes == []
+    assert signer() == ours, "published, and not signing yet"
+    assert on(91).updated == [f"{second} signs"]
+    assert signer() != ours
+    assert published(realm) > {ours}, "what the former signed is still believed"
     assert on(91).changes == []
+    assert on(92).updated == [f"{first} retired"]
+    assert on(92).changes == []
+
+
+def test_after_a_long_silence_the_next_key_is_published_before_it_signs_all_the_same(realm: Realm) -> None:
+    start = MONDAY + timedelta(days=600)
+    keep_signing_keys(realm.admin, start)
+    for day in (1, 2):
+        keep_signing_keys(realm.admin, start + timedelta(days=day))
+    signed_by = kid(realm.login(realm.person()).access)
+    assert keep_signing_keys(realm.admin, start + timedelta(days=250)).created
+    assert kid(realm.login(realm.person()).access) == signed_by
+    assert keep_signing_keys(realm.admin, start + timedelta(days=251)).updated
+    assert kid(realm.login(realm.person()).access) != signed_by
 
 
 def test_a_key_brought_from_elsewhere_is_taken_out_and_what_it_signed_is_refused(realm: Realm) -> None:
