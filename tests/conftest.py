@@ -60,8 +60,11 @@ def keycloak() -> Keycloak:
 
 
 @pytest.fixture(scope="module")
-def hospital() -> Iterator[Hospital]:
+def hospital(request: pytest.FixtureRequest) -> Iterator[Hospital]:
+    """A hospital of the file's own; its clock begins at the file's BEGINS, or now."""
     with cloned_hospital() as one:
+        if begins := getattr(request.module, "BEGINS", None):
+            one.clock.set(begins)
         yield one
 
 

@@ -1,6 +1,5 @@
 """Integrity checks: every one runs on an empty and on a living hospital, and each finds what it is there to find."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,13 +15,7 @@ from tests.support.clinic import (
     register_visit,
     resident_id,
 )
-from tests.support.hospital import Hospital, cloned_hospital
-
-
-@pytest.fixture(scope="module")
-def hospital() -> Iterator[Hospital]:
-    with cloned_hospital() as one:
-        yield one
+from tests.support.hospital import Hospital
 
 
 def results(hospital: Hospital) -> dict[str, int]:

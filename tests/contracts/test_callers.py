@@ -5,7 +5,6 @@ staff here with it. The last must get past the gate: any answer but 401 and 403 
 """
 
 import uuid
-from collections.abc import Iterator
 
 import pytest
 
@@ -14,17 +13,11 @@ from shared.function import DeclaredRoute
 from shared.identity.callers import DEVICES, PATIENT
 from shared.identity.posts import POSTS
 from tests.support import tokens
-from tests.support.hospital import Hospital, cloned_hospital
+from tests.support.hospital import Hospital
 
 ROUTES = [route for app in registry.all_apps() for route in app.routes() if route.kind != "callback"]
 """Every route somebody signs on for. A callback asks for no token; its own tests prove that a signature opens it."""
 NOWHERE = "00000000-0000-7000-8000-000000000000"
-
-
-@pytest.fixture(scope="module")
-def hospital() -> Iterator[Hospital]:
-    with cloned_hospital() as one:
-        yield one
 
 
 def address(route: DeclaredRoute) -> str:

@@ -1,25 +1,17 @@
 """What every answer says around its body: nothing about the server, nothing a browser may keep or guess at."""
 
-from collections.abc import Iterator
-
 import httpx
 import pytest
 
 from functions import registry
 from shared.identity.posts import POSTS
 from tests.contracts.test_callers import ROUTES, address
-from tests.support.hospital import Caller, Hospital, cloned_hospital
+from tests.support.hospital import Caller, Hospital
 from tests.support.processes import HostProcess, key_server
 
 READS = [route for route in ROUTES if route.method == "GET"]
 TALKATIVE = {"server", "x-powered-by", "via", "x-aspnet-version", "x-runtime"}
 FOREIGN = {"access-control-allow-origin", "access-control-allow-credentials"}
-
-
-@pytest.fixture(scope="module")
-def hospital() -> Iterator[Hospital]:
-    with cloned_hospital() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

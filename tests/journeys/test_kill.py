@@ -13,17 +13,11 @@ import pytest
 from integrity.runner import run
 from tests.support import tokens
 from tests.support.clinic import FEE, Desk, ok, open_hospital, open_shift, put_on_sale, register_person, resident_id
-from tests.support.hospital import Caller, Hospital, cloned_hospital
+from tests.support.hospital import Caller, Hospital
 from tests.support.processes import HostProcess, key_server
 
 VISITS = "/api/outpatient/registration/visits"
 SETTLEMENTS = "/api/payments/billing/settlements"
-
-
-@pytest.fixture(scope="module")
-def hospital() -> Iterator[Hospital]:
-    with cloned_hospital() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

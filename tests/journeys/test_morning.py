@@ -15,17 +15,11 @@ from infra.local.process import until
 from loadtests import demo
 from shared.identity.keycloak_admin import connect
 from shared.settings import REPOSITORY, Settings
-from tests.support.hospital import Hospital, cloned_hospital
+from tests.support.hospital import Hospital
 from tests.support.processes import HostProcess
 from tests.support.services import free_port
 
 PASSWORD = "Wander-Kiefer-58"
-
-
-@pytest.fixture(scope="module")
-def hospital() -> Iterator[Hospital]:
-    with cloned_hospital() as one:
-        yield one
 
 
 class House(HostProcess):

@@ -1,6 +1,5 @@
 """A third campus is data alone: opened through HTTP by the right posts, it serves its first patient the same day."""
 
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -22,7 +21,7 @@ from tests.support.clinic import (
     register_visit,
     resident_id,
 )
-from tests.support.hospital import Caller, Hospital, cloned_hospital
+from tests.support.hospital import Caller, Hospital
 
 ORGANISATION = "/api/organisation/structure"
 PRICES = "/api/catalogue/prices"
@@ -32,12 +31,6 @@ CASHIER = "/api/payments/cashier"
 BILLING = "/api/payments/billing"
 FEE_CODE = "110200009"
 ZX_FEE = Decimal("5.00")
-
-
-@pytest.fixture(scope="module")
-def hospital() -> Iterator[Hospital]:
-    with cloned_hospital() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 import getpass
 import re
 import socket
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from uuid import uuid4
 
@@ -18,16 +17,10 @@ from loadtests.bench.scripting import Composer, NoSource, Recording
 from loadtests.bench.workload import Workload
 from shared.settings import REPOSITORY
 from tests.support.clinic import ok, open_hospital, put_on_sale, register_person, resident_id
-from tests.support.hospital import Hospital, cloned_hospital
+from tests.support.hospital import Hospital
 
 VISITS = "/api/outpatient/registration/visits"
 WORKLOAD = Workload(50, 7)
-
-
-@pytest.fixture(scope="module")
-def hospital() -> Iterator[Hospital]:
-    with cloned_hospital() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

@@ -15,11 +15,11 @@ import pytest
 from infra.local.keycloak import Keycloak
 from infra.simulators.wechat_login import WeChatLoginSimulator
 from shared.settings import REPOSITORY, Settings
-from tests.journeys.test_morning import PASSWORD, hospital, host, house, monkeypatch_module
+from tests.journeys.test_morning import PASSWORD, host, house, monkeypatch_module
 from tests.journeys.test_morning import outside as channels
 from tests.support.hospital import Hospital
 
-__all__ = ["channels", "hospital", "host", "house", "monkeypatch_module"]
+__all__ = ["channels", "host", "house", "monkeypatch_module"]
 
 APP, SECRET = "wx-load", "wechat-app-secret-of-the-load-test"
 

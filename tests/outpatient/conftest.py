@@ -1,26 +1,20 @@
-"""What the tests of the outpatient area start from. Those of the schedule begin on a Monday before the doors open."""
+"""What the tests of the outpatient area start from."""
 
-from collections.abc import Iterator
+from uuid import UUID
 
 import pytest
 
 from functions.outpatient.schedule.api.reading import SHOWN
+from tests.outpatient.registering import emergency_clinic, engage
 from tests.outpatient.test_schedule_scene import MONDAY, Office, moment
 from tests.support.clinic import Desk, open_hospital, register_person, resident_id
-from tests.support.hospital import Hospital, cloned_hospital
+from tests.support.hospital import Hospital
 
 
 @pytest.fixture(autouse=True)
 def _nothing_shown() -> None:
     """One process answers for the hospitals of many tests here: nothing shown in one is shown in the next."""
     SHOWN.clear()
-
-
-@pytest.fixture(scope="module")
-def hospital() -> Iterator[Hospital]:
-    with cloned_hospital() as one:
-        one.clock.set(moment(MONDAY, "05:00"))
-        yield one
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +35,16 @@ def branch(hospital: Hospital, desks: dict[str, Desk]) -> Office:
 @pytest.fixture(scope="module")
 def people(hospital: Hospital, desks: dict[str, Desk]) -> list[str]:
     return [register_person(desks["hq"].registrar, resident_id(serial)) for serial in range(40)]
+
+
+@pytest.fixture(scope="module")
+def clinic(hospital: Hospital, desks: dict[str, Desk]) -> str:
+    return emergency_clinic(hospital, desks["hq"])
+
+
+@pytest.fixture(scope="module")
+def doctor(hospital: Hospital, desks: dict[str, Desk]) -> UUID:
+    return engage(hospital, "D0001", "罗建国")
 
 
 @pytest.fixture

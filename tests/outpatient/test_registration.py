@@ -16,7 +16,6 @@ from tests.support.clinic import (
     FEE,
     Desk,
     ok,
-    open_hospital,
     open_shift,
     pay_cash,
     put_on_sale,
@@ -24,19 +23,8 @@ from tests.support.clinic import (
     register_visit,
     resident_id,
 )
-from tests.support.hospital import Caller, Hospital, cloned_hospital
+from tests.support.hospital import Caller, Hospital
 from tests.support.server import listening
-
-
-@pytest.fixture(scope="module")
-def hospital() -> Iterator[Hospital]:
-    with cloned_hospital() as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def desks(hospital: Hospital) -> dict[str, Desk]:
-    return open_hospital(hospital)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Fees nobody pays at the counter: owed under the green channel, put to a contract unit's account."""
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -12,46 +11,22 @@ from tests.outpatient.registering import (
     VISITS,
     charges_of,
     clinic_of,
-    emergency_clinic,
-    engage,
     refused,
 )
 from tests.support.clinic import (
     FEE,
     Desk,
     ok,
-    open_hospital,
     open_shift,
     put_on_sale,
     register_person,
     resident_id,
 )
-from tests.support.hospital import Hospital, cloned_hospital
+from tests.support.hospital import Hospital
 
 EMERGENCIES = f"{REGISTRATION}/emergencies"
 BILLING = "/api/payments/billing"
 OWED, OPEN, PAID = [(str(FEE["hq"]), "owed")], [(str(FEE["hq"]), "open")], [(str(FEE["hq"]), "paid")]
-
-
-@pytest.fixture(scope="module")
-def hospital() -> Iterator[Hospital]:
-    with cloned_hospital() as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def desks(hospital: Hospital) -> dict[str, Desk]:
-    return open_hospital(hospital)
-
-
-@pytest.fixture(scope="module")
-def clinic(hospital: Hospital, desks: dict[str, Desk]) -> str:
-    return emergency_clinic(hospital, desks["hq"])
-
-
-@pytest.fixture(scope="module")
-def doctor(hospital: Hospital, desks: dict[str, Desk]) -> UUID:
-    return engage(hospital, "D0001", "罗建国")
 
 
 @pytest.fixture(scope="module")

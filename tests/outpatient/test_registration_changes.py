@@ -1,6 +1,5 @@
 """A visit changes before it is seen: another doctor or department, another payer."""
 
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -34,15 +33,9 @@ from tests.support.clinic import (
     register_visit,
     resident_id,
 )
-from tests.support.hospital import Hospital, cloned_hospital
+from tests.support.hospital import Hospital
 
 EXPERT_FEE = Decimal("30.00")
-
-
-@pytest.fixture(scope="module")
-def hospital() -> Iterator[Hospital]:
-    with cloned_hospital() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

@@ -29,15 +29,9 @@ from tests.support.clinic import (
     register_visit,
     resident_id,
 )
-from tests.support.hospital import Hospital, cloned_hospital
+from tests.support.hospital import Hospital
 
 COLLECT = f"{VISITS}/collect"
-
-
-@pytest.fixture(scope="module")
-def hospital() -> Iterator[Hospital]:
-    with cloned_hospital() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

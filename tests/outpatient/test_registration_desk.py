@@ -1,6 +1,5 @@
 """What the window shows and hands out: lists, look-up, load of the departments, cards and booklets."""
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -16,21 +15,10 @@ from tests.outpatient.registering import (
     refused,
     see,
 )
-from tests.support.clinic import Desk, ok, open_hospital, put_on_sale, register_person, register_visit, resident_id
-from tests.support.hospital import Hospital, cloned_hospital
+from tests.support.clinic import Desk, ok, put_on_sale, register_person, register_visit, resident_id
+from tests.support.hospital import Hospital
 
 ARTICLES = f"{REGISTRATION}/articles"
-
-
-@pytest.fixture(scope="module")
-def hospital() -> Iterator[Hospital]:
-    with cloned_hospital() as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def desks(hospital: Hospital) -> dict[str, Desk]:
-    return open_hospital(hospital)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Emergencies: no number, no fee first, the nameless, green channels, bracelets for many casualties."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -17,38 +16,16 @@ from tests.outpatient.registering import (
     at_once,
     charges_of,
     clinic_of,
-    emergency_clinic,
     engage,
     refused,
     visit_row,
 )
-from tests.support.clinic import FEE, Desk, ok, open_hospital, open_shift, register_person, resident_id
-from tests.support.hospital import Hospital, cloned_hospital
+from tests.support.clinic import FEE, Desk, ok, open_shift, register_person, resident_id
+from tests.support.hospital import Hospital
 
 EMERGENCIES = f"{REGISTRATION}/emergencies"
 BATCHES = f"{REGISTRATION}/bracelet-batches"
 NAMELESS = {"sex": "1", "estimated_age": 45, "finder_kind": "ambulance", "finder": "120急救中心3号车"}
-
-
-@pytest.fixture(scope="module")
-def hospital() -> Iterator[Hospital]:
-    with cloned_hospital() as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def desks(hospital: Hospital) -> dict[str, Desk]:
-    return open_hospital(hospital)
-
-
-@pytest.fixture(scope="module")
-def clinic(hospital: Hospital, desks: dict[str, Desk]) -> str:
-    return emergency_clinic(hospital, desks["hq"])
-
-
-@pytest.fixture(scope="module")
-def doctor(hospital: Hospital, desks: dict[str, Desk]) -> UUID:
-    return engage(hospital, "D0001", "罗建国")
 
 
 def person(desk: Desk, serial: int) -> str:

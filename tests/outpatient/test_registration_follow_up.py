@@ -1,6 +1,5 @@
 """The follow-up without fee (续诊号, 一次挂号管三天)."""
 
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -10,16 +9,10 @@ import pytest
 from functions.outpatient.registration import service
 from tests.outpatient.registering import VISITS, at, charges_of, clinic_of, refused, see
 from tests.support.clinic import FEE, Desk, ok, open_hospital, put_on_sale, register_person, register_visit, resident_id
-from tests.support.hospital import Hospital, cloned_hospital
+from tests.support.hospital import Hospital
 
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY = "2027-03-01", "2027-03-02", "2027-03-03", "2027-03-04"
 CT = "imaging:CT-1"
-
-
-@pytest.fixture(scope="module")
-def hospital() -> Iterator[Hospital]:
-    with cloned_hospital() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

@@ -1,29 +1,15 @@
 """What a patient does alone at a machine: register, collect, print. Nothing else, and nobody else than a machine."""
 
-from collections.abc import Iterator
 from uuid import UUID, uuid4
-
-import pytest
 
 from functions.outpatient.schedule import service as schedule
 from shared.ids import new_id
 from tests.outpatient.registering import REGISTRATION, VISITS, refused, visit_row
 from tests.support import tokens
-from tests.support.clinic import Desk, ok, open_hospital, put_on_sale, register_person, register_visit, resident_id
-from tests.support.hospital import Caller, Hospital, cloned_hospital
+from tests.support.clinic import Desk, ok, put_on_sale, register_person, register_visit, resident_id
+from tests.support.hospital import Caller, Hospital
 
 SELF = f"{REGISTRATION}/self/visits"
-
-
-@pytest.fixture(scope="module")
-def hospital() -> Iterator[Hospital]:
-    with cloned_hospital() as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def desks(hospital: Hospital) -> dict[str, Desk]:
-    return open_hospital(hospital)
 
 
 def machine(hospital: Hospital, campus: str = "hq") -> Caller:

@@ -1,7 +1,6 @@
 """States of a visit: check-in, consultation, end, return, no-show, the sweep; and cancelling what began."""
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -36,16 +35,10 @@ from tests.support.clinic import (
     register_visit,
     resident_id,
 )
-from tests.support.hospital import Hospital, cloned_hospital
+from tests.support.hospital import Hospital
 
 DOCTOR, COLLEAGUE = uuid4(), uuid4()
 MODULE = "outpatient/registration"
-
-
-@pytest.fixture(scope="module")
-def hospital() -> Iterator[Hospital]:
-    with cloned_hospital() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

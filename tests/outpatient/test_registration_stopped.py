@@ -1,7 +1,6 @@
 """A session is stopped: its visits are cancelled and their money goes back, once."""
 
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,13 +20,7 @@ from tests.support.clinic import (
     register_visit,
     resident_id,
 )
-from tests.support.hospital import Hospital, cloned_hospital
-
-
-@pytest.fixture(scope="module")
-def hospital() -> Iterator[Hospital]:
-    with cloned_hospital() as one:
-        yield one
+from tests.support.hospital import Hospital
 
 
 @pytest.fixture(scope="module")

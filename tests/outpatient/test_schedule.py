@@ -11,21 +11,10 @@ from functions.outpatient.schedule import service
 from functions.outpatient.schedule.rules import Band, PlanInvalid, SessionFull, plan_slots
 from shared.ids import new_id
 from shared.problems import Problem
-from tests.support.clinic import Desk, ok, open_hospital, put_on_sale
-from tests.support.hospital import Hospital, cloned_hospital
+from tests.support.clinic import Desk, ok, put_on_sale
+from tests.support.hospital import Hospital
 
 PATH = "/api/outpatient/schedule"
-
-
-@pytest.fixture(scope="module")
-def hospital() -> Iterator[Hospital]:
-    with cloned_hospital() as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def desks(hospital: Hospital) -> dict[str, Desk]:
-    return open_hospital(hospital)
 
 
 @pytest.fixture

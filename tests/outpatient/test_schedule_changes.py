@@ -34,6 +34,7 @@ from tests.support.hospital import Hospital
 
 TUESDAY = MONDAY + timedelta(days=1)
 NEXT = MONDAY + timedelta(days=7)
+BEGINS = moment(MONDAY, "05:00")
 pytestmark = pytest.mark.usefixtures("monday")
 
 

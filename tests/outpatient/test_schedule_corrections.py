@@ -15,6 +15,7 @@ from tests.support.hospital import Caller, Hospital
 
 TUESDAY = MONDAY + timedelta(days=1)
 FUNCTION = "outpatient/schedule"
+BEGINS = moment(MONDAY, "05:00")
 pytestmark = pytest.mark.usefixtures("monday")
 
 

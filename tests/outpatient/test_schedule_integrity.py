@@ -1,6 +1,5 @@
 """Each integrity check of the number pool finds what it is there to find, and nothing in a day like any other."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -12,8 +11,8 @@ from integrity.runner import run
 from shared.ids import new_id
 from shared.schemas import SHANGHAI
 from tests.outpatient.test_schedule_scene import PATH, Office, engage
-from tests.support.clinic import Desk, ok, open_hospital, register_person, resident_id
-from tests.support.hospital import Hospital, cloned_hospital
+from tests.support.clinic import Desk, ok, register_person, resident_id
+from tests.support.hospital import Hospital
 
 OURS = (
     "outpatient.slot_numbers",
@@ -24,17 +23,6 @@ OURS = (
     "outpatient.session_barred_doctor",
     "outpatient.release_late",
 )
-
-
-@pytest.fixture(scope="module")
-def hospital() -> Iterator[Hospital]:
-    with cloned_hospital() as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def desks(hospital: Hospital) -> dict[str, Desk]:
-    return open_hospital(hospital)
 
 
 @pytest.fixture(scope="module")

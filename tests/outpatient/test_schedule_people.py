@@ -20,6 +20,7 @@ from tests.support.clinic import ok
 from tests.support.hospital import Hospital
 
 TUESDAY = MONDAY + timedelta(days=1)
+BEGINS = moment(MONDAY, "05:00")
 pytestmark = pytest.mark.usefixtures("monday")
 
 

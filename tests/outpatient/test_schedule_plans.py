@@ -23,6 +23,7 @@ from tests.support.clinic import Desk, ok
 from tests.support.hospital import Hospital
 
 NEXT = MONDAY + timedelta(days=7)
+BEGINS = moment(MONDAY, "05:00")
 pytestmark = pytest.mark.usefixtures("monday")
 
 

@@ -19,6 +19,7 @@ from tests.outpatient.test_schedule_scene import MONDAY, PATH, Office, channels,
 from tests.support.clinic import ok
 from tests.support.hospital import Hospital
 
+BEGINS = moment(MONDAY, "05:00")
 pytestmark = pytest.mark.usefixtures("monday")
 
 

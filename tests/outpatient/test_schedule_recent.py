@@ -10,11 +10,12 @@ from functions.outpatient.schedule import service
 from functions.outpatient.schedule.service.recent import AGE, MOST, Recent
 from shared.ids import new_id
 from tests.outpatient.registering import refused
-from tests.outpatient.test_schedule_scene import MONDAY, PATH, Office
+from tests.outpatient.test_schedule_scene import MONDAY, PATH, Office, moment
 from tests.support.clinic import Desk, ok, register_person, resident_id
 from tests.support.hospital import Caller, Hospital
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
+BEGINS = moment(MONDAY, "05:00")
 pytestmark = pytest.mark.usefixtures("monday")
 
 

@@ -27,6 +27,7 @@ from tests.support.clinic import (
 from tests.support.hospital import Hospital, delivery_of
 
 NEXT = MONDAY + timedelta(days=7)
+BEGINS = moment(MONDAY, "05:00")
 pytestmark = pytest.mark.usefixtures("monday")
 
 

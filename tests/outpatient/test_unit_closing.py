@@ -1,6 +1,5 @@
 """A department that closes: what is on sale and who may still be seen there from that day on stands against it."""
 
-from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
@@ -10,27 +9,12 @@ from functions.organisation.structure import service as organisation
 from functions.organisation.structure.service import CreateUnit, UnitKind
 from tests.outpatient.registering import VISITS, clinic_of, emergency_clinic
 from tests.outpatient.test_schedule_scene import MONDAY, PATH, Office, moment
-from tests.support.clinic import Desk, ok, open_hospital, register_person, register_visit, resident_id
-from tests.support.hospital import Hospital, cloned_hospital
+from tests.support.clinic import Desk, ok, register_person, register_visit, resident_id
+from tests.support.hospital import Hospital
 
 TUESDAY = MONDAY + timedelta(days=1)
-
-
-@pytest.fixture(scope="module")
-def hospital() -> Iterator[Hospital]:
-    with cloned_hospital() as one:
-        one.clock.set(moment(MONDAY, "07:00"))
-        yield one
-
-
-@pytest.fixture(scope="module")
-def desks(hospital: Hospital) -> dict[str, Desk]:
-    return open_hospital(hospital)
-
-
-@pytest.fixture(autouse=True)
-def _monday(hospital: Hospital) -> None:
-    hospital.clock.set(moment(MONDAY, "07:00"))
+BEGINS = moment(MONDAY, "05:00")
+pytestmark = pytest.mark.usefixtures("monday")
 
 
 def department(hospital: Hospital, desk: Desk, code: str) -> Desk:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -15,6 +15,10 @@ from shared.identity.rights import Grant, claim_of
 from shared.schemas import SHANGHAI
 from tests.support import tokens
 from tests.support.hospital import Caller, Hospital, cloned_hospital
+
+if TYPE_CHECKING:
+    from infra.local.keycloak import Keycloak
+    from tests.platform.realm import World
 
 BASE = "/api/platform/permissions"
 ORGANISATION = "/api/organisation/structure"
@@ -185,3 +189,11 @@ def hospital() -> Iterator[Hospital]:
 @pytest.fixture(scope="module")
 def consortium(hospital: Hospital) -> Consortium:
     return open_consortium(hospital)
+
+
+@pytest.fixture(scope="module")
+def world(keycloak: "Keycloak") -> "Iterator[World]":
+    from tests.platform.realm import opened_world  # which stands on this file
+
+    with opened_world(keycloak) as one:
+        yield one

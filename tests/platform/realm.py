@@ -9,6 +9,7 @@ import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -63,7 +64,8 @@ class Refused(Exception):
 class Browser:
     """A browser at the realm: it keeps cookies and fills in forms."""
 
-    def __init__(self, issuer: str) -> None:
+    def __init__(self, issuer: str, redirect: str = REDIRECT) -> None:
+        self.redirect = redirect
         self._endpoint = f"{issuer}/protocol/openid-connect"
         self._cookies: dict[str, str] = {}
         self._http = httpx.Client(trust_env=False, timeout=30)
@@ -81,15 +83,13 @@ class Browser:
             self._cookies.pop(name, None) if gone else self._cookies.update({name: value})
         return answer
 
-    def authorise(
-        self, client_id: str = "his-web", redirect: str = REDIRECT, **more: str
-    ) -> tuple[httpx.Response, str]:
+    def authorise(self, client_id: str = "his-web", redirect: str = "", **more: str) -> tuple[httpx.Response, str]:
         """Ask for a code; gives the first page (or redirect) and the PKCE verifier."""
         verifier = secrets.token_urlsafe(48)
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
         query = {
             "client_id": client_id,
-            "redirect_uri": redirect,
+            "redirect_uri": redirect or self.redirect,
             "response_type": "code",
             "scope": "openid",
             "state": "s",
@@ -100,7 +100,7 @@ class Browser:
         return self.ask("GET", f"{self._endpoint}/auth", params=query), verifier
 
     def tokens(
-        self, answer: httpx.Response, verifier: str, client_id: str = "his-web", redirect: str = REDIRECT, **more: str
+        self, answer: httpx.Response, verifier: str, client_id: str = "his-web", redirect: str = "", **more: str
     ) -> dict[str, Any]:
         """Exchange the code a redirect carries."""
         reply = parse_qs(urlsplit(answer.headers.get("location", "")).query)
@@ -109,7 +109,7 @@ class Browser:
         form = {
             "grant_type": "authorization_code",
             "code": reply["code"][0],
-            "redirect_uri": redirect,
+            "redirect_uri": redirect or self.redirect,
             "client_id": client_id,
             "code_verifier": verifier,
             **more,
@@ -126,7 +126,7 @@ class Browser:
         page, verifier = self.authorise(**more)
         answer = self.ask("POST", action_of(page), data={"username": username, "password": password})
         for _ in range(3):
-            if answer.status_code == 302 and answer.headers["location"].startswith(REDIRECT):
+            if answer.status_code == 302 and answer.headers["location"].startswith(self.redirect):
                 break
             if answer.status_code == 302:
                 answer = self.ask("GET", answer.headers["location"])
@@ -202,8 +202,18 @@ class World:
         self.minute()
         return self.hospital.rows("SELECT * FROM platform.reconciliations ORDER BY started_at DESC LIMIT 1")[0]
 
+    @contextmanager
+    def later(self, **by: float) -> Iterator[None]:
+        """What happens so much later; the comparison with the realm does not remember it."""
+        self.hospital.clock.move(**by)
+        try:
+            yield
+        finally:
+            self.hospital.clock.offset = timedelta()
+            self.hospital.execute("DELETE FROM platform.reconciliations")
+
     def browser(self) -> Browser:
-        browser = Browser(self.issuer)
+        browser = Browser(self.issuer, f"{self.settings.host_url}/")
         self._browsers.append(browser)
         return browser
 
@@ -247,14 +257,16 @@ class World:
 
 
 @contextmanager
-def opened_world(keycloak: Keycloak, extra: tuple[str, ...] = ()) -> Iterator[World]:
+def opened_world(
+    keycloak: Keycloak, extra: tuple[str, ...] = (), host_url: str = "http://127.0.0.1:8000"
+) -> Iterator[World]:
     """A hospital of two campuses and its realm: the operator provisions it once, as `his identity sync` does; from then
     on the functions keep it with their own account, as in the data centre. They never hold the operator's password."""
     settings = Settings(
         keycloak_url=keycloak.url.rstrip("/"),
         keycloak_realm=f"test-{uuid4().hex[:8]}",
         keycloak_admin_password="",
-        host_url="http://127.0.0.1:8000",
+        host_url=host_url,
     )
     key = secrets.token_urlsafe(24)
     patch = pytest.MonkeyPatch()

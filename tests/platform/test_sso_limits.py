@@ -1,7 +1,5 @@
 """Sessions at once, hours and places of a sign-on, at the real realm."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -12,26 +10,10 @@ from shared.schemas import SHANGHAI
 from tests.platform.beyond import SSO, badge, enrolled
 from tests.platform.beyond import signed_on as device_on
 from tests.platform.conftest import BASE, ok, refused
-from tests.platform.realm import Totp, World, opened_world
+from tests.platform.realm import Totp, World
 from tests.support.hospital import Caller
 
 STAY, LEAVE = {"end_others": False}, {"end_others": True}
-
-
-@pytest.fixture(scope="module")
-def world(keycloak) -> Iterator[World]:
-    with opened_world(keycloak) as one:
-        yield one
-
-
-@contextmanager
-def later(world: World, **by: float) -> Iterator[None]:
-    world.hospital.clock.move(**by)
-    try:
-        yield
-    finally:
-        world.hospital.clock.offset = timedelta()
-        world.hospital.execute("DELETE FROM platform.reconciliations")
 
 
 def fresh(world: World, person: UUID, **more: Any) -> Caller:
@@ -79,7 +61,7 @@ def test_a_cashiers_second_sign_on_ends_the_first_once_it_is_agreed_to(world: Wo
     assert "请先保存" in told["ending_message"]
     world.minute()
     assert running(world, person) == {session_of(world, first), session_of(world, second)}  # it was given a minute
-    with later(world, minutes=2):
+    with world.later(minutes=2):
         world.minute()
     assert running(world, person) == {session_of(world, second)}
     dead(world, first)
@@ -95,7 +77,7 @@ def test_a_newcomer_who_agrees_to_nothing_goes_and_the_first_stays(world: World)
     second = fresh(world, person)
     world.minute()
     assert len(running(world, person)) == 2
-    with later(world, minutes=3):
+    with world.later(minutes=3):
         world.minute()
     assert running(world, person) == {session_of(world, first)}
     dead(world, second)
@@ -114,7 +96,7 @@ def test_the_fourth_session_of_others_ends_the_oldest_by_itself(world: World) ->
     causes = {sid: ok(one.get(f"{SSO}/my/session"))["ending_cause"] for sid, one in four.items()}
     [oldest] = [sid for sid, cause in causes.items() if cause == "displaced"]
     assert started[oldest] == min(started.values())  # the realm counts in seconds
-    with later(world, minutes=2):
+    with world.later(minutes=2):
         world.minute()
     assert running(world, person) == four.keys() - {oldest}
     dead(world, four[oldest])
@@ -215,7 +197,7 @@ def test_a_second_factor_lets_in_from_outside(world: World) -> None:
         strong = world.caller(world.browser().sign_on(world.username(person), otp=phone)["access_token"])
         assert world.verify(strong.token).methods == {"pwd", "otp"}
         ok(strong.post(f"{SSO}/my/session", STAY))
-        with later(world, minutes=3):
+        with world.later(minutes=3):
             world.minute()
         assert session_of(world, strong) in running(world, person)
         assert {row["cause"] for row in world.hospital.rows("SELECT cause FROM platform.session_notices")} >= {
@@ -269,11 +251,11 @@ def test_without_the_realm_the_tokens_are_refused_and_the_session_waits(
     sid = session_of(world, first)
     down = world.settings.model_copy(update={"keycloak_url": "http://127.0.0.1:9"})
     steps = Steps(world.hospital.runtime, system_actor("platform/sso", "hq"), "hq", accept_trace(None), "platform/sso")
-    with later(world, minutes=2), monkeypatch.context() as outage:
+    with world.later(minutes=2), monkeypatch.context() as outage:
         outage.setattr(directory, "settings", lambda: down)
         assert carry_out(steps) == 1
     dead(world, first)
     assert sid in running(world, person)
-    with later(world, minutes=2):
+    with world.later(minutes=2):
         world.minute()
     assert sid not in running(world, person)

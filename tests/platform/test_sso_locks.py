@@ -1,9 +1,6 @@
 """Locked screens at the real realm: what a lock holds back, who unlocks it where, and when it ends the session."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,7 +11,7 @@ from functions.platform.sso import directory
 from tests.platform.beyond import SSO, badge, enrolled
 from tests.platform.beyond import signed_on as device_on
 from tests.platform.conftest import BASE, ok, refused
-from tests.platform.realm import World, opened_world
+from tests.platform.realm import World
 from tests.support.hospital import Caller
 
 LOCK, UNLOCK = f"{SSO}/workstation-lock", f"{SSO}/workstation-lock/unlock"
@@ -46,22 +43,6 @@ class Desk:
         sql = "SELECT staff_id, ended_at IS NULL AS open FROM platform.workstation_sessions WHERE workstation LIKE %s"
         rows = self.world.hospital.rows(sql + " ORDER BY opened_at", [f"%-{self.code}"])
         return [(row["staff_id"], row["open"]) for row in rows]
-
-
-@pytest.fixture(scope="module")
-def world(keycloak) -> Iterator[World]:
-    with opened_world(keycloak) as one:
-        yield one
-
-
-@contextmanager
-def later(world: World, **by: float) -> Iterator[None]:
-    world.hospital.clock.move(**by)
-    try:
-        yield
-    finally:
-        world.hospital.clock.offset = timedelta()
-        world.hospital.execute("DELETE FROM platform.reconciliations")
 
 
 def sid(world: World, me: Caller) -> str:
@@ -199,7 +180,7 @@ def test_elsewhere_only_a_new_sign_on_unlocks(world: World) -> None:
 def test_a_sign_on_before_the_lock_or_without_a_password_unlocks_nothing(world: World) -> None:
     desk = Desk(world)
     early = world.caller(world.sign_on(desk.nurse)["access_token"])
-    with later(world, minutes=1):
+    with world.later(minutes=1):
         lock_id = ok(desk.station.post(LOCK, IDLE))["lock_id"]
         refused(early.post(f"{SSO}/my/unlock", {"lock_id": lock_id}), 401, "unlock_refused")
     second = Desk(world)
@@ -226,10 +207,10 @@ def test_a_session_signed_on_by_password_goes_on_at_its_workstation_by_pin(world
 def test_half_an_hour_behind_a_lock_ends_the_session(world: World) -> None:
     desk = Desk(world)
     ok(desk.station.post(LOCK, IDLE))
-    with later(world, minutes=29):
+    with world.later(minutes=29):
         world.minute()
     assert running(world, desk.nurse) == {sid(world, desk.me)}
-    with later(world, minutes=31):
+    with world.later(minutes=31):
         refused(desk.station.post(UNLOCK, PIN), 409, "lock_expired")
         assert desk.row()["unlocked_at"] is None
         world.minute()
@@ -291,7 +272,7 @@ def test_a_lock_of_another_campus_is_nobodys_here(world: World) -> None:
     refused(desk.station.at("hq").post(UNLOCK, PIN), 403, "acting_campus")
     assert ok(desk.station.post(UNLOCK, PIN))["state"] == "done"
     ok(desk.station.post(LOCK, IDLE))
-    with later(world, minutes=31):
+    with world.later(minutes=31):
         world.minute()  # the head hospital ends it
         world.minute("mch")  # its own campus sets the workstation free
     assert desk.at_it() == [(desk.nurse, False)]

@@ -1,6 +1,5 @@
 """Signing on at a campus's bridge while the line is down: who may, for how long, and what is told afterwards."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,16 +13,10 @@ from functions.platform.sso.service import offline
 from shared.ids import new_id
 from tests.platform.beyond import SSO, badge, enrolled, signed_on
 from tests.platform.conftest import BASE, ORGANISATION, ok, refused
-from tests.platform.realm import World, opened_world
+from tests.platform.realm import World
 from tests.support.hospital import Caller
 
 ISSUES, SESSIONS = f"{SSO}/verifier-issues", f"{SSO}/offline-sessions"
-
-
-@pytest.fixture(scope="module")
-def world(keycloak) -> Iterator[World]:
-    with opened_world(keycloak) as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

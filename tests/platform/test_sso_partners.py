@@ -1,25 +1,17 @@
 """Programs that speak SAML 2.0 at the real realm: who they are told of; what is not signed is not believed."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from infra.local.keycloak import Keycloak
 from tests.platform.beyond import SSO
 from tests.platform.conftest import ok, refused
-from tests.platform.realm import Refused, World, opened_world
+from tests.platform.realm import Refused, World
 from tests.platform.saml import Forged, Program
 
 ACS = "https://pacs.example/saml/acs"
-
-
-@pytest.fixture(scope="module")
-def world(keycloak: Keycloak) -> Iterator[World]:
-    with opened_world(keycloak) as one:
-        yield one
 
 
 def body(world: World, **fields: Any) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Forms of sign-on at the real realm: the sealed slip with a first password, and the registration of a program."""
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -9,17 +8,11 @@ import pytest
 from functions.platform.sso import directory
 from tests.platform.beyond import SSO
 from tests.platform.conftest import ORGANISATION, ok, refused
-from tests.platform.realm import PASSWORD, Refused, World, opened_world
+from tests.platform.realm import PASSWORD, Refused, World
 from tests.platform.test_sso_recovery import first_day
 from tests.shared.print_probe import text_of
 
 WHY = {"reason": "核对身份证，本人领取"}
-
-
-@pytest.fixture(scope="module")
-def world(keycloak) -> Iterator[World]:
-    with opened_world(keycloak) as one:
-        yield one
 
 
 def words(answer: Any) -> list[str]:

@@ -1,7 +1,6 @@
 """People who cannot get in, at the real realm: the first day, a forgotten password, a lock, a lost telephone."""
 
 import re
-from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
@@ -11,16 +10,10 @@ from functions.platform.sso.service.recovery import first_password
 from shared.identity.keycloak_admin import call
 from tests.platform.beyond import SSO
 from tests.platform.conftest import BASE, ok, refused
-from tests.platform.realm import REDIRECT, Browser, Refused, Totp, World, action_of, opened_world
+from tests.platform.realm import REDIRECT, Browser, Refused, Totp, World, action_of
 
 WHY = {"reason": "本人到场，核对工作证"}
 CHOSEN = "Wo-de-mima-2026"
-
-
-@pytest.fixture(scope="module")
-def world(keycloak) -> Iterator[World]:
-    with opened_world(keycloak) as one:
-        yield one
 
 
 def first_day(browser: Browser, username: str, password: str, chosen: str = CHOSEN) -> dict:

@@ -4,7 +4,6 @@ import hmac
 import struct
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -16,23 +15,16 @@ from hypothesis import strategies as st
 from functions.platform.sso import directory
 from functions.platform.sso import rules_reset as rules
 from functions.platform.sso.problems_offline import WeakPassword
-from infra.local.keycloak import Keycloak
 from shared.identity.keycloak_admin import call, device_secret
 from shared.identity.realm import RESET_CLIENT
 from shared.identity.second_factor import RESET_FLOW
 from tests.platform.beyond import SSO, enrolled, signed_on
 from tests.platform.conftest import BASE, ok, refused
-from tests.platform.realm import PASSWORD, Refused, Totp, World, action_of, opened_world
+from tests.platform.realm import PASSWORD, Refused, Totp, World, action_of
 from tests.support.hospital import Caller
 
 PATH = f"{SSO}/password-resets"
 CHOSEN = "Xin-de-mima-77"
-
-
-@pytest.fixture(scope="module")
-def world(keycloak: Keycloak) -> Iterator[World]:
-    with opened_world(keycloak) as one:
-        yield one
 
 
 def station(world: World, code: str) -> Caller:

@@ -1,9 +1,6 @@
 """Sign-on by scanning at the real realm: a workstation's code, a telephone that agrees, one session, once."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from datetime import timedelta
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
@@ -12,7 +9,7 @@ import pytest
 from tests.platform.beyond import SSO, badge, enrolled
 from tests.platform.beyond import signed_on as device_on
 from tests.platform.conftest import BASE, ok, refused
-from tests.platform.realm import World, opened_world
+from tests.platform.realm import World
 from tests.support.hospital import Caller
 
 SCANS = f"{SSO}/scanned-sign-ons"
@@ -26,12 +23,6 @@ class Shown(NamedTuple):
     path: str
     code: dict[str, str]
     campus: str
-
-
-@pytest.fixture(scope="module")
-def world(keycloak) -> Iterator[World]:
-    with opened_world(keycloak) as one:
-        yield one
 
 
 @pytest.fixture(scope="module")
@@ -57,15 +48,6 @@ def phone(world: World, person: UUID) -> Caller:
 def agreed(me: Caller, shown: Shown) -> None:
     ok(me.post(f"{shown.path}/scan", shown.code))
     assert ok(me.post(f"{shown.path}/decision", YES))["state"] == "agreed"
-
-
-@contextmanager
-def later(world: World, **by: float) -> Iterator[None]:
-    world.hospital.clock.move(**by)
-    try:
-        yield
-    finally:
-        world.hospital.clock.offset = timedelta()
 
 
 def scans(world: World) -> list[dict[str, Any]]:
@@ -116,7 +98,7 @@ def test_an_old_a_refused_and_a_strange_code_open_nothing(world: World, station:
     person, other = world.person("schedule_clerk"), world.person("schedule_clerk")
     me, shown = phone(world, person), show(station)
     before = world.hospital.census()
-    with later(world, minutes=2):
+    with world.later(minutes=2):
         refused(me.post(f"{shown.path}/scan", shown.code), 409, "scan_gone")
         refused(station.post(f"{shown.path}/collect", shown.code), 409, "scan_gone")
     refused(me.post(f"{shown.path}/scan", {"code": "A" * 32}), 409, "scan_gone")
@@ -128,7 +110,7 @@ def test_an_old_a_refused_and_a_strange_code_open_nothing(world: World, station:
     ok(me.post(f"{shown.path}/scan", shown.code))
     refused(phone(world, other).post(f"{shown.path}/scan", shown.code), 409, "scan_gone")  # somebody was first
     refused(phone(world, other).post(f"{shown.path}/decision", YES), 409, "scan_gone")
-    with later(world, minutes=2):
+    with world.later(minutes=2):
         refused(me.post(f"{shown.path}/decision", YES), 409, "scan_gone")
     assert ok(me.post(f"{shown.path}/decision", NO))["state"] == "refused"
     refused(station.post(f"{shown.path}/collect", shown.code), 409, "scan_refused")
@@ -136,7 +118,7 @@ def test_an_old_a_refused_and_a_strange_code_open_nothing(world: World, station:
 
     late = show(station)
     agreed(me, late)
-    with later(world, minutes=2):
+    with world.later(minutes=2):
         refused(station.post(f"{late.path}/collect", late.code), 409, "scan_gone")
     assert person not in running_at(world, station)
 
@@ -183,7 +165,7 @@ def test_a_session_by_badge_vouches_for_no_other(world: World) -> None:
 
 def test_to_agree_the_password_must_be_fresh_and_to_refuse_it_need_not(world: World, station: Caller) -> None:
     me = phone(world, world.person("schedule_clerk"))
-    with later(world, minutes=6):
+    with world.later(minutes=6):
         shown = show(station)
         ok(me.post(f"{shown.path}/scan", shown.code))
         refused(me.post(f"{shown.path}/decision", YES), 401, "fresh_sign_on_required")

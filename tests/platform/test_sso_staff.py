@@ -1,6 +1,5 @@
 """Staff at the real realm: accounts follow organisation, second factor, leavers, secondments, what was made by hand."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -14,15 +13,9 @@ from shared.identity.keycloak_admin import call
 from shared.identity.problems import SubjectDenied
 from shared.schemas import SHANGHAI
 from tests.platform.conftest import BASE, ORGANISATION, ok, refused
-from tests.platform.realm import PASSWORD, Refused, Totp, World, opened_world
+from tests.platform.realm import PASSWORD, Refused, Totp, World
 
 SSO = "/api/platform/sso"
-
-
-@pytest.fixture(scope="module")
-def world(keycloak) -> Iterator[World]:
-    with opened_world(keycloak) as one:
-        yield one
 
 
 def test_an_account_follows_the_post_and_carries_what_was_published(world: World) -> None:

@@ -1,6 +1,5 @@
 """Shared workstations at the real realm (换班登录), and the sealed account while the realm is gone."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -8,13 +7,7 @@ import pytest
 from functions.platform.sso import directory
 from tests.platform.beyond import SSO, badge, enrolled, signed_on
 from tests.platform.conftest import BASE, ORGANISATION, ok, refused
-from tests.platform.realm import Refused, Totp, World, opened_world
-
-
-@pytest.fixture(scope="module")
-def world(keycloak) -> Iterator[World]:
-    with opened_world(keycloak) as one:
-        yield one
+from tests.platform.realm import Refused, Totp, World
 
 
 @pytest.fixture
