@@ -9,6 +9,7 @@ the session, answer a repeated command from its first answer, run the use case, 
 """
 
 import hashlib
+import hmac
 import inspect
 import logging
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from sqlalchemy import and_, bindparam, select
 from starlette.responses import Response
 
 from shared.database.engine import COUNTER, Timeouts
-from shared.database.query import Query
+from shared.database.query import Query, among
 from shared.identity.actor import Actor
 from shared.locks import TRY_LOCK, LockKind, lock_key
 from shared.problems import Problem
@@ -208,33 +209,57 @@ def trace_refusal(call: Call, refusal: Problem) -> None:
 _FIND_ANSWER = Query(
     IdempotentAnswer,
     select(IdempotentAnswer).where(
-        and_(IdempotentAnswer.subject == bindparam("subject"), IdempotentAnswer.key == bindparam("key"))
+        and_(IdempotentAnswer.subject == bindparam("subject"), among(IdempotentAnswer.key, "keys"))
     ),
 )
 
 
-def _request_hash(call: Call) -> bytes:
-    return hashlib.sha256(b"\0".join((call.target.encode(), call.campus.encode(), call.body))).digest()
+class Repeat(NamedTuple):
+    """How a command is known again: by a hash of its key, and by its request under that key.
+
+    A body may hold a PIN or an ID number, which anybody finds by hashing guesses. The key itself is kept nowhere, so
+    without it the hash of the request says nothing.
+    """
+
+    key: str
+    request_hash: bytes
+
+    @classmethod
+    def of(cls, call: Call) -> "Repeat":
+        """Of a command that came with a key."""
+        key = (call.idempotency_key or "").encode()
+        return cls(hashlib.sha256(key).hexdigest(), hmac.new(key, _request(call), hashlib.sha256).digest())
+
+    @classmethod
+    def before(cls, call: Call) -> "Repeat":
+        """As the release before kept it: a command repeated while the release changes has one effect too."""
+        return cls(call.idempotency_key or "", hashlib.sha256(_request(call)).digest())
+
+
+def _request(call: Call) -> bytes:
+    return b"\0".join((call.target.encode(), call.campus.encode(), call.body))
 
 
 def _first_answer(tx: Tx, call: Call) -> IdempotentAnswer | None:
-    subject, key = call.actor.subject, call.idempotency_key or ""
-    ours = tx.session.send(TRY_LOCK, key=lock_key(LockKind.IDEMPOTENCY, f"{subject}\0{key}"))
-    answer = tx.session.first(_FIND_ANSWER, subject=subject, key=key)
+    subject = call.actor.subject
+    known = dict([Repeat.of(call), Repeat.before(call)])
+    ours = tx.session.send(TRY_LOCK, key=lock_key(LockKind.IDEMPOTENCY, f"{subject}\0{call.idempotency_key}"))
+    answer = tx.session.first(_FIND_ANSWER, subject=subject, keys=list(known))
     if not ours.one():
         raise StillRunning("上一次提交仍在处理，请稍候查看结果，不要重复提交。")
-    if answer is not None and answer.request_hash != _request_hash(call):
+    if answer is not None and answer.request_hash != known[answer.key]:
         raise KeyReused("同一 Idempotency-Key 不能用于内容不同的请求，请为新的操作生成新的键。")
     return answer
 
 
 def _keep_answer(tx: Tx, call: Call, status: int, body: bytes) -> None:
+    repeat = Repeat.of(call)
     tx.session.add(
         IdempotentAnswer(
             subject=call.actor.subject,
-            key=call.idempotency_key or "",
+            key=repeat.key,
             campus_id=tx.campus,
-            request_hash=_request_hash(call),
+            request_hash=repeat.request_hash,
             status=status,
             body=body,
             created_at=tx.now,

@@ -1,6 +1,8 @@
 """The edge of a transaction: first answers, refusals that write nothing, races, and a small pool under a crowd."""
 
 import contextlib
+import hashlib
+import hmac
 import threading
 import uuid
 from collections.abc import Iterator
@@ -95,6 +97,11 @@ PATH = "/api/outpatient/probe"
 BODY = {"name": "笔", "amount": "3.10"}
 
 
+def sent(body: dict[str, str]) -> bytes:
+    """What a request for a thing at hq is known by: where it goes, at which campus, and its body."""
+    return b"\0".join((f"POST {PATH}/things?".encode(), b"hq", httpx.Request("POST", PATH, json=body).content))
+
+
 @pytest.fixture(scope="module")
 def hospital() -> Iterator[Hospital]:
     with cloned_hospital([PROBE]) as one:
@@ -124,6 +131,29 @@ def test_same_key_other_body_is_refused(hospital: Hospital) -> None:
     other = caller.post(f"{PATH}/things", {**BODY, "amount": "3.11"}, key=key)
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
     assert hospital.census() == before
+
+
+def test_neither_key_nor_request_can_be_found_by_guessing_from_what_is_kept(hospital: Hospital) -> None:
+    caller, key = hospital.caller("registrar"), str(uuid.uuid4())
+    assert caller.post(f"{PATH}/things", BODY, key=key).status_code == 201
+    [kept] = hospital.rows("SELECT * FROM kernel.idempotent_answers WHERE subject = %s", [caller.subject])
+    request = sent(BODY)
+    assert bytes(kept["request_hash"]) == hmac.new(key.encode(), request, hashlib.sha256).digest()
+    assert key not in str(kept)
+
+
+def test_a_command_of_the_release_before_is_known_again(hospital: Hospital) -> None:
+    caller, key = hospital.caller("registrar"), str(uuid.uuid4())
+    request = sent(BODY)
+    hospital.execute(
+        "INSERT INTO kernel.idempotent_answers (campus_id, subject, key, request_hash, status, body, created_at)"
+        " VALUES ('hq', %(subject)s, %(key)s, %(request)s, 201, '{\"number\": 7}', now())",
+        {"subject": caller.subject, "key": key, "request": hashlib.sha256(request).digest()},
+    )
+    again = caller.post(f"{PATH}/things", BODY, key=key)
+    assert (again.status_code, again.json()) == (201, {"number": 7})
+    other = caller.post(f"{PATH}/things", {**BODY, "amount": "3.11"}, key=key)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
 
 
 def test_same_key_of_two_people_are_two_commands(hospital: Hospital) -> None:
