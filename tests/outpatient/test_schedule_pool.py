@@ -30,7 +30,10 @@ def hold(hospital: Hospital, session: dict[str, Any], channel: str = "mini", **m
 
 @pytest.mark.case("44", 2)
 def test_two_thousand_users_hold_three_hundred_numbers(hospital: Hospital, office: Office) -> None:
-    """300 numbers go on sale at 07:00:00; 2,000 users hold at once: 300 hold one each, 1,700 are refused."""
+    """300 numbers go on sale at 07:00:00; 2,000 users hold at once: 300 hold one each, 1,700 are refused.
+
+    Nobody starves: of twenty who push at a time hardly one waits five times what twenty one after another take.
+    """
     day = MONDAY + timedelta(days=1)
     session = office.published(
         day,
@@ -39,8 +42,11 @@ def test_two_thousand_users_hold_three_hundred_numbers(hospital: Hospital, offic
         quotas={"mini": 300},
         waves=[{"share": 100, "days_before": 1, "time": "07:00"}],
     )
-    with pytest.raises(SessionFull):
-        hold(hospital, session)
+    begun = perf_counter()
+    for _ in range(20):
+        with pytest.raises(SessionFull):
+            hold(hospital, session)
+    one_after_another = perf_counter() - begun
     hospital.clock.set(moment(MONDAY, "07:00"))
     seconds: list[float] = []
 
@@ -64,7 +70,7 @@ def test_two_thousand_users_hold_three_hundred_numbers(hospital: Hospital, offic
         "SELECT number, holder FROM outpatient.slots WHERE session_id = %s ORDER BY number", [session["session_id"]]
     )
     assert [row["holder"] for row in owners] == [f"user-{numbers.index(row['number'])}" for row in owners]
-    assert sorted(seconds)[int(len(seconds) * 0.95)] <= 1
+    assert sorted(seconds)[int(len(seconds) * 0.95)] <= 5 * one_after_another
 
 
 @pytest.mark.case("44", 3)

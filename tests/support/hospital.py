@@ -106,7 +106,8 @@ class Hospital:
         self.runtime.deny_list = denied
         self.apps = list(apps) if apps is not None else registry.all_apps()
         self.api: FastAPI = build(self.apps, self.runtime)
-        self.client = TestClient(self.api, raise_server_exceptions=False)
+        # Entered, it keeps one event loop for all requests instead of making one for each: half their time.
+        self.client = TestClient(self.api, raise_server_exceptions=False).__enter__()
         self._owner = psycopg.connect(server.superuser_dsn(database), autocommit=True, row_factory=dict_row)
 
     # -- people
@@ -205,7 +206,7 @@ class Hospital:
 
     def close(self) -> None:
         self._owner.close()
-        self.client.close()
+        self.client.__exit__()
         self.runtime.close()
 
 
