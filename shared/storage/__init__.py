@@ -12,7 +12,7 @@ Readers get `open_stream` (proved while it streams) or `presigned_get` (one obje
 a key. `sweeps` reaps, finds orphans and re-reads. The minio client is imported when the first store is made.
 """
 
-from shared.storage.content import CONTENT_TYPES, CSV, JPEG, PDF, PNG, XLSX, Inspector
+from shared.storage.content import CONTENT_TYPES, CSV, JPEG, PDF, PNG, XLS, XLSX, Inspector
 from shared.storage.files import FileKind, Uploaded, confirm, confirmed_file, object_key, reserve
 from shared.storage.models import StoredFile
 from shared.storage.problems import (
@@ -39,6 +39,7 @@ __all__ = [
     "MEBIBYTE",
     "PDF",
     "PNG",
+    "XLS",
     "XLSX",
     "FileConflict",
     "FileContentMismatch",

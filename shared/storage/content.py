@@ -11,6 +11,8 @@ PNG = "image/png"
 JPEG = "image/jpeg"
 CSV = "text/csv"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+XLS = "application/vnd.ms-excel"
+"""Excel 97-2003."""
 
 
 class Inspector(Protocol):
@@ -74,6 +76,36 @@ class _Workbook(_Signature):
             raise _mismatch("Excel")
 
 
+class _OldWorkbook(_Signature):
+    """A compound file that holds a workbook and no macros: names of its streams stand in UTF-16 in its directory."""
+
+    _ONE_OF = tuple(f"{name}\0".encode("utf-16-le") for name in ("Workbook", "Book"))
+    _REFUSED = (
+        ("_VBA_PROJECT\0".encode("utf-16-le"), "不接收含宏的 Excel 文件，请另存为不含宏的 .xlsx 后上传。"),
+        ("EncryptedPackage\0".encode("utf-16-le"), "文件有密码保护，请在 Excel 中取消密码后重新上传。"),
+    )
+    _LONGEST = 64
+
+    def __init__(self) -> None:
+        super().__init__("Excel", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+        self._found = False
+        self._carry = b""
+
+    def feed(self, chunk: bytes) -> None:
+        super().feed(chunk)
+        seen = self._carry + chunk
+        self._found = self._found or any(name in seen for name in self._ONE_OF)
+        for name, refusal in self._REFUSED:
+            if name in seen:
+                raise FileContentMismatch(refusal)
+        self._carry = seen[-self._LONGEST :]
+
+    def finish(self) -> None:
+        super().finish()
+        if not self._found:
+            raise _mismatch("Excel")
+
+
 class _Text:
     """Plain text in UTF-8 or GB 18030 without control characters."""
 
@@ -114,6 +146,7 @@ _INSPECTORS: dict[str, Callable[[], Inspector]] = {
     JPEG: lambda: _Signature("JPEG", b"\xff\xd8\xff"),
     CSV: _Text,
     XLSX: _Workbook,
+    XLS: _OldWorkbook,
 }
 
 CONTENT_TYPES = frozenset(_INSPECTORS)

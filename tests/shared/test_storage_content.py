@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from shared.problems import Problem
-from shared.storage import CONTENT_TYPES, CSV, JPEG, PDF, PNG, XLSX, FileContentMismatch, FileKind, FileTypeRefused
+from shared.settings import REPOSITORY
+from shared.storage import CONTENT_TYPES, CSV, JPEG, PDF, PNG, XLS, XLSX, FileContentMismatch, FileKind, FileTypeRefused
 from shared.storage.content import inspector_for
 from tests.shared.storage_probe import archive, pdf, png
+from tests.support.old_excel import compound, old_workbook
 
 
 def workbook() -> bytes:
@@ -34,6 +36,7 @@ GOOD = {
     JPEG: [picture("JPEG")],
     CSV: ["项目,金额\r\n挂号费,15.00\r\n".encode(), "项目,金额\r\n挂号费,15.00\r\n".encode("gb18030"), b"a,b\n1,2\n"],
     XLSX: [workbook()],
+    XLS: [old_workbook([["项目", "金额"]]), (REPOSITORY / "tests/catalogue/old_list.xls").read_bytes()],
 }
 
 
@@ -71,6 +74,9 @@ def test_a_file_that_was_cut_off_is_refused(content_type: str) -> None:
         (XLSX, archive("[Content_Types].xml", "word/document.xml")),
         (XLSX, archive("[Content_Types].xml", "xl/workbook.xml", "xl/vbaProject.bin")),
         (XLSX, archive("META-INF/MANIFEST.MF")),
+        (XLS, compound({"WordDocument": b"a letter"})),
+        (XLS, compound({"Workbook": b"", "_VBA_PROJECT": b""})),
+        (XLS, compound({"EncryptionInfo": b"", "EncryptedPackage": b""})),
         (CSV, b"a,b\n\0\0"),
         (CSV, b"\xff\xfe\xff"),
         (CSV, "名".encode("gb18030")[:1]),

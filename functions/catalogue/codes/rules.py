@@ -1,4 +1,4 @@
-"""Rules of code systems: how official rows are read and judged, hierarchy, search words. Pure."""
+"""Rules of code systems: how official rows are read and judged, hierarchy. Pure."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from functions.catalogue.codes.problems import HeadingsDiffer
-from functions.catalogue.codes.sheets import Cell, Row, plain
-
-SEPARATOR = "\x1f"
-"""Stands between the grams of a code on their way into the database; no text contains it."""
+from functions.catalogue.codes.searching import own_wubi
+from functions.catalogue.codes.sheets import Row, plain
+from shared.spreadsheets import Cell
 
 ICD10 = r"[A-Z]\d{2}(\.[\dx](\d{2}(x\d{3})?)?)?[†*+]?"
 """ICD-10 extended as 国临版 and 医保版 write it (spec P-codes, "Pattern checks")."""
@@ -28,9 +27,10 @@ HEADINGS: Mapping[str, tuple[str, ...]] = {
     "type": ("类别", "操作类别", "type"),
     "entry": ("录入选项", "entry"),
     "note": ("说明", "备注", "note"),
+    "wubi": ("五笔码", "五笔", "五笔简码", "五笔首码", "wubi"),
 }
 """What official lists call their columns; a profile of a system may name others."""
-ATTRIBUTES = ("additional", "grey", "type", "entry", "note")
+ATTRIBUTES = ("additional", "grey", "type", "entry", "note", "wubi")
 ABOVE = ("类目", "亚目", "细目")
 """Levels above the code that wide lists carry in every row, as 类目代码 and 类目名称 (医保版 ICD-10 and ICD-9-CM-3)."""
 GROUPS = {"章": "chapter", "节": "section"}
@@ -53,29 +53,6 @@ def clean_text(text: str) -> str:
 def clean_code(text: str) -> str:
     """A code as it is kept: half-width, without blanks."""
     return re.sub(r"\s+", "", _BREAKS.sub("", text).translate(_FULL_WIDTH))
-
-
-def initials(text: str) -> str:
-    """First letters of the pinyin of a text; letters and digits stand as they are."""
-    from pypinyin import Style, lazy_pinyin
-
-    return re.sub(r"[^a-z0-9]", "", "".join(lazy_pinyin(text, style=Style.FIRST_LETTER)).lower())
-
-
-def grams(display: str, letters: str) -> list[str]:
-    """Characters and pairs of a display, and pairs of its initials: what a text inside it is found by."""
-    text = display.lower()
-    found = {character for character in text if not character.isascii()}
-    found |= {text[place : place + 2] for place in range(len(text) - 1)}
-    found |= {letters[place : place + 2] for place in range(len(letters) - 1)}
-    return sorted(found - {" "})
-
-
-def wanted_grams(token: str) -> list[str]:
-    """The grams every text that contains the token has; none for a single ASCII letter."""
-    if len(token) == 1:
-        return [] if token.isascii() else [token]
-    return sorted({token[place : place + 2] for place in range(len(token) - 1)})
 
 
 # -- official lists
@@ -303,6 +280,8 @@ def _read_row(
             entry.attrs[name] = True if name == "grey" and text in {"是", "1", "Y", "灰码"} else text
     if entry.attrs.get("grey") not in (None, True):
         del entry.attrs["grey"]
+    if typed := own_wubi(entry.attrs.pop("wubi", None)):
+        entry.attrs["wubi"] = typed
     return entry, faults
 
 

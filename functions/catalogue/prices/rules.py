@@ -35,6 +35,7 @@ COLUMNS = {
     "price_primary": "一级价格",
     "front_page": "病案首页费用类别",
     "account": "会计科目",
+    "wubi": "五笔码",
 }
 """Columns of an imported list and what staff call them."""
 
@@ -53,6 +54,7 @@ LONGEST = {
     "unit": 20,
     "front_page": 120,
     "account": 120,
+    "wubi": 100,
 }
 """Most characters of a column; others hold few."""
 
@@ -94,6 +96,8 @@ class ListedItem:
     note: str = ""
     mappings: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """By scheme: code and name there."""
+    wubi: str = ""
+    """What the list gives; it goes before the one worked out from the name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +186,7 @@ def read_row(row: Mapping[str, str | None], units: Collection[str]) -> tuple[Lis
         prices=prices,
         note=cells.get("note", ""),
         mappings={scheme: _target(cells[scheme]) for scheme in MAPPED if cells.get(scheme)},
+        wubi=cells.get("wubi", ""),
     )
     return item, []
 

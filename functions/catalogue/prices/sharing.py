@@ -16,6 +16,8 @@ class Expanded(NamedTuple):
     item: PricedItem
     quantity: Decimal
     share: Money | None = None
+    refund_rule: str = "share"
+    """What the package costs when a part of it goes back: share or list_price, as in PackageVersion."""
 
     @property
     def amount(self) -> Money:

@@ -9,17 +9,18 @@ from uuid import UUID
 from functions.organisation.structure import service as organisation
 from functions.patients.index import service as patients
 from functions.payments.billing import rules
-from functions.payments.billing.models import Debt, Refund, RefundPart, Settlement
+from functions.payments.billing.models import Charge, Debt, Refund, RefundLine, RefundPart, Settlement
 from functions.payments.billing.problems import RefundNotWaiting, SettlementNotOpen
 from functions.payments.billing.queries import charges, refunds, settlements
 from functions.payments.billing.queries import receipts as receipt_queries
 from functions.payments.billing.queries import tenders as tender_queries
 from functions.payments.billing.rules import FEE_CLASSES, METHOD_NAMES, PAYER_KINDS, REASONS
+from functions.payments.billing.service.part_packages import at_list_prices
 from functions.payments.billing.service.reports import shift_report
 from functions.payments.cashier import service as cashier
 from functions.payments.cashier.service import CountFirst
 from shared.command import Document
-from shared.money import ZERO, round_money
+from shared.money import ZERO, line_amount, round_money
 from shared.printing import render
 from shared.printing.published import layout_in_force
 from shared.schemas import SHANGHAI
@@ -27,6 +28,7 @@ from shared.tx import Tx
 
 PAYMENT_SLIP, REFUND_SLIP, SHIFT_REPORT = "payment_slip", "refund_slip", "shift_report"
 FEE_LIST, DEBT_AGREEMENT = "fee_list", "debt_agreement"
+DONE_SINGLY, BACK_SINGLY = SINGLY = ("（已做，按单价计）", "（按单价计）")
 SEX_NAMES = {"1": "男", "2": "女"}
 NO_NUMBER = "—"
 
@@ -101,9 +103,11 @@ def refund_slip(tx: Tx, refund: Refund) -> Document:
         "reason": f"{REASONS.get(refund.reason_code, '其他')}：{refund.reason}",
         "lines": [
             {
-                "name": by_id[line.charge_id].name + ("" if line.quantity else "（同组重算）"),
+                "name": by_id[line.charge_id].name + _how(by_id[line.charge_id], line),
                 "fee_class": FEE_CLASSES[line.fee_class],
-                "price": by_id[line.charge_id].unit_price,
+                "price": by_id[line.charge_id].list_price
+                if _how(by_id[line.charge_id], line) in SINGLY
+                else by_id[line.charge_id].unit_price,
                 "quantity": line.quantity,
                 "unit": by_id[line.charge_id].unit,
                 "amount": line.amount,
@@ -124,6 +128,15 @@ def refund_slip(tx: Tx, refund: Refund) -> Document:
     if refund.approver_name is not None:
         data |= {"approver": refund.approver_name, "approved_at": refund.decided_at}
     return _document(tx, REFUND_SLIP, refund.refund_id, data, f"退费单-{refund.refund_no}.pdf")
+
+
+def _how(charge: Charge, line: RefundLine) -> str:
+    """What is said of a line besides its name: of a package refunded at list prices, that it goes or stays by them."""
+    if not at_list_prices(charge):
+        return "" if line.quantity else "（同组重算）"
+    if not line.quantity:
+        return DONE_SINGLY
+    return "" if line.amount == line_amount(charge.unit_price, line.quantity) else BACK_SINGLY
 
 
 def fee_list(tx: Tx, settlement: Settlement) -> Document:

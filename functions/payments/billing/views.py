@@ -41,6 +41,8 @@ from functions.payments.billing.schemas import (
     RefundDifferenceView,
     RefundLineView,
     RefundPartView,
+    RefundQuoteLine,
+    RefundQuoteView,
     RefundView,
     SettlementLineView,
     SettlementSummary,
@@ -49,6 +51,9 @@ from functions.payments.billing.schemas import (
 )
 from functions.payments.billing.service import Priced, QuotedCharge, Settled
 from functions.payments.billing.service.finishing import STARTED
+from functions.payments.billing.service.part_packages import at_list_prices
+from functions.payments.billing.service.refund_quotes import RefundQuoted
+from functions.payments.billing.service.refunding import worth_of
 from functions.payments.gateway import service as gateway
 from shared.money import ZERO, Money
 from shared.tx import Tx
@@ -236,6 +241,37 @@ def _settlement_view(
             TenderView(**fields(TenderView, tender), method_name=METHOD_NAMES[tender.method]) for tender in tenders
         ],
         notices=notices,
+    )
+
+
+def refund_quote_view(quoted: RefundQuoted) -> RefundQuoteView:
+    lines = []
+    for line in quoted.request.lines:
+        charge, amount = line.charge, worth_of(line)
+        single = at_list_prices(charge)
+        lines.append(
+            RefundQuoteLine(
+                **fields(RefundQuoteLine, charge)
+                | {
+                    "quantity": line.quantity,
+                    "amount": amount,
+                    "paid_amount": charge.worth,
+                    "remaining_quantity": charge.remaining_quantity - line.quantity,
+                    "remaining_amount": charge.worth - amount,
+                    "priced_by": "list_price" if single else "rules" if charge.by_rule else "share",
+                    "single_price": charge.list_price if single else None,
+                }
+            )
+        )
+    return RefundQuoteView(
+        settlement_id=quoted.settlement.settlement_id,
+        amount=quoted.amount,
+        remaining=quoted.settlement.total - quoted.settlement.refunded - quoted.amount,
+        lines=lines,
+        parts=[
+            RefundPartView(method=method, method_name=METHOD_NAMES[method], amount=amount)
+            for method, amount in quoted.methods.items()
+        ],
     )
 
 

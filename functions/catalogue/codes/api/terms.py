@@ -37,7 +37,7 @@ def search(
     principal: bool = False,
     limit: Annotated[int, Parameter(ge=1, le=50)] = 20,
 ) -> list[FoundView]:
-    """Find codes by code, display, pinyin initials or alias (检索编码)."""
+    """Find codes by code, display, first letters of pinyin or wubi, or alias (检索编码)."""
     context = SearchContext(unit_id, sex, age_days, principal)
     return [FoundView.model_validate(one) for one in service.search(tx, system, text, context, limit=limit)]
 

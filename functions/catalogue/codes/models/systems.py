@@ -100,6 +100,8 @@ class Code(Model):
     __table_args__ = (
         UniqueConstraint("version_id", "code"),
         Index(None, "version_id", "initials"),
+        Index(None, "version_id", "wubi"),
+        Index("ix_codes_without_wubi", "code_id", postgresql_where=text("wubi IS NULL")),
         Index(None, "version_id", "display"),
         Index(None, "version_id", "parent", "code"),
         Index(None, "grams", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
@@ -115,7 +117,7 @@ class Code(Model):
     initials: Mapped[str] = mapped_column(BY_CODE_POINT)
     """Pinyin initials of the display in lower case."""
     grams: Mapped[list[str]]
-    """Characters and pairs of display and initials, for finding a text inside."""
+    """Characters and pairs of display, initials and wubi, for finding a text inside."""
     parent: Mapped[str | None] = mapped_column(BY_CODE_POINT)
     leaf: Mapped[bool]
     place: Mapped[int] = mapped_column(Integer)
@@ -128,6 +130,8 @@ class Code(Model):
     official_code: Mapped[str | None] = mapped_column(Text, default=None)
     withdrawn_from: Mapped[datetime | None] = mapped_column(default=None)
     successor: Mapped[str | None] = mapped_column(Text, default=None)
+    wubi: Mapped[str | None] = mapped_column(BY_CODE_POINT, default=None)
+    """First letters of the wubi of the display, or what the official list gives; null until it is worked out."""
 
 
 class ReceivedFile(Model):

@@ -81,6 +81,8 @@ class CodeSynonym(Model):
     __table_args__ = (
         Index("uq_code_synonyms_word", "system", "code", "word", unique=True, postgresql_where=text("active")),
         Index(None, "system", "initials"),
+        Index(None, "system", "wubi"),
+        Index("ix_code_synonyms_without_wubi", "synonym_id", postgresql_where=text("wubi IS NULL")),
         Index(None, "grams", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
         {"schema": CATALOGUE},
     )
@@ -94,6 +96,8 @@ class CodeSynonym(Model):
     added_at: Mapped[datetime]
     added_by: Mapped[str] = mapped_column(Text)
     active: Mapped[bool] = mapped_column(default=True)
+    wubi: Mapped[str | None] = mapped_column(BY_CODE_POINT, default=None)
+    """As of a code."""
 
 
 class CodeFavourite(CampusOwned, Model):

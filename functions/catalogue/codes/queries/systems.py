@@ -25,7 +25,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import aliased
 
 from functions.catalogue.codes.models import Code, CodeImport, CodeReject, CodeSystem, CodeVersion
-from functions.catalogue.codes.rules import SEPARATOR
+from functions.catalogue.codes.searching import SEPARATOR
 from shared.database.query import Query, constant
 
 MOMENT = DateTime(timezone=True)
@@ -184,8 +184,9 @@ _names = (
     "age_min",
     "age_max",
     "grams",
+    "wubi",
 )
-_types = (Uuid, Text, Text, Text, Text, Boolean, Integer, Text, Text, Integer, Integer, Text)
+_types = (Uuid, Text, Text, Text, Text, Boolean, Integer, Text, Text, Integer, Integer, Text, Text)
 _staged = (
     func.unnest(*(bindparam(name, type_=ARRAY(kind)) for name, kind in zip(_names, _types, strict=True)))
     .table_valued(*(column(name, kind) for name, kind in zip(_names, _types, strict=True)))
@@ -200,6 +201,7 @@ STAGE_CODES = Query(
             "code",
             "display",
             "initials",
+            "wubi",
             "grams",
             "parent",
             "leaf",
@@ -216,6 +218,7 @@ STAGE_CODES = Query(
             _staged.c.code,
             _staged.c.display,
             _staged.c.initials,
+            _staged.c.wubi,
             func.string_to_array(_staged.c.grams, SEPARATOR),
             _staged.c.parent,
             _staged.c.leaf,
@@ -287,7 +290,9 @@ REPLACE_DISPLAY = Query(
     .values(
         display=bindparam("new_display"),
         initials=bindparam("new_initials"),
+        wubi=bindparam("new_wubi"),
         grams=bindparam("new_grams", type_=ARRAY(Text)),
+        attrs=Code.attrs.op("-")("wubi"),
     )
     .returning(Code),
 )
@@ -309,6 +314,7 @@ CARRY_LOCAL = Query(
             "code",
             "display",
             "initials",
+            "wubi",
             "grams",
             "parent",
             "leaf",
@@ -326,6 +332,7 @@ CARRY_LOCAL = Query(
             _local.code,
             _local.display,
             _local.initials,
+            _local.wubi,
             _local.grams,
             _local.parent,
             literal(True),

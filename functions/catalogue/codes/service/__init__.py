@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from functions.catalogue.codes.models import ReceivedFile
     from functions.catalogue.codes.problems import CodeStateWrong, CodeUnknown, FileUnreadable, LocalCodeBlocked
     from functions.catalogue.codes.queries.terms import Found, Term
+    from functions.catalogue.codes.searching import own_wubi, wubi
     from functions.catalogue.codes.service.asking import (
         Proposal,
         Question,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         received,
     )
     from functions.catalogue.codes.service.lab import lab_item, lab_items, range_for, save_lab_item
+    from functions.catalogue.codes.service.minute import each_minute
     from functions.catalogue.codes.service.registering import (
         imports,
         load_official,
@@ -128,6 +130,7 @@ __all__ = [
     "discard_version",
     "draft_mappings",
     "drop_synonym",
+    "each_minute",
     "end_mapping",
     "every_term",
     "expand",
@@ -143,6 +146,7 @@ __all__ = [
     "lookup_all",
     "mapping_table",
     "outgoing",
+    "own_wubi",
     "parts_of",
     "pin",
     "plain",
@@ -174,6 +178,7 @@ __all__ = [
     "versions",
     "waiting_mappings",
     "withdraw_code",
+    "wubi",
 ]
 
 __getattr__ = loaded_on_use(__name__)

@@ -18,6 +18,7 @@ from functions.organisation.structure import service as organisation
 from shared.ids import new_id
 from shared.problems import NotFound
 from shared.settings import settings
+from shared.spreadsheets import COMPOUND, ZIP
 from shared.steps import Steps
 from shared.storage import (
     CSV,
@@ -25,6 +26,7 @@ from shared.storage import (
     MEBIBYTE,
     PDF,
     PNG,
+    XLS,
     XLSX,
     FileKind,
     ObjectStore,
@@ -38,8 +40,9 @@ from shared.tx import Tx
 
 PART_BYTES = 512 * 1024
 MAX_BYTES = 64 * MEBIBYTE
-LISTS = {".xlsx": XLSX, ".csv": CSV}
+LISTS = {".xlsx": XLSX, ".xls": XLS, ".csv": CSV}
 """Spreadsheets: ending of the name -> content type."""
+BY_HEAD = {ZIP: XLSX, COMPOUND: XLS}
 DOCUMENTS = {".pdf": PDF, ".jpg": JPEG, ".jpeg": JPEG, ".png": PNG}
 """Documents as they were issued, scanned or photographed."""
 _KINDS = (
@@ -61,8 +64,8 @@ def require_head(tx: Tx) -> None:
 
 
 def receive_file(tx: Tx, purpose: str, name: str, size: int) -> ReceivedFile:
-    """Announce a spreadsheet (.xlsx or .csv) of `size` bytes. Its parts of PART_BYTES follow, numbered from 1."""
-    return _announced(tx, purpose, name, size, LISTS, "只接收 .xlsx 或 .csv 文件，请另存后上传。")
+    """Announce a spreadsheet (.xlsx, .xls or .csv) of `size` bytes. Its parts of PART_BYTES follow, numbered from 1."""
+    return _announced(tx, purpose, name, size, LISTS, "只接收 .xlsx、.xls 或 .csv 文件，请另存后上传。")
 
 
 def receive_document(tx: Tx, purpose: str, name: str, size: int) -> ReceivedFile:
@@ -139,8 +142,9 @@ def content_of(
     content = b"".join(part.content for part in parts)
     if len(parts) != parts_of(found.size) or len(content) != found.size:
         raise FileIncomplete(f"已收到 {len(parts)} 段，共 {parts_of(found.size)} 段，请继续上传。")
-    kind = next(one for one in _KINDS if found.content_type in one.content_types)
-    reserved = steps.step(lambda tx: reserve(tx, kind, found.content_type))
+    content_type = _type_of(content, found.content_type)
+    kind = next(one for one in _KINDS if content_type in one.content_types)
+    reserved = steps.step(lambda tx: reserve(tx, kind, content_type))
     uploaded = upload(open_store(), reserved, io.BytesIO(content), MAX_BYTES)
 
     def keep(tx: Tx) -> ReceivedFile:
@@ -151,6 +155,13 @@ def content_of(
         return kept or received(tx, file_id)
 
     return steps.step(keep), content
+
+
+def _type_of(content: bytes, announced: str) -> str:
+    """What a spreadsheet is by its bytes, whatever its name ends in; other files are what they were announced as."""
+    if announced in LISTS.values():
+        return next((kind for head, kind in BY_HEAD.items() if content.startswith(head)), announced)
+    return announced
 
 
 def _stored_id(found: ReceivedFile) -> UUID:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from events.catalogue import LabItemChanged
-from functions.catalogue.codes import rules
 from functions.catalogue.codes.models import LabItem, ReferenceRange
 from functions.catalogue.codes.problems import CodeUnknown
 from functions.catalogue.codes.queries import words as queries
 from functions.catalogue.codes.schemas.checks import RangeIn, SaveLabItem
+from functions.catalogue.codes.searching import initials
 from functions.catalogue.codes.service.files import require_head
 from shared.ids import new_id
 from shared.problems import Invalid, Stale
@@ -29,7 +29,7 @@ def save_lab_item(tx: Tx, code: str, command: SaveLabItem) -> Item:
         item = LabItem(
             code=code,
             **given,
-            initials=rules.initials(command.name),
+            initials=initials(command.name),
             changed_at=tx.now,
             changed_by=tx.actor.subject,
         )
@@ -42,7 +42,7 @@ def save_lab_item(tx: Tx, code: str, command: SaveLabItem) -> Item:
             queries.CHANGE_LAB_ITEM,
             code_=code,
             seen=before.version,
-            initials_=rules.initials(command.name),
+            initials_=initials(command.name),
             now=tx.now,
             who=tx.actor.subject,
             **{f"{name}_": value for name, value in given.items()},

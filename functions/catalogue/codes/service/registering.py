@@ -15,6 +15,7 @@ from functions.catalogue.codes.schemas import (
     RegisterSystem,
     StartImport,
 )
+from functions.catalogue.codes.searching import SEPARATOR, search_words
 from functions.catalogue.codes.service.files import content_of, received, require_head
 from functions.catalogue.codes.sheets import read_rows
 from shared.database.engine import REPORT
@@ -214,18 +215,16 @@ def write_codes(tx: Tx, version_id: UUID, entries: Sequence[Entry]) -> None:
 def _write_some(tx: Tx, version_id: UUID, entries: Sequence[Entry], inner: Collection[str], place: int) -> None:
     import orjson
 
-    letters = [rules.initials(entry.display) for entry in entries]
+    words = [search_words(entry.display, entry.attrs.get("wubi")) for entry in entries]
     tx.session.execute(
         queries.STAGE_CODES,
         version_id=version_id,
         code_id=[new_id() for _ in entries],
         code=[entry.code for entry in entries],
         display=[entry.display for entry in entries],
-        initials=letters,
-        grams=[
-            rules.SEPARATOR.join(rules.grams(entry.display, short))
-            for entry, short in zip(entries, letters, strict=True)
-        ],
+        initials=[one.initials for one in words],
+        wubi=[one.wubi for one in words],
+        grams=[SEPARATOR.join(one.grams) for one in words],
         parent=[entry.parent for entry in entries],
         leaf=[entry.code not in inner for entry in entries],
         place=list(range(place, place + len(entries))),

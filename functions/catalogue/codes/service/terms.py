@@ -15,6 +15,7 @@ from functions.catalogue.codes.problems import CodeStateWrong, CodeUnknown, Loca
 from functions.catalogue.codes.queries import terms as queries
 from functions.catalogue.codes.queries.terms import Found, Term
 from functions.catalogue.codes.schemas import AddLocalCode, WithdrawCode
+from functions.catalogue.codes.searching import search_words, wanted_grams
 from functions.catalogue.codes.service.files import require_head
 from functions.catalogue.codes.service.registering import system_of
 from shared.ids import new_id
@@ -78,7 +79,7 @@ def search(
     at: datetime | None = None,
     limit: int = MOST_FOUND,
 ) -> list[Found]:
-    """Codes by code, display, pinyin initials or alias; words between blanks must all occur.
+    """Codes by code, display, first letters of pinyin or wubi, or alias; words between blanks must all occur.
 
     Rank: exact, own favourites, use in the department, use in the hospital, beginning before inside, length. Codes not
     in force, headings and those that don't fit sex, age or field are hidden.
@@ -96,7 +97,7 @@ def search(
         typed=typed,
         code_typed=rules.clean_code(text).upper() if typed[:1].isalpha() and typed[1:2].isdigit() else text.strip(),
         tokens=tokens,
-        wanted=sorted({gram for token in tokens for gram in rules.wanted_grams(token)}),
+        wanted=sorted({gram for token in tokens for gram in wanted_grams(token)}),
         unit=known.unit_id,
         sex=known.sex if known.sex in {"1", "2"} else None,
         age_days=known.age_days,
@@ -208,19 +209,21 @@ def add_local_code(tx: Tx, system: str, command: AddLocalCode) -> Term:
     if any(term.local for term in terms.values()):
         raise Invalid("院内扩展码须挂在官方编码之下，并对照到官方编码。")
     parent = terms[command.parent]
-    letters = rules.initials(command.display)
+    attrs = {name: value for name, value in terms[command.official_code].attrs.items() if name != "wubi"}
+    words = search_words(command.display)
     tx.session.add(
         Code(
             code_id=new_id(),
             version_id=parent.version_id,
             code=command.code,
             display=rules.clean_text(command.display),
-            initials=letters,
-            grams=rules.grams(command.display, letters),
+            initials=words.initials,
+            wubi=words.wubi,
+            grams=words.grams,
             parent=parent.code,
             leaf=True,
             place=0,
-            attrs=dict(terms[command.official_code].attrs),
+            attrs=attrs,
             sex=parent.sex,
             local=True,
             official_code=command.official_code,

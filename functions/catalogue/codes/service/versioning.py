@@ -18,6 +18,7 @@ from functions.catalogue.codes.queries import terms
 from functions.catalogue.codes.queries.terms import Changed
 from functions.catalogue.codes.rules import Entry
 from functions.catalogue.codes.schemas import DecideReject, DiscardVersion, PublishVersion
+from functions.catalogue.codes.searching import search_words
 from functions.catalogue.codes.service.files import require_head
 from functions.catalogue.codes.service.registering import system_of, write_codes
 from shared.problems import Invalid, NotFound, Stale
@@ -63,15 +64,16 @@ def _take(tx: Tx, version_id: UUID, system: CodeSystem, code: str, display: str,
         raise CodeTaken(
             f"该版本已有编码“{code}”：{there.display}。如以本行为准，请选择替换名称。", display=there.display
         )
-    letters = rules.initials(display)
     if there is not None:
+        words = search_words(display)
         tx.session.execute(
             queries.REPLACE_DISPLAY,
             version_id_=version_id,
             code_=code,
             new_display=display,
-            new_initials=letters,
-            new_grams=rules.grams(display, letters),
+            new_initials=words.initials,
+            new_wubi=words.wubi,
+            new_grams=words.grams,
         )
         return
     entry = Entry(0, code, display)

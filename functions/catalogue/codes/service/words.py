@@ -6,7 +6,6 @@ from typing import NamedTuple
 from uuid import UUID
 
 from events.catalogue import BindingChanged, CodeMappingPublished
-from functions.catalogue.codes import rules
 from functions.catalogue.codes.models import (
     CodeMapping,
     CodeSynonym,
@@ -22,6 +21,7 @@ from functions.catalogue.codes.schemas import (
     DraftCodeMappings,
     Relation,
 )
+from functions.catalogue.codes.searching import search_words
 from functions.catalogue.codes.service.files import require_head
 from functions.catalogue.codes.service.registering import system_of
 from functions.catalogue.codes.service.terms import lookup, lookup_all
@@ -197,14 +197,15 @@ def add_synonym(tx: Tx, system: str, command: AddSynonym) -> CodeSynonym:
     """Another word for a code, found in every version. Raises SynonymTaken, CodeUnknown."""
     require_head(tx)
     lookup(tx, system, command.code)
-    letters = rules.initials(command.word)
+    words = search_words(command.word)
     row = CodeSynonym(
         synonym_id=new_id(),
         system=system,
         code=command.code,
         word=command.word,
-        initials=letters,
-        grams=rules.grams(command.word, letters),
+        initials=words.initials,
+        wubi=words.wubi,
+        grams=words.grams,
         added_at=tx.now,
         added_by=tx.actor.subject,
     )

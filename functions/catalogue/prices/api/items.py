@@ -74,7 +74,7 @@ def draft_item(tx: Tx, body: DraftItem) -> ItemView:
 def search_items(
     tx: Tx, text: Annotated[str, Parameter(min_length=1, max_length=40, pattern=r"^[^\x00]+$")], limit: Limit = 50
 ) -> list[PricedItemView]:
-    """Search items with their price here, by code, pinyin initials or name."""
+    """Search items with their price here, by code, first letters of pinyin or wubi, name or alias."""
     return [_priced(item) for item in service.search(tx, text, limit)]
 
 

@@ -41,7 +41,7 @@ def public_spreadsheet(tx: Tx) -> Document:
 def prices_for_patients(
     tx: Tx, text: SearchText = None, limit: Limit = 50, cursor: CodeCursor = None
 ) -> Page[PublicPriceView]:
-    """Patients look prices up: by code, pinyin initials or name, or the whole list page by page (患者价格查询)."""
+    """Patients look prices up: by code, pinyin, wubi or name, or the whole list page by page (患者价格查询)."""
     if text is not None:
         found = service.public_search(tx, text, limit)
         return Page[PublicPriceView](items=[PublicPriceView.model_validate(one) for one in found], next=None)

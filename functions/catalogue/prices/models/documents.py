@@ -17,6 +17,7 @@ class PriceDocument(Model):
     __tablename__ = "price_documents"
     __table_args__ = (
         UniqueConstraint("received_id"),
+        Index(None, "stored_file_id"),
         Index("ix_price_documents_number", "number", postgresql_where=text("retired_at IS NULL")),
         CheckConstraint("(retired_at IS NULL) = (retired_by IS NULL)", name="retired"),
         CheckConstraint("size > 0 AND length(sha256) = 64", name="content"),

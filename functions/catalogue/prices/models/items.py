@@ -36,6 +36,8 @@ class ChargeItem(Model):
         UniqueConstraint("code"),
         Index(None, "name"),
         Index(None, "initials"),
+        Index(None, "wubi"),
+        Index("ix_charge_items_without_wubi", "item_id", postgresql_where=text("wubi IS NULL")),
         Index(None, "stopped_with", postgresql_where=text("stopped_with IS NOT NULL")),
         {"schema": CATALOGUE},
     )
@@ -82,6 +84,8 @@ class ChargeItem(Model):
     """计价说明."""
     stopped_with: Mapped[UUID | None] = mapped_column(default=None)
     """The whole list that no longer named it and stopped it by its publication."""
+    wubi: Mapped[str | None] = mapped_column(BY_CODE_POINT, default=None)
+    """First letters of the wubi of the name, or what its list gives; null until it is worked out."""
 
 
 class ItemAlias(Model):
@@ -91,6 +95,8 @@ class ItemAlias(Model):
     __table_args__ = (
         Index("ix_item_aliases_alias", "alias", postgresql_where=text("retired_at IS NULL")),
         Index("ix_item_aliases_initials", "initials", postgresql_where=text("retired_at IS NULL")),
+        Index("ix_item_aliases_wubi", "wubi", postgresql_where=text("retired_at IS NULL")),
+        Index("ix_item_aliases_without_wubi", "alias", postgresql_where=text("wubi IS NULL")),
         {"schema": CATALOGUE},
     )
 
@@ -100,6 +106,8 @@ class ItemAlias(Model):
     added_at: Mapped[datetime]
     added_by: Mapped[str] = mapped_column(Text)
     retired_at: Mapped[datetime | None] = mapped_column(default=None)
+    wubi: Mapped[str | None] = mapped_column(BY_CODE_POINT, default=None)
+    """As of an item."""
 
 
 class PriceVersion(Model):

@@ -78,6 +78,10 @@ class PackageVersion(Model):
             "(own_price IS NULL) = (approval_no IS NULL) AND own_price IN ('single_disease', 'day_case', 'checkup')",
             name="own_price",
         ),
+        CheckConstraint(
+            "refund_rule IN ('share', 'list_price') AND (refund_rule = 'share' OR own_price IS NOT NULL)",
+            name="refund_rule",
+        ),
         Index(None, "package_code", "valid_from"),
         {"schema": CATALOGUE},
     )
@@ -95,6 +99,8 @@ class PackageVersion(Model):
     """single_disease, day_case or checkup: the package item's own price is charged instead of the sum."""
     approval_no: Mapped[str | None] = mapped_column(Text, default=None)
     """批准文号 of the own price."""
+    refund_rule: Mapped[str] = mapped_column(Text, default="share")
+    """What a package done in part costs: its shares, or what was done at its price of the list (按单价)."""
 
 
 class PackageMember(Model):

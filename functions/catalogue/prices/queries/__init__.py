@@ -141,9 +141,14 @@ def _beginning(row: type[T], items: Any, text: Any) -> Query[T]:
     )
 
 
-_TEXTS = {"name": ChargeItem.name, "initials": ChargeItem.initials, "code": ChargeItem.code}
+_TEXTS = {
+    "name": ChargeItem.name,
+    "initials": ChargeItem.initials,
+    "wubi": ChargeItem.wubi,
+    "code": ChargeItem.code,
+}
 SEARCH = {kind: _beginning(PricedItem, PRICED, text) for kind, text in _TEXTS.items()}
-"""Items that can be charged whose name, initials or code begins with a text."""
+"""Items that can be charged whose name, initials, wubi or code begins with a text."""
 PUBLIC_SEARCH = {kind: _beginning(PublicPrice, PUBLIC, text) for kind, text in _TEXTS.items()}
 PUBLIC_LIST = Query(
     PublicPrice,
@@ -232,6 +237,7 @@ CHANGE_ITEM = Query(
         national_code=bindparam("national_code_", type_=Text),
         name=bindparam("name_"),
         initials=bindparam("initials_"),
+        wubi=bindparam("wubi_", type_=Text),
         content=bindparam("content_"),
         excluded=bindparam("excluded_"),
         note=bindparam("note_", type_=Text),

@@ -24,11 +24,12 @@ ALIASES_OF = Query(
     .order_by(ItemAlias.alias),
 )
 _new = insert(ItemAlias).from_select(
-    ["item_code", "alias", "initials", "added_at", "added_by"],
+    ["item_code", "alias", "initials", "wubi", "added_at", "added_by"],
     select(
         bindparam("code", type_=Text),
         func.unnest(bindparam("aliases", type_=ARRAY(Text))),
         func.unnest(bindparam("initials", type_=ARRAY(Text))),
+        func.unnest(bindparam("wubi", type_=ARRAY(Text))),
         bindparam("now", type_=ItemAlias.added_at.type),
         bindparam("by", type_=Text),
     ),
@@ -40,6 +41,7 @@ ADD_ALIASES = Query(
         set_={
             "retired_at": null(),
             "initials": _new.excluded.initials,
+            "wubi": _new.excluded.wubi,
             "added_at": _new.excluded.added_at,
             "added_by": _new.excluded.added_by,
         },
@@ -74,7 +76,12 @@ def _called(row: type[T], items: Any, text: Any) -> Query[T]:
     )
 
 
-_TEXTS = {"name": ItemAlias.alias, "initials": ItemAlias.initials, "code": ItemAlias.alias}
+_TEXTS = {
+    "name": ItemAlias.alias,
+    "initials": ItemAlias.initials,
+    "wubi": ItemAlias.wubi,
+    "code": ItemAlias.alias,
+}
 CALLED = {kind: _called(PricedItem, PRICED, text) for kind, text in _TEXTS.items()}
-"""Items that can be charged with another name that begins so, or whose initials do."""
+"""Items that can be charged with another name that begins so, or whose initials or wubi do."""
 PUBLIC_CALLED = {kind: _called(PublicPrice, PUBLIC, text) for kind, text in _TEXTS.items()}

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import Text, Uuid, bindparam, cast, null, or_, select, update
+from sqlalchemy import DateTime, Text, Uuid, bindparam, cast, func, null, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from functions.catalogue.prices.models import ChargeItem, DocumentLink, ImportBatch, PriceDocument, PriceVersion
@@ -10,6 +10,15 @@ from functions.catalogue.prices.models.rules import PackageVersion, PriceRule
 from shared.database.query import Query, constant
 
 DOCUMENT = Query(PriceDocument, select(PriceDocument).where(PriceDocument.document_id == bindparam("document_id")))
+APPLIES = Query(
+    bool,
+    select(
+        func.catalogue.document_applies(
+            bindparam("document_id", type_=Uuid), bindparam("at", type_=DateTime(timezone=True))
+        )
+    ),
+)
+"""Whether a document is published for all campuses, or the basis of a price that holds or will hold here."""
 DOCUMENTS = Query(
     PriceDocument,
     select(PriceDocument)

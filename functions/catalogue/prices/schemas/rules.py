@@ -156,22 +156,33 @@ class OwnPrice(StrEnum):
     CHECKUP = "checkup"
 
 
+class RefundRule(StrEnum):
+    """What a package of its own price costs when a part of it goes back: the shares of what stays (按分摊), or what
+    stays at its price of the list, together the package's price at most (按单价)."""
+
+    SHARE = "share"
+    LIST_PRICE = "list_price"
+
+
 class DraftPackage(Input):
     """What a package consists of from a moment on (default: when it is checked).
 
     With `own_price` and its `approval_no` (批准文号) the price of the list for the package is charged, shared out over
-    the members; without, the sum of the members' prices.
+    the members; without, the sum of the members' prices. `refund_rule` stands in the same approval.
     """
 
     members: Annotated[list[MemberIn], Field(min_length=1, max_length=200)]
     valid_from: Moment | None = None
     own_price: OwnPrice | None = None
     approval_no: Text | None = None
+    refund_rule: RefundRule = RefundRule.SHARE
 
     @model_validator(mode="after")
     def _approved(self) -> "DraftPackage":
         if (self.own_price is None) != (self.approval_no is None):
             raise ValueError("套餐自有价格须写明类别（单病种、日间、体检）与批准文号")
+        if self.own_price is None and self.refund_rule is not RefundRule.SHARE:
+            raise ValueError("没有自有价格的套餐按各项目价格退费，不能另定退费规则")
         return self
 
 
@@ -190,6 +201,7 @@ class PackageView(View):
     status: str
     own_price: OwnPrice | None
     approval_no: str | None
+    refund_rule: RefundRule
     valid_from: Moment
     valid_to: Moment | None
     members: list[MemberView]

@@ -95,11 +95,11 @@ if TYPE_CHECKING:
         unmapped,
         waiting_mappings,
     )
+    from functions.catalogue.prices.service.minute import each_minute
     from functions.catalogue.prices.service.monitoring import (
         answer_finding,
         close_finding,
         define_monitor_rule,
-        each_minute,
         findings,
         keep_posted,
         keep_voided,

@@ -104,13 +104,17 @@ def documents(tx: Tx, number: str | None, before: UUID, limit: int) -> list[Pric
 
 
 def document_content(tx: Tx, document_id: UUID) -> Document:
-    """The document as it was received, proved by its hash while it is read; the files are the head hospital's.
+    """The document as it was received, proved by its hash while it is read.
 
+    The files are the head hospital's; a branch reads those that apply to it: attached to what is published for all
+    campuses, or to a price that holds or will hold there, and not retired. The database lets it read no other's row.
     Raises NotFound, FileDamaged.
     """
     row = document(tx, document_id)
-    if not organisation.campus(tx).is_head:
-        raise NotFound("依据文件的原件由总院保存，请向总院物价科索取。", sha256=row.sha256)
+    if not organisation.campus(tx).is_head and not tx.session.one(queries.APPLIES, document_id=document_id, at=tx.now):
+        raise NotFound(
+            "该依据文件已作废、尚未公布或未用于本院区的价格；需要原件请向总院物价科索取。", sha256=row.sha256
+        )
     content = codes.kept_content(tx, codes.received(tx, row.received_id))
     tx.audit("price_document.read", "price_document", document_id)
     return Document(content, row.content_type, row.name)

@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from events.catalogue import ItemPublished, ItemSuspended, PackageChanged
+from functions.catalogue.codes import service as codes
 from functions.catalogue.prices import queries, rules
 from functions.catalogue.prices.models import ChargeItem, PriceVersion
 from functions.catalogue.prices.problems import (
@@ -103,6 +104,7 @@ def change_item(tx: Tx, code: str, command: ChangeItem) -> ChargeItem:
     values["content"], values["excluded"] = values["content"] or "", values["excluded"] or ""
     values["kind"] = str(values["kind"])
     values["initials"] = rules.initials(values["name"])
+    values["wubi"] = codes.wubi(values["name"]) if "name" in changed else before.wubi
     after = tx.session.first(
         queries.CHANGE_ITEM,
         code_=code,
@@ -219,6 +221,7 @@ def new_item(
         national_code=entry.national_code,
         name=entry.name,
         initials=rules.initials(entry.name),
+        wubi=codes.own_wubi(entry.wubi) or codes.wubi(entry.name),
         content=entry.content,
         excluded=entry.excluded,
         unit=entry.unit,

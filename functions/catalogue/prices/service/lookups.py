@@ -84,26 +84,27 @@ def check_quantity(item: PricedItem, quantity: Decimal, already_today: Decimal =
 
 
 def search(tx: Tx, text: str, limit: int) -> list[PricedItem]:
-    """Items that can be charged here whose code, pinyin initials, name or other name (别名) begins with the text; those
-    of the official name first. One round trip."""
-    kind, low = _typed(text)
-    return _found(tx, queries.SEARCH[kind], aliases.CALLED[kind], low, limit)
+    """Items that can be charged here whose code, first letters of pinyin or wubi, name or other name (别名) begins with
+    the text; those of the official name first. One round trip."""
+    return _found(tx, queries.SEARCH, aliases.CALLED, text, limit)
 
 
-def _typed(text: str) -> tuple[str, str]:
-    """What a typed text begins: initials, a code or a name."""
+def _typed(text: str) -> tuple[tuple[str, ...], str]:
+    """What a typed text may begin: initials, a code or a name."""
     if text.isascii() and text.isalpha():
-        return "initials", text.lower()
-    return ("code" if text.isascii() else "name"), text
+        return ("initials", "wubi"), text.lower()
+    return ("code" if text.isascii() else "name",), text
 
 
 def public_search(tx: Tx, text: str, limit: int) -> list[PublicPrice]:
     """As `search`, with what patients are shown."""
-    kind, low = _typed(text)
-    return _found(tx, queries.PUBLIC_SEARCH[kind], aliases.PUBLIC_CALLED[kind], low, limit)
+    return _found(tx, queries.PUBLIC_SEARCH, aliases.PUBLIC_CALLED, text, limit)
 
 
-def _found(tx: Tx, named: Query[Listed], called: Query[Listed], low: str, limit: int) -> list[Listed]:
+def _found(
+    tx: Tx, named: Mapping[str, Query[Listed]], called: Mapping[str, Query[Listed]], text: str, limit: int
+) -> list[Listed]:
+    kinds, low = _typed(text)
     asked = {
         "low": low,
         "high": low + "\U0010ffff",
@@ -112,9 +113,12 @@ def _found(tx: Tx, named: Query[Listed], called: Query[Listed], low: str, limit:
         "payer": EVERYBODY,
         "limit": limit,
     }
-    first: Pending[Listed] = tx.session.send(named, **asked)
-    also: list[Listed] = tx.session.all(called, **asked)
-    found: dict[str, Listed] = {item.code: item for item in (*first.all(), *also)}
+    queries_of = [texts[kind] for texts in (named, called) for kind in kinds]
+    sent: list[Pending[Listed]] = [tx.session.send(query, **asked) for query in queries_of]
+    found: dict[str, Listed] = {}
+    for one in sent:
+        for item in one.all():
+            found.setdefault(item.code, item)
     return list(found.values())[:limit]
 
 

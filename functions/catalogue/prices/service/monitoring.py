@@ -116,7 +116,7 @@ def monitor_rules(tx: Tx) -> list[MonitorRule]:
     return tx.session.all(queries.MONITOR_RULES)
 
 
-def each_minute(tx: Tx) -> None:
+def watch_yesterday(tx: Tx) -> None:
     """Once a night: look at the charges of yesterday. A night missed is made up for the day before it only."""
     local = tx.now.astimezone(SHANGHAI)
     if local.time() >= NIGHT:

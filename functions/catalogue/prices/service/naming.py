@@ -1,5 +1,6 @@
 """Other names of charge items (项目别名): what people say instead of the official name."""
 
+from functions.catalogue.codes import service as codes
 from functions.catalogue.prices import rules
 from functions.catalogue.prices.queries import aliases as queries
 from functions.catalogue.prices.schemas import NameItem
@@ -27,6 +28,7 @@ def name_item(tx: Tx, code: str, command: NameItem) -> list[str]:
             code=code,
             aliases=new,
             initials=[rules.initials(alias) for alias in new],
+            wubi=[codes.wubi(alias) for alias in new],
             now=tx.now,
             by=tx.actor.subject,
         )

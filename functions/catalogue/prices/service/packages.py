@@ -58,6 +58,7 @@ def draft_package(tx: Tx, code: str, command: DraftPackage) -> Package:
         made_at=tx.now,
         own_price=command.own_price.value if command.own_price is not None else None,
         approval_no=command.approval_no,
+        refund_rule=command.refund_rule.value,
     )
     members = [
         PackageMember(
@@ -130,12 +131,15 @@ def expand(tx: Tx, code: str, person: Person, at: datetime | None = None, quanti
     priced = current_prices(tx, sorted({code, *(member.member_code for member in members)}), moment)
     chosen = _chosen(code, members, priced, person, moment)
     lines = [Expanded(priced[member.member_code], member.quantity * quantity) for member in chosen]
-    if version.one().own_price is None:
+    found = version.one()
+    if found.own_price is None:
         return lines
     if code not in priced:
         raise NoPrice(f"套餐“{package.name}”在本院区没有执行价格，请联系物价科。", item_code=code)
     shares = share_out(line_amount(priced[code].unit_price, quantity), [line.amount for line in lines])
-    return [line._replace(share=share) for line, share in zip(lines, shares, strict=True)]
+    return [
+        line._replace(share=share, refund_rule=found.refund_rule) for line, share in zip(lines, shares, strict=True)
+    ]
 
 
 def _chosen(

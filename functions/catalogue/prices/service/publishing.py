@@ -5,10 +5,12 @@ from datetime import datetime
 from uuid import UUID
 
 from events.catalogue import MappingChanged, PackageChanged, PricesBatchPublished
+from functions.catalogue.codes import service as codes
 from functions.catalogue.prices import queries as catalogue
 from functions.catalogue.prices.models import ChargeItem, ImportBatch, ItemMapping
 from functions.catalogue.prices.problems import BatchNotClean, StopsUnconfirmed
 from functions.catalogue.prices.queries import lists as queries
+from functions.catalogue.prices.queries import wubi
 from functions.catalogue.prices.queries.lists import ListedPrice, MissingItem
 from functions.catalogue.prices.queries.rules import PACKAGES_WITH_ANY
 from functions.catalogue.prices.rules import KnownItem, ListedItem
@@ -40,6 +42,7 @@ def publish_batch(tx: Tx, batch_id: UUID, command: PublishBatch) -> Batch:
             rows=[{"row_no": number, "faults": faults} for number, faults in wrong[:50]],
         )
     listed = [verdict.item for verdict in verdicts if verdict.item is not None and verdict.change != "same"]
+    _give_wubi(tx, [verdict.item for verdict in verdicts if verdict.item is not None and verdict.change != "new"])
     prices, usable = _publish(tx, batch, listed, {item.code: item for item in locked}, known)
     stopped = _stop_missing(tx, batch, command.stops)
     tell_list(
@@ -162,6 +165,13 @@ def _publish(
         checked_at=tx.now,
     )
     return len(made), frozenset([*published, *(item.code for item in new)])
+
+
+def _give_wubi(tx: Tx, there: Sequence[ListedItem]) -> None:
+    """A list that brings wubi of its own brings it for items there are too: it changes how they are found, no more."""
+    given = {item.code: own for item in there if (own := codes.own_wubi(item.wubi)) is not None}
+    if given:
+        tx.session.execute(wubi.GIVE_ITEMS, keys=list(given), wubi=list(given.values()))
 
 
 def _map(

@@ -208,7 +208,7 @@ class SetServes(Input):
 
 
 class ImportSheet(Input):
-    """A filled-in sheet (.xlsx, Base64). `dry_run` only tells what each row would become."""
+    """A filled-in sheet (.xlsx or .xls, Base64). `dry_run` only tells what each row would become."""
 
     kind: Literal["staff", "units", "beds", "licences", "posts"]
     content: Annotated[Base64Bytes, Field(max_length=900_000)]

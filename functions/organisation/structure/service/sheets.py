@@ -1,4 +1,4 @@
-"""Sheets in and out: people, units, beds and licences from .xlsx, row by row; good rows load, bad ones are told."""
+"""Sheets in and out: people, units, beds and licences from Excel, row by row; good rows load, bad ones are told."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +30,7 @@ from functions.organisation.structure.service.units import locked_future, plant
 from shared.command import Document
 from shared.ids import new_id
 from shared.problems import Problem
+from shared.spreadsheets import WorkbookRefused, workbook_rows
 from shared.storage import XLSX
 from shared.tx import Tx
 
@@ -142,19 +143,11 @@ def _rows(kind: str, content: bytes) -> tuple[list[Row], dict[int, str]]:
     return rows, refused
 
 
-def _cells(content: bytes) -> Iterator[list[Any]]:
-    from zipfile import BadZipFile, ZipFile
-
-    from python_calamine import CalamineError, CalamineWorkbook
-
+def _cells(content: bytes) -> Iterator[Any]:
     try:
-        with ZipFile(BytesIO(content)) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > UNPACKED:
-                raise SheetUnreadable("表格展开后过大，请删除多余内容后上传。")
-        book = CalamineWorkbook.from_filelike(BytesIO(content))
-        yield from book.get_sheet_by_index(0).to_python(skip_empty_area=False)
-    except (BadZipFile, CalamineError, IndexError) as error:
-        raise SheetUnreadable("文件不是可读取的 Excel（.xlsx），请另存后上传。") from error
+        yield from workbook_rows(content, unpacked=UNPACKED)
+    except WorkbookRefused as refused:
+        raise SheetUnreadable(str(refused)) from refused
 
 
 # -- loading

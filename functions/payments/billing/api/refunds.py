@@ -16,12 +16,14 @@ from functions.payments.billing.schemas import (
     ChangeRefund,
     CopyView,
     DecideRefund,
+    QuoteRefund,
     RefundDetail,
     RefundDifferenceView,
+    RefundQuoteView,
     RefundView,
     RequestRefund,
 )
-from functions.payments.billing.views import refund_detail, refund_view
+from functions.payments.billing.views import refund_detail, refund_quote_view, refund_view
 from functions.payments.cashier import service as cashier
 from shared.command import Document, command, query
 from shared.problems import Unreadable
@@ -37,6 +39,13 @@ def request_refund(tx: Tx, body: RequestRefund) -> RefundDetail:
     """Ask for a refund (退费申请); a small one of the cashier's own shift is paid at once."""
     refund, _ = service.request_refund(tx, body)
     return _shown(tx, refund)
+
+
+@router.post("/refunds/quote")
+@query("payments.billing.write")
+def quote_refund(tx: Tx, body: QuoteRefund) -> RefundQuoteView:
+    """What a refund would give back, line by line, before it is confirmed (退费试算); nothing is asked for."""
+    return refund_quote_view(service.quote_refund(tx, body))
 
 
 @router.post("/refund-requests", status_code=201)

@@ -53,6 +53,11 @@ class Charge(CampusOwned, Model):
             " AND package_quantity > 0 AND (package_code IS NULL OR (base_charge_id IS NULL AND NOT by_rule))",
             name="package",
         ),
+        CheckConstraint(
+            "package_refund_rule IS NULL"
+            " OR (package_refund_rule IN ('share', 'list_price') AND package_code IS NOT NULL)",
+            name="package_refund_rule",
+        ),
         CheckConstraint("insurance_level IN ('甲', '乙', '丙')", name="insurance_level"),
         CheckConstraint("self_pay_ratio >= 0 AND self_pay_ratio <= 1", name="self_pay_ratio"),
         CheckConstraint(
@@ -61,8 +66,11 @@ class Charge(CampusOwned, Model):
             name="quantities",
         ),
         CheckConstraint(
-            "refunded_amount <= amount AND refunded_amount >= -taken_off"
-            " AND (by_rule OR refunded_quantity > 0 OR refunded_amount = 0)"
+            "refunded_amount <= amount AND (refunded_amount >= -taken_off"
+            " OR (coalesce(package_refund_rule, 'share') = 'list_price'"
+            " AND amount - refunded_amount <= round(list_price * quantity, 2)))"
+            " AND (by_rule OR coalesce(package_refund_rule, 'share') = 'list_price'"
+            " OR refunded_quantity > 0 OR refunded_amount = 0)"
             " AND (refunded_quantity < quantity OR refunded_amount = amount)",
             name="refunded_amount",
         ),
@@ -116,7 +124,7 @@ class Charge(CampusOwned, Model):
     refunded_quantity: Mapped[Decimal] = mapped_column(QUANTITY)
     refunded_amount: Mapped[Decimal]
     """Given back of the amount; of a line under rules it moves with what stands beside it, below zero when the line
-    costs more since something else went back."""
+    costs more since something else went back; so does one of a package that is refunded at list prices."""
     settlement_id: Mapped[UUID | None]
     posted_at: Mapped[datetime]
     posted_by: Mapped[str] = mapped_column(Text)
@@ -147,6 +155,9 @@ class Charge(CampusOwned, Model):
     """Line of the source the package was ordered as; its shares together are the package's price."""
     package_quantity: Mapped[Decimal | None] = mapped_column(QUANTITY, default=None)
     """How many of the package."""
+    package_refund_rule: Mapped[str | None] = mapped_column(Text, default=None)
+    """As the package was agreed: share, or list_price: what is done of it costs its price of the list once the rest
+    goes back, together the package's price at most."""
 
     @property
     def refundable_quantity(self) -> Decimal:

@@ -235,6 +235,35 @@ class RefundPartView(View):
     amount: Money
 
 
+class RefundQuoteLine(View):
+    """A line before and after a refund: `quantity` goes back (0: it stays), `remaining_quantity` and `remaining_amount`
+    stay. `priced_by`: share; rules (同组重算); list_price, of a package of which what was done costs its single price,
+    `single_price` (按单价退费), together the package's price at most."""
+
+    charge_id: UUID
+    name: str
+    unit: str
+    package_code: str | None
+    quantity: Decimal
+    amount: Money
+    paid_amount: Money
+    remaining_quantity: Decimal
+    remaining_amount: Money
+    executed_quantity: Decimal
+    priced_by: str
+    single_price: Decimal | None
+
+
+class RefundQuoteView(View):
+    """What a refund would give back, line by line, and by which means; `remaining` is what stays paid."""
+
+    settlement_id: UUID
+    amount: Money
+    remaining: Money
+    lines: list[RefundQuoteLine]
+    parts: list[RefundPartView]
+
+
 class RefundView(View):
     """A refund from its request to its execution."""
 

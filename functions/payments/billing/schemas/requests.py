@@ -130,6 +130,16 @@ class RequestRefund(Input):
     reason_code: Reason
     reason: LongText
     cash_instead: bool = False
+    expected: MoneyAmount | None = None
+    """The amount shown before (退费试算); another one is refused."""
+
+
+class QuoteRefund(Input):
+    """What a refund would give back (退费试算)."""
+
+    settlement_id: UUID
+    lines: Annotated[list[RefundQuantity], Field(min_length=1, max_length=200)]
+    cash_instead: bool = False
 
 
 class DecideRefund(Input):

@@ -88,6 +88,7 @@ if TYPE_CHECKING:
     from functions.payments.billing.service.quoted import QuotedCharge
     from functions.payments.billing.service.receipts import exchange_to_paper, find_receipt, try_again, void_paper
     from functions.payments.billing.service.receiving import book_payment, carry_out_payment, payment_told
+    from functions.payments.billing.service.refund_quotes import quote_refund
     from functions.payments.billing.service.refunding import (
         approve_refund,
         execute_refund,
@@ -173,6 +174,7 @@ __all__ = [
     "price_told",
     "quote_charges",
     "quote_entry",
+    "quote_refund",
     "receipt_told",
     "record_execution",
     "record_insurance_tender",

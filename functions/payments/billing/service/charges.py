@@ -229,6 +229,7 @@ def _charge(
         package_code=one.package.item.code if one.package is not None else None,
         package_line=one.package.line if one.package is not None else None,
         package_quantity=one.package.quantity if one.package is not None else None,
+        package_refund_rule=one.package.refund_rule if one.package is not None else None,
         repriced_at=None,
         ordering_unit_id=line.ordering_unit_id,
         executing_unit_id=line.executing_unit_id,

@@ -16,6 +16,8 @@ class PackageOrdered:
     item: PricedItem
     line: str
     quantity: Decimal
+    refund_rule: str
+    """share or list_price, as it was approved."""
 
 
 @dataclass(frozen=True, slots=True)

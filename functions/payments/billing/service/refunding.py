@@ -25,6 +25,7 @@ from functions.payments.billing.queries import debts as debt_queries
 from functions.payments.billing.queries import tenders as tender_queries
 from functions.payments.billing.rules import RefundCase
 from functions.payments.billing.schemas import ChangeRefund, DecideRefund, RequestRefund
+from functions.payments.billing.service.part_packages import at_list_prices
 from functions.payments.billing.service.paying_back import PaidBack, insured, pay_back, refuse_insured
 from functions.payments.billing.service.refundable import require_refundable
 from functions.payments.billing.service.regrouping import Wanted, regroup
@@ -63,7 +64,7 @@ def request_refund(tx: Tx, command: RequestRefund, *, pay: bool = True) -> tuple
 
     Without `pay` (a doctor, an executing unit) it is only asked for.
     Refuses what was executed (LineExecuted), what another refund already asks for (LineBeingRefunded), more than was
-    paid (NotRefundable).
+    paid (NotRefundable); RefundChanged where it comes to another amount than was shown.
     """
     till = cashier.open_till(tx)
     locked = tx.session.send(settlements.LOCK_SETTLEMENT, settlement_id=command.settlement_id, campus=tx.campus)
@@ -79,8 +80,13 @@ def request_refund(tx: Tx, command: RequestRefund, *, pay: bool = True) -> tuple
     lines = [Wanted(by_id[line.charge_id], line.quantity) for line in command.lines if line.charge_id in by_id]
     if len(lines) != len(command.lines):
         raise NotRefundable("所选项目不在该结算单中，请刷新后重新选择。")
-    lines += _surcharges(lines, by_id.values())
+    lines += surcharges_of(lines, by_id.values())
     request = asked(tx, settlement, tenders, lines, command.reason_code, command.reason, command.cash_instead)
+    if command.expected is not None and command.expected != amount_of(request):
+        raise RefundChanged(
+            f"退费金额现为 {amount_of(request)} 元，与试算的 {command.expected} 元不同：请重新试算并告知患者后提交。",
+            amount=str(amount_of(request)),
+        )
     return record(tx, request, till.held() if pay else None)
 
 
@@ -98,7 +104,7 @@ def asked(
     return Request(settlement, tenders, again.lines, reason_code, reason, cash_instead, again.ruled, again.elsewhere)
 
 
-def _surcharges(lines: Sequence[Wanted], found: Iterable[Charge]) -> list[Wanted]:
+def surcharges_of(lines: Sequence[Wanted], found: Iterable[Charge]) -> list[Wanted]:
     """Surcharges go back with the lines they belong to, quantity by quantity (spec 40)."""
     quantities = {line.charge.charge_id: line.quantity for line in lines}
     return [
@@ -235,7 +241,7 @@ def require_current(tx: Tx, refund: Refund, lines: Sequence[RefundLine], affecte
     by_id = {charge.charge_id: charge for charge in affected}
     wanted = [Wanted(by_id[line.charge_id], line.quantity) for line in lines if line.quantity]
     again = regroup(tx, refund.settlement_id, wanted).lines
-    if {line.charge.charge_id: _worth(line) for line in again} != {line.charge_id: line.amount for line in lines}:
+    if {line.charge.charge_id: worth_of(line) for line in again} != {line.charge_id: line.amount for line in lines}:
         raise RefundChanged("同组项目的费用在申请后有变，退费金额须重新计算：请撤回该申请后重新提交。")
 
 
@@ -277,7 +283,7 @@ def _refuse_while_reversing(tx: Tx, settlement: Settlement) -> None:
 def level_of(tx: Tx, request: Request, shift: ShiftInfo | None) -> str:
     """Who has to approve. Earlier refunds of the settlement count, so that none is split to stay below a limit."""
     settlement = request.settlement
-    pending = sum((_worth(line) for line in request.lines), ZERO)
+    pending = sum((worth_of(line) for line in request.lines), ZERO)
     electronic = request.cash_instead and any(
         source.method in rules.ELECTRONIC and source.remaining for source in origins_of(tx, request.tenders).sources
     )
@@ -293,7 +299,7 @@ def level_of(tx: Tx, request: Request, shift: ShiftInfo | None) -> str:
 
 def amount_of(request: Request) -> Decimal:
     """Sum of the lines of a refund."""
-    return sum((_worth(line) for line in request.lines), ZERO)
+    return sum((worth_of(line) for line in request.lines), ZERO)
 
 
 def refund_lines(tx: Tx, refund: Refund, lines: Sequence[Wanted]) -> list[RefundLine]:
@@ -306,19 +312,20 @@ def refund_lines(tx: Tx, refund: Refund, lines: Sequence[Wanted]) -> list[Refund
             fee_class=line.charge.fee_class,
             item_kind=line.charge.item_kind,
             quantity=line.quantity,
-            amount=_worth(line),
+            amount=worth_of(line),
         )
         for line in lines
     ]
 
 
-def _worth(line: Wanted) -> Decimal:
+def worth_of(line: Wanted) -> Decimal:
+    """What a line of a refund comes to."""
     charge = line.charge
     if line.amount is not None:
         return line.amount
     if line.quantity == charge.remaining_quantity:
         return charge.worth
-    if charge.by_rule:
+    if charge.by_rule or at_list_prices(charge):
         return rules.part_amount(charge.worth, charge.remaining_quantity, ZERO, line.quantity)
     return rules.part_amount(charge.amount, charge.quantity, charge.refunded_quantity, line.quantity)
 

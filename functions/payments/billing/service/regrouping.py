@@ -18,6 +18,7 @@ from functions.payments.billing.models import Charge
 from functions.payments.billing.problems import NotRefundable
 from functions.payments.billing.queries import pricing as queries
 from functions.payments.billing.service.earlier import charged_beside, charged_line, history_of
+from functions.payments.billing.service.part_packages import at_list_prices, repriced_packages
 from functions.payments.billing.service.pricing import quote_open, reprice, said_of, whole_sources
 from functions.payments.billing.service.unpacking import person_of
 from shared.money import ZERO, Money
@@ -54,16 +55,20 @@ def regroup(tx: Tx, settlement_id: UUID, lines: Sequence[Wanted]) -> Regrouped:
     """Price what a refund leaves again, by the prices and rules its lines were charged at. The settlement is locked.
 
     Lines whose worth the rules don't explain (a difference was given back) go back by their share. NotRefundable when
-    the rest alone would cost more than everything did.
+    the rest alone would cost more than everything did. A package that is refunded at list prices is priced again too.
     """
     ruled = [line for line in lines if line.charge.by_rule and line.amount is None]
-    if not ruled:
+    packed = [line.charge for line in lines if at_list_prices(line.charge) and line.amount is None]
+    if not ruled and not packed:
         return Regrouped(lines)
     gone = {line.charge.charge_id: line.quantity for line in lines}
     worth: dict[UUID, Money] = {}
     known: dict[UUID, Charge] = {}
     elsewhere: dict[UUID, Money] = {}
-    for source in _sources(tx, [line.charge for line in ruled]):
+    for package in repriced_packages(tx, settlement_id, packed, gone):
+        for charge_id, (charge, new) in package.items():
+            known[charge_id], worth[charge_id] = charge, new
+    for source in _sources(tx, [line.charge for line in ruled]) if ruled else ():
         for charge_id, new in _after(tx, source, gone, worth).items():
             charge = known[charge_id] = source[charge_id]
             if charge_id in gone or charge.settlement_id == settlement_id or charge.status == "open":

@@ -42,7 +42,6 @@ def unpack(tx: Tx, order: ChargeOrder, book: PriceBook) -> tuple[list[ChargeLine
             lines.append(line)
             continue
         quantity = quantity_of(line)
-        package = PackageOrdered(book.items[line.item_code], line.source_line, quantity)
         for place, member in enumerate(prices.expand(tx, line.item_code, person, tx.now, quantity), 1):
             one = replace(
                 line, source_line=f"{line.source_line}.{place}", item_code=member.item.code, quantity=member.quantity
@@ -50,6 +49,7 @@ def unpack(tx: Tx, order: ChargeOrder, book: PriceBook) -> tuple[list[ChargeLine
             if member.share is None:
                 lines.append(one)
             else:
+                package = PackageOrdered(book.items[line.item_code], line.source_line, quantity, member.refund_rule)
                 shares.append(_share(one, member, package, emergency=order.emergency))
     return lines, shares
 

@@ -11,7 +11,7 @@ from events.platform import RealmDriftFound
 from functions.organisation.structure import service as organisation
 from functions.patients.index import service as patients
 from functions.platform.permissions import service as permissions
-from functions.platform.sso import directory, queries, rules_cas
+from functions.platform.sso import directory, queries
 from functions.platform.sso.models import IdentityChange
 from functions.platform.sso.problems import RealmOutOfReach
 from shared.identity.denied import KEPT
@@ -65,12 +65,6 @@ def declaration(tx: Tx, configuration: Settings | None = None) -> RealmDeclarati
         PartnerDeclaration(row.code, row.title, tuple(row.redirect_uris), row.backchannel_logout_url)
         for row in registered
         if row.protocol == "oidc"
-    ]
-    here = f"{settings.host_url.rstrip('/')}{rules_cas.COOKIE_PATH}"
-    programs += [
-        PartnerDeclaration(row.code, row.title, (f"{here}/back",), f"{here}/signed-out")
-        for row in registered
-        if row.protocol == "cas"
     ]
     saml = [
         SamlDeclaration(row.entity_id, row.title, tuple(row.redirect_uris), row.backchannel_logout_url)
