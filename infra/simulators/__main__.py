@@ -6,6 +6,7 @@ lie outside of it, in `--keys`. Keys that are there are kept, so that merchants 
 ledgers begin anew. `contracts.json` beside the keys says what to enter in the gateway.
 
 WeChat's sign-on needs HIS_WECHAT_LOGIN_APPID and HIS_WECHAT_LOGIN_SECRET, and answers on the channels' port.
+The SMS gateway needs HIS_SMS_ACCESS_KEY_ID and HIS_SMS_ACCESS_KEY_SECRET to be started; templates are called SMS_....
 The receipt platform needs HIS_RECEIPTS_APP_ID and HIS_RECEIPTS_KEY, the ones the hospital signs with, to be started.
 """
 
@@ -22,9 +23,11 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from functions.payments.billing.client import ReceiptPlatformSettings
 from functions.platform.sso.client import WeChatLogin
+from functions.platform.sso.sms import SmsGateway
 from infra.local.credentials import write_private
 from infra.simulators.receipts import ReceiptSimulator
 from infra.simulators.server import Channels, Server
+from infra.simulators.sms import SmsSimulator
 from infra.simulators.wechat_login import WeChatLoginSimulator
 from infra.simulators.wire import Key, key_pair
 from shared.settings import settings
@@ -96,6 +99,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m infra.simulators", description=__doc__)
     parser.add_argument("--port", type=int, default=28600)
     parser.add_argument("--receipts-port", type=int, default=28701)
+    parser.add_argument("--sms-port", type=int, default=28702)
     parser.add_argument("--secrets", type=Path, default=settings().secrets_dir)
     parser.add_argument("--keys", type=Path, default=None, help="the channels' own keys; beside the secrets")
     parser.add_argument("--campus", action="append", default=None)
@@ -110,6 +114,10 @@ def main() -> None:
         receipts = ReceiptSimulator(platform.app_id, platform.key, options.receipts_port, first)
         Thread(target=receipts.serve, daemon=True).start()
         print(f"HIS_RECEIPTS_URL={receipts.url}")
+    messages = SmsGateway()
+    if messages.access_key_secret:
+        texts = SmsSimulator(messages.access_key_id, messages.access_key_secret, port=options.sms_port).__enter__()
+        print(f"HIS_SMS_URL={texts.url}")
     server = Server(channels, options.port).start()
     for line in lines:
         print(line)

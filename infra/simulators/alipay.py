@@ -1,8 +1,13 @@
-"""Alipay open API, RSA2: pay, precreate, query, close, cancel, refund, refund query; form notifications."""
+"""Alipay open API, RSA2: pay, precreate, create, the till's page, query, close, cancel, refund; form notifications.
+
+A QR code or a page is no trade before the payer opens it: till then nobody can ask about it or close it. The page
+(alipay.trade.wap.pay) is what a phone's browser opens, so a fault planned for `page` meets the payer, not the hospital.
+"""
 
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from html import escape
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 from uuid import uuid4
@@ -15,6 +20,8 @@ SKEW = timedelta(minutes=10)
 _OPERATIONS = {
     "alipay.trade.pay": "order",
     "alipay.trade.precreate": "order",
+    "alipay.trade.create": "order",
+    "alipay.trade.wap.pay": "page",
     "alipay.trade.query": "query",
     "alipay.trade.close": "close",
     "alipay.trade.cancel": "reverse",
@@ -49,6 +56,8 @@ class AlipayGateway(Simulator):
         except Refused as refusal:
             answer, fault = _refusal(refusal), refusal.fault
         key = key_pair("alipay-impostor") if fault is Fault.WRONG_SIGNATURE else self.key
+        if name == "alipay.trade.wap.pay":
+            return _page(answer, fields.get("return_url", ""))
         node = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
         text = f'{{"{kind}":{node},"sign":"{key.sign(node.encode())}"}}'
         return Reply(200, {"Content-Type": "application/json;charset=utf-8"}, text.encode())
@@ -60,6 +69,8 @@ class AlipayGateway(Simulator):
         message = _joined({name: value for name, value in fields.items() if name != "sign"})
         if not any(holds(key, message, fields.get("sign", "")) for key in account.keys.values()):
             raise Refused(200, "isv.invalid-signature", "无效签名")
+        if fields.get("method") == "alipay.trade.wap.pay":
+            return account  # the payer opens it when they like; `time_expire` is what ends it
         sent = datetime.strptime(fields["timestamp"], _TIME)  # noqa: DTZ007  Beijing time by the interface
         here = beijing(self.clock())
         if here is None or abs(here - sent) > SKEW:
@@ -68,7 +79,7 @@ class AlipayGateway(Simulator):
 
     def _do(self, account: Account, name: str, content: dict[str, Any], notify_url: str) -> dict[str, Any]:
         match name:
-            case "alipay.trade.pay" | "alipay.trade.precreate":
+            case "alipay.trade.pay" | "alipay.trade.precreate" | "alipay.trade.create" | "alipay.trade.wap.pay":
                 return self._order(account, name, content, notify_url)
             case "alipay.trade.query":
                 return self._trade(self._sale(account, content))
@@ -82,7 +93,10 @@ class AlipayGateway(Simulator):
 
     def _order(self, account: Account, name: str, content: dict[str, Any], notify_url: str) -> dict[str, Any]:
         number, fen = content["out_trade_no"], _fen(content["total_amount"])
-        scanned = name == "alipay.trade.precreate"
+        scanned = name in ("alipay.trade.precreate", "alipay.trade.wap.pay")
+        payer = _buyer(account, content) if name == "alipay.trade.create" else f"2088{uuid4().int % 10**12:012d}"
+        if name == "alipay.trade.wap.pay" and content.get("product_code") != "QUICK_WAP_WAY":
+            raise Refused(200, "ACQ.INVALID_PARAMETER", "参数无效")
         known = self.ledger.sales.get(number)
         if known is None:
             here = beijing(self.clock())
@@ -95,17 +109,23 @@ class AlipayGateway(Simulator):
                 "waiting",
                 self.clock(),
                 self.clock() + (ends - (here or ends)),
-                f"2088{uuid4().int % 10**12:012d}",
+                payer,
                 notify_url,
                 hidden=scanned,
             )
+            if name == "alipay.trade.create":
+                sale.number = self.number("T")  # what my.tradePay opens is there before it is paid
             known = self.place(sale, content.get("auth_code", ""))
-        elif known.fen != fen or known.product != name:
+        elif known.fen != fen or known.product != name or (name == "alipay.trade.create" and known.payer != payer):
             raise Refused(200, "ACQ.CONTEXT_INCONSISTENT", "交易信息被篡改")
-        elif not scanned and known.state == "paid":
+        elif name != "alipay.trade.precreate" and known.state == "paid":
             raise Refused(200, "ACQ.TRADE_HAS_SUCCESS", "交易已被支付")
         elif known.state in ("closed", "reversed", "failed"):
             raise Refused(200, "ACQ.TRADE_HAS_CLOSE", "交易已经关闭")
+        if name == "alipay.trade.wap.pay":
+            return {**_OK, "out_trade_no": number, "total_amount": _yuan(fen)}
+        if name == "alipay.trade.create":
+            return {**_OK, "out_trade_no": number, "trade_no": known.number}
         if scanned:
             return {**_OK, "out_trade_no": number, "qr_code": f"https://qr.alipay.com/{number[-16:]}"}
         if known.state == "typing":
@@ -137,7 +157,13 @@ class AlipayGateway(Simulator):
         return {**_OK, "out_trade_no": sale.order_no}
 
     def _cancel(self, account: Account, content: dict[str, Any]) -> dict[str, Any]:
-        sale = self._sale(account, content)
+        """A trade it does not know is no error here: a success without `action`, which cancelled nothing."""
+        try:
+            sale = self._sale(account, content)
+        except Refused:
+            return {**_OK, "out_trade_no": content.get("out_trade_no", ""), "retry_flag": "N"}
+        if beijing(sale.placed_at).date() != beijing(self.clock()).date():  # type: ignore[union-attr]
+            raise Refused(200, "ACQ.TRADE_CANCEL_TIME_OUT", "超过撤销时间范围")
         action = "refund" if sale.paid_at is not None else "close"
         self.reverse_sale(sale)
         return {**_OK, "out_trade_no": sale.order_no, "retry_flag": "N", "action": action}
@@ -201,6 +227,7 @@ class AlipayGateway(Simulator):
             "notify_type": "trade_status_sync",
             "notify_time": _time(self.clock()),
             "app_id": account.app_id,
+            "seller_id": account.merchant,
             "charset": "utf-8",
             "version": "1.0",
             "out_trade_no": sale.order_no,
@@ -217,6 +244,39 @@ class AlipayGateway(Simulator):
 
 def _joined(fields: Mapping[str, str]) -> bytes:
     return "&".join(f"{name}={value}" for name, value in sorted(fields.items())).encode()
+
+
+def _buyer(account: Account, content: dict[str, Any]) -> str:
+    """Who is to pay in the mini-program: exactly one of three names, in a mini-program bound to the merchant."""
+    mini = account.mini_app_id or account.app_id
+    own = "buyer_open_id" if mini == account.app_id else "op_buyer_open_id"
+    given = [content[name] for name in ("buyer_id", "buyer_open_id", "op_buyer_open_id") if content.get(name)]
+    if content.get("product_code") != "JSAPI_PAY":
+        raise Refused(200, "ACQ.PRODUCT_NOT_SUPPORT_IN_TINY_APP", "产品码不支持小程序支付")
+    if content.get("op_app_id") != mini:
+        raise Refused(200, "ACQ.OPEN_ID_NOT_TINY_APP", "小程序未与商户绑定")
+    if len(given) != 1 or not (content.get("buyer_id") or content.get(own)):
+        raise Refused(200, "ACQ.INVALID_PARAMETER", "买家标识无效")
+    return str(given[0])
+
+
+def _page(answer: Mapping[str, Any], back: str) -> Reply:
+    """The till in the payer's browser. What it sends back to `return_url` proves nothing to anybody."""
+    if answer["code"] != "10000":
+        shown = f"<p>{escape(str(answer.get('sub_msg') or answer['msg']))}</p>"
+        status = 500 if answer["code"] == "20000" else 200
+    else:
+        number, status = escape(str(answer["out_trade_no"])), 200
+        paying = json.dumps({"order_no": number})
+        click = (
+            f"fetch('/control/alipay/pay', {{method: 'POST', body: '{paying}'}}).then(() => location.href = '{back}')"
+        )
+        shown = (
+            f"<p>订单 {number}</p><p>{escape(str(answer['total_amount']))} 元</p>"
+            f'<button onclick="{escape(click, quote=True)}">确认付款</button>'
+        )
+    page = f"<!doctype html><meta charset=utf-8><title>支付宝模拟收银台</title>{shown}"
+    return Reply(status, {"Content-Type": "text/html;charset=utf-8"}, page.encode())
 
 
 def _refusal(refusal: Refused) -> dict[str, str]:

@@ -9,6 +9,8 @@
     POST /control/{channel}/payers   {"auth_code": "13...", "password": true, "pays_after": 20}
     POST /control/{channel}/pay      {"order_no": "..."}
     POST /control/{channel}/rotate   {}
+    POST /control/wechat/announce    {}          the next certificate stands in the list beside the present one
+    POST /control/wechat/retire      {}          the old one leaves the list
     POST /control/{channel}/letters  {"times": 2, "reverse": true}   send what is waiting, doubled, last first
     GET  /control/wechat_login                  requests answered
     POST /control/wechat_login/codes {"openid": "..."}               what wx.login() gives that user
@@ -104,6 +106,10 @@ class Channels:
             case ("POST", "rotate"):
                 key = simulator.rotate_key()
                 return _json(200, {"serial": key.serial, "public_key": key.public_pem})
+            case ("POST", "announce") if simulator is self.wechat:
+                return _json(200, {"serial": self.wechat.announce().serial})
+            case ("POST", "retire") if simulator is self.wechat:
+                self.wechat.retire()
             case ("POST", "letters"):
                 letters = simulator.take_letters() * int(data.get("times", 1))
                 deliver(letters[::-1] if data.get("reverse") else letters)

@@ -1,4 +1,9 @@
-"""WeChat Pay APIv3: transactions (native, jsapi, h5, codepay), close, reverse, refunds, encrypted notifications."""
+"""WeChat Pay APIv3: transactions (native, jsapi, h5, codepay), close, reverse, refunds, encrypted notifications, and
+the platform certificates it signs with, sealed for each merchant.
+
+An exchange of certificates: `announce` puts the next one into the list, `rotate_key` signs with it from then on, both
+stay in the list until `retire`. As long as an old one is listed, the list itself is signed with it.
+"""
 
 import base64
 import json
@@ -13,10 +18,22 @@ from uuid import uuid4
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from infra.simulators.ledger import Back, Sale
-from infra.simulators.wire import Account, Fault, Key, Letter, Refused, Reply, Simulator, holds, key_pair
+from infra.simulators.wire import (
+    Account,
+    Fault,
+    Key,
+    Letter,
+    Refused,
+    Reply,
+    Simulator,
+    certificate_pem,
+    holds,
+    key_pair,
+)
 
 SCHEME = "WECHATPAY2-SHA256-RSA2048"
 SKEW_SECONDS = 300
+CERTIFICATES = "/v3/certificates"
 _FIELD = re.compile(r'(\w+)="([^"]*)"')
 _ORDER = re.compile(r"^/v3/pay/transactions/out-trade-no/([\w*|-]+)(/close|/reverse)?$")
 _REFUND = re.compile(r"^/v3/refund/domestic/refunds/([\w*|-]+)$")
@@ -35,6 +52,60 @@ class WeChatPay(Simulator):
     """WeChat Pay as a merchant's server meets it."""
 
     name = "wechat"
+    _announced: Key | None = None
+    _retiring: Key | None = None
+
+    # -- certificates
+
+    @property
+    def listed(self) -> list[Key]:
+        """The keys whose certificates are in the list, the oldest first."""
+        return [key for key in (self._retiring, self.key, self._announced) if key is not None]
+
+    def announce(self) -> Key:
+        """Bring the next certificate into the list; answers are still signed with the present one."""
+        self._announced = key_pair(f"{self.name}-channel-{next(self._generation)}")
+        return self._announced
+
+    def rotate_key(self) -> Key:
+        """Sign with the announced certificate from now on, or with one nobody was told of."""
+        self._retiring, known = self.key, self._announced
+        self._announced = None
+        self.key = known or super().rotate_key()
+        return self.key
+
+    def retire(self) -> None:
+        """The old certificate leaves the list."""
+        self._retiring = None
+
+    def _certificates(self, account: Account) -> dict[str, Any]:
+        now = self.clock()
+        data = []
+        for key in self.listed:
+            ends = now + (timedelta(days=1) if key is self._retiring else timedelta(days=1800))
+            sealed, nonce = self._seal(account, certificate_pem(key, now), "certificate")
+            data.append(
+                {
+                    "serial_no": key.serial,
+                    "effective_time": (now - timedelta(days=1)).astimezone(_ZONE).isoformat(timespec="seconds"),
+                    "expire_time": ends.astimezone(_ZONE).isoformat(timespec="seconds"),
+                    "encrypt_certificate": {
+                        "algorithm": "AEAD_AES_256_GCM",
+                        "nonce": nonce,
+                        "associated_data": "certificate",
+                        "ciphertext": sealed,
+                    },
+                }
+            )
+        return {"data": data}
+
+    @staticmethod
+    def _seal(account: Account, text: str, about: str) -> tuple[str, str]:
+        nonce = secrets.token_hex(6)
+        sealed = AESGCM(account.cipher_key.encode()).encrypt(nonce.encode(), text.encode(), about.encode())
+        return base64.b64encode(sealed).decode(), nonce
+
+    # -- the wire
 
     def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Check the Authorization header, carry out, sign the answer."""
@@ -47,8 +118,9 @@ class WeChatPay(Simulator):
             status, document, fault = self._route(account, method, urlsplit(path).path, json.loads(body or b"{}"))
         except Refused as refusal:
             status, document, fault = refusal.status, _error(refusal), refusal.fault
-        key = key_pair("wechat-impostor") if fault is Fault.WRONG_SIGNATURE else self.key
-        return self._signed(status, document, key, self.key.serial)
+        own = self.listed[0] if urlsplit(path).path == CERTIFICATES else self.key
+        key = key_pair("wechat-impostor") if fault is Fault.WRONG_SIGNATURE else own
+        return self._signed(status, document, key, own.serial)
 
     def _caller(self, method: str, path: str, authorization: str, body: bytes) -> Account:
         scheme, _, rest = authorization.partition(" ")
@@ -91,6 +163,9 @@ class WeChatPay(Simulator):
         if method == "GET" and (found := _REFUND.match(path)):
             number = found.group(1)
             document, fault = self.run("query_refund", number, lambda: self._find_refund(account, number))
+            return 200, document, fault
+        if method == "GET" and path == CERTIFICATES:
+            document, fault = self.run("certificates", account.merchant, lambda: self._certificates(account))
             return 200, document, fault
         raise Refused(404, "NOT_FOUND", "请求的资源不存在")
 
@@ -230,10 +305,7 @@ class WeChatPay(Simulator):
         return self._letter(account, back.notify_url, f"REFUND.{content['refund_status']}", "refund", content)
 
     def _letter(self, account: Account, url: str, kind: str, original: str, content: dict[str, Any]) -> Letter:
-        nonce = secrets.token_hex(6)
-        sealed = AESGCM(account.cipher_key.encode()).encrypt(
-            nonce.encode(), json.dumps(content, ensure_ascii=False).encode(), original.encode()
-        )
+        sealed, nonce = self._seal(account, json.dumps(content, ensure_ascii=False), original)
         document = {
             "id": str(uuid4()),
             "create_time": self.clock().astimezone(_ZONE).isoformat(timespec="seconds"),
@@ -243,7 +315,7 @@ class WeChatPay(Simulator):
             "resource": {
                 "original_type": original,
                 "algorithm": "AEAD_AES_256_GCM",
-                "ciphertext": base64.b64encode(sealed).decode(),
+                "ciphertext": sealed,
                 "associated_data": original,
                 "nonce": nonce,
             },

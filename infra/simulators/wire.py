@@ -10,11 +10,13 @@ from functools import lru_cache
 from itertools import count
 from typing import Any, NamedTuple
 
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509.oid import NameOID
 
 from infra.simulators.ledger import Back, Ledger, Sale
 
@@ -113,6 +115,22 @@ def key_pair(name: str) -> Key:
     return Key(serial, private)
 
 
+def certificate_pem(key: Key, now: datetime) -> str:
+    """A certificate of a key with its serial, good for five years around a moment."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "simulated payment channel")])
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.private.public_key())
+        .serial_number(int(key.serial, 16))
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1825))
+        .sign(key.private, SHA256())
+    )
+    return built.public_bytes(serialization.Encoding.PEM).decode()
+
+
 def holds(key: Key, message: bytes, signature: str) -> bool:
     """Whether a signature is this key's."""
     try:
@@ -131,6 +149,8 @@ class Account:
     keys: dict[str, Key] = field(default_factory=dict)
     """Serial -> the merchant's key (its public half is what counts here)."""
     cipher_key: str = ""
+    mini_app_id: str = ""
+    """The mini-program bound to the merchant (Alipay), where it is not the app that signs."""
 
 
 class Faults:
@@ -142,7 +162,8 @@ class Faults:
         self.seen: list[tuple[str, Fault]] = []
 
     def plan(self, operation: str, *faults: Fault) -> None:
-        """The next requests of an operation (`order`, `query`, `close`, `reverse`, `refund`, `query_refund`)."""
+        """The next requests of an operation (`order`, `query`, `close`, `reverse`, `refund`, `query_refund`,
+        `page`, `certificates`)."""
         self._planned.setdefault(operation, deque()).extend(faults)
 
     def clear(self) -> None:
@@ -188,9 +209,11 @@ class Simulator:
 
     # -- what a test or a person may do
 
-    def open_account(self, merchant: str, app_id: str, key: Key, cipher_key: str = "") -> Account:
+    def open_account(
+        self, merchant: str, app_id: str, key: Key, cipher_key: str = "", mini_app_id: str = ""
+    ) -> Account:
         """Contract with a merchant whose key is known."""
-        account = Account(merchant, app_id, {key.serial: key}, cipher_key)
+        account = Account(merchant, app_id, {key.serial: key}, cipher_key, mini_app_id)
         self.accounts[merchant] = account
         return account
 
@@ -231,7 +254,7 @@ class Simulator:
                 self._take(sale)
             elif sale.state == "typing" and sale.fails_at is not None and sale.fails_at <= now:
                 sale.state = "failed"
-            elif sale.state == "waiting" and sale.expires_at <= now:
+            elif sale.state in ("waiting", "typing") and sale.expires_at <= now:
                 sale.state = "closed"
             for back in sale.backs.values():
                 if back.state == "processing" and back.asked_at + timedelta(seconds=self.refund_seconds) <= now:
@@ -323,7 +346,7 @@ class Simulator:
     def _take(self, sale: Sale) -> None:
         sale.state = "paid"
         sale.paid_at = self.clock()
-        sale.number = self.number("T")
+        sale.number = sale.number or self.number("T")
         if sale.notify_url:
             self.letters.append(self.write_payment(sale))
 

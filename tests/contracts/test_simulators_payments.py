@@ -140,7 +140,7 @@ def test_a_payment_code_with_password_and_its_reversal(town: Server, outside: Ou
 def test_what_the_channel_refuses_or_does_not_know(town: Server, outside: Outside, name: str) -> None:
     simulator = simulator_of(town, name)
     channel = open_one(simulator, outside)
-    assert channel.query(order())[0].outcome == "absent"
+    assert channel.query(order("payment_code"))[0].outcome == "absent"
     assert channel.query_refund(RefundOrder("none", "", "none", 1, 1, ""))[0].outcome == "absent"
     code = CODES[name][:-1] + "0"
     simulator.payers[code] = Payer(refuses="NOTENOUGH")

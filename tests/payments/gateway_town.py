@@ -32,7 +32,7 @@ NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 """12:00 in Shanghai."""
 PRODUCTS = {
     "wechat": ["payment_code", "qr", "jsapi", "h5"],
-    "alipay": ["payment_code", "qr"],
+    "alipay": ["payment_code", "qr", "jsapi", "h5"],
     "ecny": ["payment_code", "qr"],
 }
 APPS = {"wechat": "wx-app", "alipay": "20210001", "ecny": "ecny"}
@@ -122,21 +122,26 @@ class Town:
         }
         return self.technician(campus).post(f"{GATEWAY}/merchants", body)
 
-    def open_merchant(self, channel: str, campus: str = "hq") -> str:
-        """A merchant from its proposal to its activation, its account at the channel and its keys."""
+    def open_merchant(self, channel: str, campus: str = "hq", *, fetched: bool = False, **changes: Any) -> str:
+        """A merchant from its proposal to its activation, its account at the channel and its keys; those of the
+        channel are `fetched` by us (平台证书), or put in force as a file."""
         technician, finance = self.technician(campus), self.overseer(campus)
-        merchant = ok(self.propose(channel, campus))
+        merchant = ok(self.propose(channel, campus, **changes))
         merchant_id = str(merchant["merchant_id"])
         if channel in PRODUCTS:
             key = key_pair(f"{channel}-{campus}")
             simulator = self.simulator(channel)
-            simulator.open_account(merchant["merchant_no"], merchant["app_id"], key, CIPHER)
+            mini = merchant["mini_app_id"] or ""
+            simulator.open_account(merchant["merchant_no"], merchant["app_id"], key, CIPHER, mini)
             for role, serial, text in (
                 ("sign", key.serial, key.private_pem),
                 ("verify", simulator.key.serial, simulator.key.public_pem),
                 ("cipher", "apiv3", CIPHER),
             ):
-                self.put_key(merchant_id, campus, role, serial, text)
+                if role != "verify" or not fetched:
+                    self.put_key(merchant_id, campus, role, serial, text)
+            if fetched:
+                ok(technician.post(f"{GATEWAY}/merchants/{merchant_id}/certificates/fetch"))
         tested = ok(technician.post(f"{GATEWAY}/merchants/{merchant_id}/test", {"version": 1}))
         assert tested["state"] == "tested", tested
         body = {"version": tested["version"]}

@@ -217,10 +217,13 @@ def test_a_locked_counter_takes_no_money(hall: Hall) -> None:
     locked = ok(cashier.caller.post(f"{path}/lock", {"version": 1, "reason": "离开窗口"}))
     census = hall.hospital.census()
     refused(hall.settle(cashier, charges, "50.00"), 423, "shift_locked")
+    handed = {"amount": "20.00", "denominations": pieces("20.00")}
+    refused(cashier.caller.post(f"{path}/hand-ins", handed), 423, "shift_locked")
     assert hall.hospital.census() == census
     refused(hall.cashier().caller.post(f"{path}/unlock", {"version": 2}), 403, "not_your_shift")
     ok(cashier.caller.post(f"{path}/unlock", {"version": locked["version"]}))
     ok(hall.settle(cashier, charges, "50.00"))
+    ok(cashier.caller.post(f"{path}/hand-ins", handed))
 
 
 def test_the_drawer_never_pays_what_it_does_not_hold(hall: Hall) -> None:

@@ -4,12 +4,13 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
+from urllib.parse import urlsplit
 
 import pytest
 
 from functions.payments.gateway import service
 from functions.payments.gateway.problems import ChannelPausedProblem, RefundTooMuch
-from infra.simulators.wire import Fault, Letter
+from infra.simulators.wire import Cut, Fault, Letter
 from tests.payments.gateway_town import Town, open_town
 
 CHANNELS = ("wechat", "alipay", "ecny")
@@ -53,7 +54,10 @@ class Storm:
                 refuses = "NOTENOUGH" if self.dice.random() < 0.05 else ""
                 payment = self.town.scan(amount, code, password=password, pays_after=after, refuses=refuses)
             else:
-                payment = self.town.start(amount, channel)
+                payment = self.town.start(amount, channel, **self.product(channel))
+                if payment.h5_url and channel == "alipay" and self.dice.random() < 0.9:
+                    parts = urlsplit(payment.h5_url)
+                    self.browse(f"{parts.path}?{parts.query}")
                 if self.dice.random() < 0.8:
                     self.town.simulator(channel).pay(payment.order_no)
         except ChannelPausedProblem:
@@ -64,6 +68,19 @@ class Storm:
             self.refund(payment)
         if self.dice.random() < 0.1:
             service.close_payment(self.town.steps(), payment.payment_id)
+
+    def product(self, channel: str) -> dict[str, str]:
+        """A QR code, a mini-program or a phone's browser."""
+        wanted = self.dice.choice(["qr", "jsapi", "h5"]) if channel != "ecny" else "qr"
+        payer = {"jsapi": "2088102146225135", "h5": "203.0.113.7"}.get(wanted)
+        return {"product": wanted, **({"payer": payer} if payer else {})}
+
+    def browse(self, target: str) -> None:
+        """The payer's browser opens the page, if the line lets it."""
+        try:
+            self.town.channels.handle("GET", target, {}, b"")
+        except Cut:
+            return
 
     def refund(self, payment: service.PaymentInfo) -> None:
         """Part or all of it goes back, perhaps twice asked."""

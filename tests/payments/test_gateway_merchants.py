@@ -9,7 +9,8 @@ import pytest
 
 from functions.payments.gateway import service
 from functions.payments.gateway.problems import ChannelNotOpen, ChannelPausedProblem
-from infra.simulators.wire import Fault, key_pair
+from functions.payments.gateway.service.sweeping import PAYMENTS_AT_ONCE
+from infra.simulators.wire import Fault, certificate_pem, key_pair
 from tests.payments.gateway_town import CIPHER, GATEWAY, Town, open_town
 from tests.support.clinic import ok
 
@@ -28,6 +29,21 @@ def refused(answer: Any, status: int, code: str) -> dict[str, Any]:
 def channel(town: Town, campus: str = "hq") -> dict[str, Any]:
     shown = ok(town.registrar(campus).get(f"{GATEWAY}/channels"))
     return dict(next(item for item in shown if item["merchant_id"] == town.merchants["wechat", campus]))
+
+
+def test_screens_are_told_of_the_channels_that_take_payments_now(town: Town) -> None:
+    town.open_merchant("ecny")
+    draft = ok(town.propose("alipay"))
+    shown = ok(town.registrar().get(f"{GATEWAY}/channels"))
+    assert [(item["channel"], item["state"], item["products"]) for item in shown] == [
+        ("ecny", "open", ["payment_code", "qr"]),
+        ("wechat", "open", ["payment_code", "qr", "jsapi", "h5"]),
+    ]
+    assert draft["merchant_id"] not in {item["merchant_id"] for item in shown}
+    ecny = next(item for item in ok(town.finance().get(f"{GATEWAY}/merchants"))["items"] if item["channel"] == "ecny")
+    path = f"{GATEWAY}/merchants/{ecny['merchant_id']}"
+    ok(town.overseer().post(f"{path}/stop", {"version": ecny["version"]}))
+    assert [item["channel"] for item in ok(town.registrar().get(f"{GATEWAY}/channels"))] == ["wechat"]
 
 
 # -- merchants
@@ -138,6 +154,24 @@ def test_a_key_is_a_reference_and_needs_two_persons(town: Town) -> None:
     town.put_key(merchant, "hq", "verify", town.wechat.key.serial, town.wechat.key.public_pem)
 
 
+def test_a_certificate_brings_its_own_end_and_an_ended_one_is_not_taken(town: Town) -> None:
+    path = f"{GATEWAY}/merchants/{town.merchants['wechat', 'hq']}/keys"
+    key, now = key_pair("a-certificate"), town.clock()
+    body = {"role": "verify", "serial": key.serial, "secret_ref": "a-certificate", "expires_on": "2099-01-01"}
+    town.write_secret("a-certificate", certificate_pem(key, now - timedelta(days=1900)))
+    before = town.hospital.census()
+    refused(town.technician().post(path, body), 422, "key_reference_invalid")
+    refused(
+        town.technician().post(path, {**body, "secret_ref": "a-new-key", "expires_on": "2020-01-01"}),
+        422,
+        "key_reference_invalid",
+    )
+    assert town.hospital.census() == before
+    town.write_secret("a-certificate", certificate_pem(key, now))
+    proposed = ok(town.technician().post(path, body))
+    assert proposed["expires_on"] == (now + timedelta(days=1825, hours=8)).date().isoformat()
+
+
 # -- health
 
 
@@ -222,12 +256,12 @@ def test_a_flood_of_forged_notifications_fills_no_table(town: Town) -> None:
 
 def test_the_sweep_is_bounded_and_goes_on_the_next_minute(town: Town) -> None:
     town.clock.move(minutes=10)
-    started = [town.start("1.00", payer=f"o-{number}", product="jsapi") for number in range(25)]
+    started = [town.start("1.00", payer=f"o-{number}", product="jsapi") for number in range(PAYMENTS_AT_ONCE + 5)]
     for payment in started:
         town.steps().step(lambda tx, one=payment: service.request_close(tx, one.payment_id))
     town.minute()
     closed = [town.read(payment.payment_id).state == "closed" for payment in started]
-    assert 0 < sum(closed) <= 20
+    assert sum(closed) == PAYMENTS_AT_ONCE
     town.minute(times=3)
     assert all(town.read(payment.payment_id).state == "closed" for payment in started)
     assert timedelta(0) < town.clock() - started[0].created_at

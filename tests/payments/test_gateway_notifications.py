@@ -8,6 +8,8 @@ from uuid import uuid4
 import pytest
 
 from functions.payments.gateway import service
+from functions.payments.gateway.service.sweeping import AT_ONCE
+from infra.simulators.ledger import Back
 from shared.problems import NotFound
 from tests.payments.gateway_town import GATEWAY, Town, open_town, settle_the_books
 from tests.support.clinic import ok
@@ -104,6 +106,38 @@ def test_a_notification_before_our_row_is_visible_waits_for_the_sweep(town: Town
     town.minute()
     waiting = "SELECT count(*) FROM payments.gateway_notifications WHERE state = 'waiting'"
     assert town.hospital.value(waiting) == 0
+
+
+def test_notifications_that_belong_to_nobody_do_not_stand_before_the_others(town: Town) -> None:
+    """Refunds made by hand on the channel's own pages: we know nothing of them, and they come first."""
+    payment = town.start("54.00")
+    sale = town.wechat.ledger.sales[payment.order_no]
+    strangers = [
+        town.wechat.write_refund(
+            sale, Back(f"by-hand-{n}", 1, "rejected", town.clock(), town.clock(), "x", sale.notify_url)
+        )
+        for n in range(AT_ONCE)
+    ]
+    assert town.deliver(strangers) == [200] * AT_ONCE
+    town.minute()
+    town.clock.move(seconds=1)
+    assert town.wechat.pay(payment.order_no)
+    [letter] = town.wechat.take_letters()
+    hide = "UPDATE payments.gateway_payments SET order_no = %s WHERE payment_id = %s"
+    town.hospital.execute(hide, ["not-yet", payment.payment_id])
+    assert town.deliver([letter]) == [200]
+    town.hospital.execute(hide, [payment.order_no, payment.payment_id])
+    town.minute()
+    states = town.hospital.rows(
+        "SELECT kind, state, count(*) AS many FROM payments.gateway_notifications"
+        " WHERE content ->> 'order_no' = %s GROUP BY kind, state ORDER BY kind",
+        [payment.order_no],
+    )
+    assert states == [
+        {"kind": "payment", "state": "applied", "many": 1},
+        {"kind": "refund", "state": "waiting", "many": AT_ONCE},
+    ]
+    town.hospital.execute("UPDATE payments.gateway_notifications SET state = 'applied' WHERE state = 'waiting'")
 
 
 @pytest.mark.case("56", 13)

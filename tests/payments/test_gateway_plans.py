@@ -14,7 +14,7 @@ from tests.payments.gateway_town import Town, open_town
 from tests.payments.measuring import measuring
 from tests.payments.test_plans import generic_plan
 
-MODULES = ("payments", "refunds", "merchants")
+MODULES = ("payments", "refunds", "merchants", "certificates")
 NO_TABLE = {"CAMPUS_OF"}
 """Asks a function, whose own plan is not shown."""
 

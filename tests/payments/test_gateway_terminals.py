@@ -183,6 +183,12 @@ HARMS = {
     "channels.gateway_refund_age": (
         "UPDATE payments.gateway_refunds SET requested_at = '2020-01-01' WHERE state = 'requested'"
     ),
+    "channels.gateway_certificates": (
+        "INSERT INTO payments.certificate_downloads"
+        " (merchant_id, campus_id, is_on, next_at, started_by, started_by_name, started_at, failures, version)"
+        " SELECT merchant_id, campus_id, true, now(), 'x', 'x', now(), 0, 1 FROM payments.merchants"
+        " WHERE channel = 'bank_card' AND state = 'active'"
+    ),
     "channels.gateway_key_expiring": "UPDATE payments.merchant_keys SET expires_on = current_date + 7, valid_to = NULL",
     "channels.gateway_number_campus": "UPDATE payments.gateway_payments SET order_no = 'zz' || order_no"
     " WHERE state = 'closed'",
@@ -235,6 +241,7 @@ def repair(town: Town, name: str) -> None:
         " WHERE order_no LIKE 'zz%'",
         "channels.gateway_key_expiring": "UPDATE payments.merchant_keys SET expires_on = NULL",
         "channels.gateway_forged": "DELETE FROM payments.gateway_notifications WHERE state = 'refused'",
+        "channels.gateway_certificates": "UPDATE payments.certificate_downloads SET is_on = false",
     }
     if name in mends:
         town.hospital.execute(mends[name])

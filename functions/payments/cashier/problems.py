@@ -25,6 +25,18 @@ class CounterOccupied(Problem):
     constraint_detail = "该窗口已有收费员签到且未日结，请换窗口，或由收费组长接管后再签到。"
 
 
+class ReceiptRangeInvalid(Problem):
+    status = 422
+    code = "receipt_range_invalid"
+    title = "票据号段有误"
+
+
+class ReceiptRangeTaken(Problem):
+    status = 409
+    code = "receipt_range_taken"
+    title = "票据号段已被领用"
+
+
 class NotACounter(Problem):
     status = 422
     code = "not_a_counter"

@@ -1,10 +1,11 @@
 """Rules of the drawer: denominations, what is due, what a count means. No I/O."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
-from functions.payments.cashier.problems import DenominationUnknown, FloatPieces
+from functions.payments.cashier.problems import DenominationUnknown, FloatPieces, ReceiptRangeInvalid
 from shared.money import ZERO, Money, round_money
 
 FACES = tuple(
@@ -53,6 +54,30 @@ def float_by_pieces(counted: Mapping[str, int], kept: Mapping[str, int], told: M
 def channel_shift_number(letter: str, day: date, channel: str) -> str:
     """Number of the one shift a channel has on a day."""
     return f"{letter}B{day:%y%m%d}-{channel}"
+
+
+LONGEST_BOOKLET = 10_000
+"""Paper receipts one cashier may hold; more is a typing error."""
+_PAPER_NUMBER = re.compile(r"((?:[A-Z0-9]*[A-Z])?)([0-9]{1,20})")
+"""The letters of a series (字轨), then the number."""
+
+
+def require_booklet(first: str | None, last: str | None) -> None:
+    """Paper receipts taken for a shift (领用号段) have a first and a last number of one series. ReceiptRangeInvalid."""
+    if first is None and last is None:
+        return
+    if first is None or last is None:
+        raise ReceiptRangeInvalid("票据号段须同时填写起号和止号；没有领用纸质票据的，两项都不填。")
+    begins, ends = _PAPER_NUMBER.fullmatch(first), _PAPER_NUMBER.fullmatch(last)
+    if begins is None or ends is None or len(first) != len(last):
+        raise ReceiptRangeInvalid("起号、止号须按票面填写：位数相同，只含大写字母和数字，以数字结尾。")
+    if begins[1] != ends[1]:
+        raise ReceiptRangeInvalid("起号、止号不是同一票据字轨，请核对票面号码。")
+    if first > last:
+        raise ReceiptRangeInvalid(f"起号 {first} 大于止号 {last}，请核对后重新填写。")
+    pieces = int(ends[2]) - int(begins[2]) + 1
+    if pieces > LONGEST_BOOKLET:
+        raise ReceiptRangeInvalid(f"号段共 {pieces} 张，超过一次可领用的 {LONGEST_BOOKLET} 张，请核对止号。")
 
 
 BAG_STATES = {"sealed": "已封袋", "opened": "已拆封", "handed_over": "银行在途", "counted": "银行已清点"}

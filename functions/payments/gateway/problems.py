@@ -1,5 +1,7 @@
 """Refusals of the gateway."""
 
+from typing import ClassVar
+
 from shared.problems import Problem
 
 
@@ -145,6 +147,12 @@ class MerchantStateWrong(Problem):
     title = "商户当前状态不允许此操作"
 
 
+class NoChangeProposed(Problem):
+    status = 409
+    code = "merchant_no_change"
+    title = "没有待审批的变更"
+
+
 class MerchantNotTested(Problem):
     status = 409
     code = "merchant_not_tested"
@@ -171,9 +179,28 @@ class KeyMissing(Problem):
     title = "商户密钥不可用"
 
 
+class CertificatesJustAsked(Problem):
+    status = 429
+    code = "certificates_just_asked"
+    title = "刚刚下载过平台证书"
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "60"}
+
+
+class NothingTrusted(Problem):
+    """Without a key or certificate of the channel no answer could be believed."""
+
+    status = 409
+    code = "nothing_trusted"
+    title = "没有可用的验签公钥"
+
+
 class NotConfirmed(Problem):
     """What a channel sent does not bear its signature."""
 
     status = 401
     code = "notification_not_believed"
     title = "通知来源无法确认"
+
+
+class SerialUnknown(NotConfirmed):
+    """What a channel sent bears the serial of a key we do not know yet: its certificates may have been exchanged."""

@@ -23,12 +23,12 @@ CHANNELS: Mapping[str, str] = {
 
 PRODUCTS: Mapping[str, tuple[str, ...]] = {
     "wechat": ("payment_code", "qr", "jsapi", "h5"),
-    "alipay": ("payment_code", "qr"),
+    "alipay": ("payment_code", "qr", "jsapi", "h5"),
     "ecny": ("payment_code", "qr"),
     "bank_card": ("pos",),
     "transfer": ("transfer",),
 }
-"""Products of each channel: 付款码, Native 二维码, 小程序 JSAPI, 手机网页 H5, 银行 POS, 银行转账."""
+"""Products of each channel: 付款码, 二维码, 小程序支付, 手机网页支付 (H5, wap), 银行 POS, 银行转账."""
 
 PRODUCT_NAMES: Mapping[str, str] = {
     "payment_code": "付款码",
@@ -69,6 +69,8 @@ REFUND_STATES: Mapping[str, str] = {
     "resolved": "已转账退还",
     "rejected": "退款被拒绝",
 }
+BY_TRANSFER = "by_transfer"
+"""Why a refund waits for finance though nothing went wrong: the money came by bank transfer."""
 
 EXPIRES: Mapping[str, timedelta] = {
     "payment_code": timedelta(minutes=5),
@@ -91,6 +93,9 @@ REVERSE_AFTER = timedelta(seconds=15)
 """WeChat asks for at least 15 s between order and reversal."""
 ABSENT_IS_FINAL = timedelta(minutes=5)
 """So long after its expiry an order the channel does not know can no longer reach it: the order carries its expiry."""
+ABSENT_AFTER_ANSWER = timedelta(minutes=1)
+"""The same where the channel answered the order: nothing of it is on its way, only the payer could still have opened it
+(Alipay's QR codes and pages), and not after its expiry."""
 LATE_GRACE = timedelta(minutes=5)
 """Money that came too late goes back after five minutes unless its bill takes it."""
 CLOCK_SKEW = timedelta(minutes=5)
@@ -99,6 +104,15 @@ REFUND_SPACING = timedelta(minutes=1)
 """WeChat: part refunds of one order at least a minute apart, at most 50, within a year."""
 REFUNDS_AN_ORDER = 50
 REFUND_WITHIN = timedelta(days=365)
+
+LIST_EVERY = timedelta(hours=12)
+"""WeChat asks for its certificates to be looked up at least every twelve hours."""
+LIST_VOUCHES = timedelta(hours=24)
+"""WeChat brings a new certificate a day before it signs with it: an older list vouches for nothing any more."""
+LIST_AGAIN = timedelta(minutes=5)
+"""Between two downloads that answers with an unknown serial ask for: anybody can send those."""
+LIST_BY_HAND = timedelta(minutes=1)
+LONGEST_LIST_RETRY = timedelta(hours=1)
 
 _CAMPUS_WIDTH = 10
 _PAYMENT_CODES: tuple[tuple[str, re.Pattern[str]], ...] = (
@@ -190,6 +204,11 @@ def next_check(now: datetime, begun: datetime, expires_at: datetime) -> datetime
     return later
 
 
+def list_again(failures: int) -> timedelta:
+    """How long to wait after a download of certificates failed: five minutes, doubling, at most an hour."""
+    return min(LIST_AGAIN * (1 << min(failures, 5)), LONGEST_LIST_RETRY)
+
+
 def is_address(text: str) -> bool:
     """Whether a text is an IP address, by which a channel knows where a browser stands (手机网页支付)."""
     try:
@@ -213,6 +232,7 @@ _PERSONAL = frozenset(
         "buyer_user_id",
         "buyer_logon_id",
         "buyer_open_id",
+        "op_buyer_open_id",
         "open_id",
         "user_received_account",
         "payer_account",

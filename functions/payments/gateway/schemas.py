@@ -12,6 +12,7 @@ from shared.schemas import Code, Input, LongText, Moment, Text, View
 
 Version = Annotated[int, Field(ge=1, description="所见版本")]
 ChannelCode = Literal["wechat", "alipay", "bank_card", "ecny", "transfer"]
+Product = Literal["payment_code", "qr", "jsapi", "h5", "pos", "transfer"]
 Tail = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}$")]
 """Last four digits of an account."""
 SecretRef = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,80}$")]
@@ -28,14 +29,26 @@ class ProposeMerchant(Input):
     channel: ChannelCode
     merchant_no: Code
     app_id: Code | None = None
+    mini_app_id: Annotated[Code | None, Field(description="支付宝小程序应用编号，与签约应用不同时填写")] = None
     name: Text
     bank_name: Text
     account_tail: Tail
-    products: Annotated[
-        list[Literal["payment_code", "qr", "jsapi", "h5", "pos", "transfer"]], Field(min_length=1, max_length=6)
-    ]
+    products: Annotated[list[Product], Field(min_length=1, max_length=6)]
     limit_per_payment: PositiveMoney
     fee_rate: Annotated[Decimal, Field(ge=0, lt=1, max_digits=7, decimal_places=6, description="费率，0.006 即 0.6%")]
+
+
+class ProposeTerms(Input):
+    """New terms of a merchant, to be put in force by another person; what is left out stays as it is."""
+
+    version: Version
+    products: Annotated[list[Product], Field(min_length=1, max_length=6)] | None = None
+    limit_per_payment: PositiveMoney | None = None
+    fee_rate: Annotated[Decimal, Field(ge=0, lt=1, max_digits=7, decimal_places=6)] | None = None
+    mini_app_id: Code | None = None
+    name: Text | None = None
+    bank_name: Text | None = None
+    account_tail: Tail | None = None
 
 
 class ChangeMerchant(Input):
@@ -77,6 +90,7 @@ class MerchantView(View):
     channel_name: str
     merchant_no: str
     app_id: str | None
+    mini_app_id: str | None
     name: str
     bank_name: str
     account_tail: str
@@ -91,6 +105,9 @@ class MerchantView(View):
     valid_from: Moment | None
     activated_by_name: str | None
     stopped_at: Moment | None
+    change: dict[str, Any] | None
+    change_by_name: str | None
+    change_at: Moment | None
     version: int
 
 
@@ -112,12 +129,40 @@ class KeyView(View):
     version: int
 
 
+class CertificateView(View):
+    """A certificate the channel signs with (平台证书). Public."""
+
+    serial: str
+    effective_at: Moment
+    expires_at: Moment
+    not_after: Moment
+    fetched_at: Moment
+    in_force: bool
+
+
+class CertificatesView(View):
+    """How the download of a merchant's platform certificates goes, and what it brought."""
+
+    merchant_id: UUID
+    is_on: bool
+    started_by_name: str
+    started_at: Moment
+    asked_at: Moment | None
+    listed_at: Moment | None
+    next_at: Moment
+    failures: int
+    trouble: str | None
+    certificates: list[CertificateView]
+    version: int
+
+
 class ChannelView(View):
-    """How a channel does at a campus now; screens show `text` while it is paused."""
+    """How a channel does at a campus now, and what it takes; screens show `text` while it is paused."""
 
     merchant_id: UUID
     channel: str
     channel_name: str
+    products: list[str]
     state: str
     automatic: bool
     text: str

@@ -22,6 +22,7 @@ from functions.payments.cashier.schemas.shifts import (
     OpenShift,
     ReceiveShift,
     ShiftView,
+    TakeBooklet,
     TakeOver,
 )
 from shared.command import Document, command, query
@@ -86,6 +87,13 @@ def lock_shift(tx: Tx, shift_id: UUID, body: LockShift) -> ShiftView:
 def unlock_shift(tx: Tx, shift_id: UUID, body: ChangeShift) -> ShiftView:
     """Unlock one's own counter (恢复收款)."""
     return _view(tx, service.unlock_shift(tx, shift_id, body))
+
+
+@router.post("/shifts/{shift_id}/booklet")
+@command("payments.cashier.write")
+def take_booklet(tx: Tx, shift_id: UUID, body: TakeBooklet) -> ShiftView:
+    """Take another booklet of paper receipts (换领票据号段)."""
+    return _view(tx, service.take_booklet(tx, shift_id, body))
 
 
 @router.post("/shifts/{shift_id}/hand-ins", status_code=201)

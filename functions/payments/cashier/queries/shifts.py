@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Integer, and_, bindparam, cast, func, literal, or_, select, update
+from sqlalchemy import Integer, Text, and_, bindparam, cast, collate, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from functions.payments.cashier.models import CashHandIn, MoneyMovement, PrintedCopy, Shift, ShiftCount
@@ -139,10 +139,28 @@ def _step(*conditions: Any, **values: Any) -> Query[Shift]:
     )
 
 
+TAKE_BOOKLET = _step(one_of(Shift.state, "open"), receipt_from=bindparam("first_"), receipt_to=bindparam("last_"))
+_C = "C"
+BOOKLET_HELD = Query(
+    Shift,
+    select(Shift)
+    .where(
+        Shift.campus_id == bindparam("campus"),
+        one_of(Shift.kind, "counter"),
+        one_of(Shift.state, "open", "counting"),
+        Shift.shift_id != bindparam("own"),
+        func.length(Shift.receipt_from) == func.length(bindparam("first", type_=Text)),
+        collate(Shift.receipt_from, _C) <= bindparam("last", type_=Text),
+        collate(Shift.receipt_to, _C) >= bindparam("first", type_=Text),
+    )
+    .order_by(Shift.shift_id)
+    .limit(1),
+)
+"""An unfinished shift that holds one of these numbers: numbers of one length compare as they are printed."""
 HAND_IN = Query(
     Shift,
     update(Shift)
-    .where(_MINE, one_of(Shift.state, "open"), Shift.shift_id == bindparam("id_"))
+    .where(_MINE, one_of(Shift.state, "open"), Shift.locked_at.is_(None), Shift.shift_id == bindparam("id_"))
     .values(handed_in=Shift.handed_in + money("went"))
     .returning(Shift),
 )

@@ -32,6 +32,14 @@ class OpenShift(Input):
     receipt_to: Code | None = None
 
 
+class TakeBooklet(Input):
+    """Paper receipts taken from now on (换领票据号段), because the booklet is used up or was entered wrongly."""
+
+    version: Version
+    receipt_from: Code
+    receipt_to: Code
+
+
 class HandIn(Input):
     """Take cash out of the drawer for the bank (班中缴款). Amount and denominations must agree."""
 

@@ -64,6 +64,7 @@ if TYPE_CHECKING:
         open_shift,
         refuse_before_count,
         start_count,
+        take_booklet,
         take_over,
         unlock_shift,
     )
@@ -110,6 +111,7 @@ __all__ = [
     "shift_for",
     "shift_totals",
     "start_count",
+    "take_booklet",
     "take_float",
     "take_float_back",
     "take_over",

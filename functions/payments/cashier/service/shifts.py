@@ -15,6 +15,7 @@ from functions.payments.cashier.problems import (
     NotCounting,
     NotYourShift,
     ReasonMissing,
+    ShiftLocked,
     ShiftNotOpen,
 )
 from functions.payments.cashier.queries import shifts as queries
@@ -27,8 +28,10 @@ from functions.payments.cashier.schemas.shifts import (
     HandIn,
     LockShift,
     OpenShift,
+    TakeBooklet,
     TakeOver,
 )
+from functions.payments.cashier.service.booklets import require_free_booklet
 from functions.payments.cashier.service.depositing import closing_slip, slip_of
 from functions.payments.cashier.service.figures import method_figures
 from functions.payments.cashier.service.money import book, shift_info
@@ -45,15 +48,18 @@ def open_shift(tx: Tx, command: OpenShift) -> Shift:
     """Sign in at a counter (签到) with a float.
 
     One unfinished shift per cashier (ShiftAlreadyOpen), one cashier per counter (CounterOccupied); NotACounter for a
-    place of another kind or campus.
+    place of another kind or campus; ReceiptRangeInvalid, ReceiptRangeTaken for paper receipts that cannot be, or that
+    another cashier holds.
     """
     place = organisation.place(tx, command.counter_id)
     if place.campus_id != tx.campus or place.kind != "counter" or place.status != "active":
         raise NotACounter("所选位置不是本院区的收费窗口，请重新选择。")
+    shift_id = new_id()
+    require_free_booklet(tx, shift_id, command.receipt_from, command.receipt_to)
     staff = _staff(tx)
     letter = organisation.campus(tx).letter
     shift = Shift(
-        shift_id=new_id(),
+        shift_id=shift_id,
         campus_id=tx.campus,
         shift_no=tx.document_number(SHIFT_NUMBERS, letter),
         kind="counter",
@@ -90,8 +96,34 @@ def open_shift(tx: Tx, command: OpenShift) -> Shift:
     return shift
 
 
+def take_booklet(tx: Tx, shift_id: UUID, command: TakeBooklet) -> Shift:
+    """Take other paper receipts in one's own open shift (换领票据号段): the booklet is used up, or was entered wrongly.
+
+    What was printed from the former one stays. ReceiptRangeInvalid, ReceiptRangeTaken, NotYourShift, ShiftNotOpen.
+    """
+    shift = find_shift(tx, shift_id)
+    own_shift(tx, shift)
+    if shift.state != "open":
+        raise ShiftNotOpen("班次已停止收款，不能再换领票据，请在新的班次中登记。")
+    require_free_booklet(tx, shift_id, command.receipt_from, command.receipt_to)
+    taken = tx.session.first(
+        queries.TAKE_BOOKLET,
+        id_=shift_id,
+        seen=command.version,
+        first_=command.receipt_from,
+        last_=command.receipt_to,
+    )
+    if taken is None:
+        raise stale(find_shift(tx, shift_id))
+    before = f"{shift.receipt_from}-{shift.receipt_to}" if shift.receipt_from else None
+    now = f"{command.receipt_from}-{command.receipt_to}"
+    tx.audit("shift.booklet_taken", "shift", shift_id, before=before, now=now)
+    return taken
+
+
 def hand_in(tx: Tx, shift_id: UUID, command: HandIn) -> CashHandIn:
-    """Take cash out of one's own drawer for the bank (班中缴款). CashInsufficient when there is less in it."""
+    """Take cash out of one's own drawer for the bank (班中缴款). CashInsufficient when there is less in it, ShiftLocked
+    while the counter is locked."""
     denominations = _pieces(command.denominations)
     if rules.denomination_sum(denominations) != command.amount:
         raise CountDiffers(
@@ -328,7 +360,9 @@ def stale(shift: Shift) -> Stale:
     )
 
 
-def _why_not(tx: Tx, shift_id: UUID) -> NotFound | NotYourShift | ShiftNotOpen:
+def _why_not(tx: Tx, shift_id: UUID) -> NotFound | NotYourShift | ShiftLocked | ShiftNotOpen:
     shift = find_shift(tx, shift_id)
     own_shift(tx, shift)
+    if shift.state == "open" and shift.locked_at is not None:
+        return ShiftLocked("您的窗口已锁定，请先解锁再办理班中缴款。")
     return ShiftNotOpen("班次已停止收款，不能再办理班中缴款。")

@@ -17,6 +17,7 @@ from functions.payments.gateway.schemas import (
     PauseChannel,
     ProposeKey,
     ProposeMerchant,
+    ProposeTerms,
     RefusedNotificationView,
 )
 from shared.command import Onward, command, query
@@ -73,6 +74,27 @@ def stop_merchant(tx: Tx, merchant_id: UUID, body: ChangeMerchant) -> MerchantVi
     return merchant_view(service.stop_merchant(tx, merchant_id, body.version))
 
 
+@router.post("/merchants/{merchant_id}/changes")
+@command("payments.gateway.configure")
+def propose_terms(tx: Tx, merchant_id: UUID, body: ProposeTerms) -> MerchantView:
+    """Propose other products, limit, fee, account or name (提出商户变更)."""
+    return merchant_view(service.propose_terms(tx, merchant_id, body))
+
+
+@router.post("/merchants/{merchant_id}/changes/approve")
+@command("payments.gateway.approve")
+def approve_terms(tx: Tx, merchant_id: UUID, body: ChangeMerchant) -> MerchantView:
+    """Put proposed terms in force (审批商户变更), by another person than who proposed them."""
+    return merchant_view(service.approve_terms(tx, merchant_id, body.version))
+
+
+@router.post("/merchants/{merchant_id}/changes/refuse")
+@command("payments.gateway.approve")
+def refuse_terms(tx: Tx, merchant_id: UUID, body: ChangeMerchant) -> MerchantView:
+    """Send proposed terms back (退回商户变更)."""
+    return merchant_view(service.refuse_terms(tx, merchant_id, body.version))
+
+
 @router.post("/merchants/{merchant_id}/keys", status_code=201)
 @command("payments.gateway.configure")
 def propose_key(tx: Tx, merchant_id: UUID, body: ProposeKey) -> KeyView:
@@ -111,21 +133,24 @@ def list_refused_notifications(
 @query("payments.gateway.read")
 def list_channels(tx: Tx) -> list[ChannelView]:
     """How the campus's channels do now, with the text screens show for a paused one."""
-    return [channel_view(row) for row in tx.session.all(queries.HEALTH_OF_CAMPUS, campus=tx.campus)]
+    merchants = tx.session.send(queries.ACTIVE_OF_CAMPUS, campus=tx.campus)
+    rows = tx.session.all(queries.HEALTH_OF_CAMPUS, campus=tx.campus)
+    products = {row.merchant_id: row.products for row in merchants.all()}
+    return [channel_view(row, products[row.merchant_id]) for row in rows if row.merchant_id in products]
 
 
 @router.post("/merchants/{merchant_id}/pause")
 @command("payments.gateway.operate")
 def pause_channel(tx: Tx, merchant_id: UUID, body: PauseChannel) -> ChannelView:
     """Pause a channel with a text for all screens (故障停用)."""
-    return channel_view(service.pause_channel(tx, merchant_id, body.text))
+    return _with_products(tx, service.pause_channel(tx, merchant_id, body.text))
 
 
 @router.post("/merchants/{merchant_id}/resume")
 @command("payments.gateway.operate")
 def resume_channel(tx: Tx, merchant_id: UUID) -> ChannelView:
     """Take payments by a paused channel again (恢复使用)."""
-    return channel_view(service.resume_channel(tx, merchant_id))
+    return _with_products(tx, service.resume_channel(tx, merchant_id))
 
 
 def merchant_view(row: Merchant) -> MerchantView:
@@ -139,7 +164,11 @@ def key_view(row: MerchantKey) -> KeyView:
     return KeyView.model_validate(row)
 
 
-def channel_view(row: ChannelHealth) -> ChannelView:
-    """A channel's health with its name."""
+def _with_products(tx: Tx, row: ChannelHealth) -> ChannelView:
+    return channel_view(row, service.own_merchant(tx, row.merchant_id).products)
+
+
+def channel_view(row: ChannelHealth, products: list[str]) -> ChannelView:
+    """A channel's health with its name and what its merchant takes."""
     fields = {name: getattr(row, name) for name in ChannelView.model_fields if hasattr(row, name)}
-    return ChannelView(**fields, channel_name=rules.CHANNELS[row.channel])
+    return ChannelView(**fields, channel_name=rules.CHANNELS[row.channel], products=products)

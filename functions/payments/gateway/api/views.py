@@ -34,7 +34,10 @@ def refund_view(row: GatewayRefund, now: datetime) -> RefundView:
     """A refund with its label and age."""
     fields = {name: getattr(row, name) for name in RefundView.model_fields if hasattr(row, name)}
     age = ((row.finished_at or now) - row.requested_at).total_seconds()
-    return RefundView(**fields, state_label=rules.REFUND_STATES[row.state], age_hours=max(0, int(age) // _HOUR))
+    label = rules.REFUND_STATES[row.state]
+    if row.state == "abnormal" and row.reason_code == rules.BY_TRANSFER:
+        label = "待财务转账退还"
+    return RefundView(**fields, state_label=label, age_hours=max(0, int(age) // _HOUR))
 
 
 def attempt_view(row: PaymentAttempt) -> AttemptView:

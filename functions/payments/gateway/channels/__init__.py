@@ -23,6 +23,7 @@ Outcome = Literal[
     "refused",  # refused for good: no money moved and none will
     "closed",  # the order is closed unpaid, or was taken back
     "absent",  # the channel does not know the number
+    "kept",  # of a reversal: it is too late for one, the order stays what it is and a query tells what
     "abnormal",  # of a refund: the payer's bank sent it back
     "later",  # not now (frequency, balance): nothing happened, ask again
     "unknown",  # no answer, or none that can be believed
@@ -42,6 +43,8 @@ class Credentials(NamedTuple):
     verify_keys: tuple[tuple[str, str], ...]
     """(serial, public key or certificate) of the channel; two during a rotation."""
     cipher_keys: tuple[str, ...]
+    mini_app_id: str = ""
+    """Alipay: the mini-program that opens the till, where it is not the app that signs (op_app_id)."""
 
 
 class Order(NamedTuple):
@@ -52,7 +55,7 @@ class Order(NamedTuple):
     product: str
     description: str
     one_time: str
-    """Payment code, or the payer's openid, or the address of the payer's browser (h5)."""
+    """Payment code, or the payer's id at the channel (jsapi), or the address of the payer's browser (h5)."""
     terminal: str
     expires_at: datetime
     channel_no: str = ""
@@ -94,6 +97,20 @@ class Exchange(NamedTuple):
     status: int | None
     started_at: datetime
     milliseconds: int
+    sent: bool = True
+    """False when nothing was asked of the channel: a page the payer's browser opens is only signed here."""
+
+
+class PlatformCertificate(NamedTuple):
+    """A certificate the channel signs with (微信支付平台证书), as its list gives it."""
+
+    serial: str
+    pem: str
+    effective_at: datetime
+    expires_at: datetime
+    """When the channel gives it up (弃用时间): brought forward a day before an exchange."""
+    not_after: datetime
+    """When the certificate itself ends."""
 
 
 class Notice(NamedTuple):
@@ -139,13 +156,17 @@ class Channel(Protocol):
         ...
 
 
-def open_channel(credentials: Credentials, outside: Outside, clock: Clock) -> Channel:
+Renew = Callable[[], tuple[tuple[str, str], ...]]
+"""Fetches the channel's keys anew when an answer bears a serial we do not know, and gives all that are in force."""
+
+
+def open_channel(credentials: Credentials, outside: Outside, clock: Clock, renew: Renew | None = None) -> Channel:
     """The channel of a merchant. Libraries load here, not before somebody pays."""
     match credentials.channel:
         case "wechat":
             from functions.payments.gateway.channels.wechat import WeChat
 
-            return WeChat(credentials, outside, clock)
+            return WeChat(credentials, outside, clock, renew)
         case "alipay":
             from functions.payments.gateway.channels.alipay import Alipay
 

@@ -46,6 +46,8 @@ _REFUNDS: dict[str, Outcome] = {
     "REJECTED": "refused",
 }
 _PREFIX = "/ecny/v1"
+_ANOTHER = Told("unknown", code="another_order", healthy=False)
+"""A signature covers an answer, not the question: one about another number is no answer to ours."""
 
 
 class Ecny:
@@ -71,7 +73,7 @@ class Ecny:
         if order.product == "payment_code":
             data["auth_code"] = order.one_time
         answer, exchange = self._send("order", "POST", f"{_PREFIX}/orders", data)
-        told = _order(answer)
+        told = _order(answer, order.order_no)
         if told.outcome == "paying" and answer is not None and (url := answer.json().get("code_url")):
             told = told._replace(parameters={"code_url": url})
         return told, exchange
@@ -79,17 +81,17 @@ class Ecny:
     def query(self, order: Order) -> tuple[Told, Exchange]:
         """Ask for an order by our number."""
         answer, exchange = self._send("query", "GET", f"{_PREFIX}/orders/{order.order_no}")
-        return _careful(_order(answer), answer), exchange
+        return _careful(_order(answer, order.order_no), answer), exchange
 
     def close(self, order: Order) -> tuple[Told, Exchange]:
         """Close an unpaid order."""
         answer, exchange = self._send("close", "POST", f"{_PREFIX}/orders/{order.order_no}/close", {})
-        return _careful(_order(answer), answer), exchange
+        return _careful(_order(answer, order.order_no), answer), exchange
 
     def reverse(self, order: Order) -> tuple[Told, Exchange]:
         """Take an order back."""
         answer, exchange = self._send("reverse", "POST", f"{_PREFIX}/orders/{order.order_no}/reverse", {})
-        return _careful(_order(answer), answer), exchange
+        return _careful(_order(answer, order.order_no), answer), exchange
 
     def refund(self, refund: RefundOrder) -> tuple[Told, Exchange]:
         """Give back under our refund number."""
@@ -101,12 +103,12 @@ class Ecny:
             "notify_url": self._notify_url,
         }
         answer, exchange = self._send("refund", "POST", f"{_PREFIX}/refunds", data)
-        return _refund(answer), exchange
+        return _refund(answer, refund.refund_no), exchange
 
     def query_refund(self, refund: RefundOrder) -> tuple[Told, Exchange]:
         """Ask for a refund by our refund number."""
         answer, exchange = self._send("query_refund", "GET", f"{_PREFIX}/refunds/{refund.refund_no}")
-        return _careful(_refund(answer), answer), exchange
+        return _careful(_refund(answer, refund.refund_no), answer), exchange
 
     def read(self, headers: Mapping[str, str], body: bytes) -> Notice:
         """Verify signature, serial and time (± 5 min) of a notification."""
@@ -191,10 +193,13 @@ def _refusal(answer: Answer) -> Told:
     return Told("refused", code=code, message=message)
 
 
-def _order(answer: Answer | None) -> Told:
+def _order(answer: Answer | None, order_no: str) -> Told:
     if answer is None:
         return Told("unknown", healthy=False)
-    return _refusal(answer) if answer.status >= 300 else _order_told(answer.json())
+    if answer.status >= 300:
+        return _refusal(answer)
+    data = answer.json()
+    return _order_told(data) if data.get("order_no", order_no) == order_no else _ANOTHER
 
 
 def _order_told(data: Mapping[str, Any]) -> Told:
@@ -209,10 +214,13 @@ def _order_told(data: Mapping[str, Any]) -> Told:
     )
 
 
-def _refund(answer: Answer | None) -> Told:
+def _refund(answer: Answer | None, refund_no: str) -> Told:
     if answer is None:
         return Told("unknown", healthy=False)
-    return _refusal(answer) if answer.status >= 300 else _refund_told(answer.json())
+    if answer.status >= 300:
+        return _refusal(answer)
+    data = answer.json()
+    return _refund_told(data) if data.get("refund_no", refund_no) == refund_no else _ANOTHER
 
 
 def _refund_told(data: Mapping[str, Any]) -> Told:

@@ -2,8 +2,11 @@
 
 import base64
 import binascii
+from datetime import date
 from functools import lru_cache
 from typing import Any
+
+from shared.schemas import SHANGHAI
 
 CIPHER_BYTES = 32
 """Length of WeChat's APIv3 key (AES-256)."""
@@ -35,6 +38,14 @@ def is_readable(role: str, text: str) -> bool:
         return (private_key if role == "sign" else public_key)(text) is not None
     except Exception:
         return False  # the library raises bare exceptions for what it cannot read
+
+
+def ends_on(role: str, text: str) -> date | None:
+    """The last day of a certificate, by its own date; None for what has none."""
+    from wechatpayv3.utils import load_certificate
+
+    certificate = load_certificate(text) if role == "verify" and "BEGIN CERTIFICATE" in text else None
+    return certificate.not_valid_after_utc.astimezone(SHANGHAI).date() if certificate is not None else None
 
 
 def sign(key_text: str, message: str) -> str:

@@ -2,21 +2,32 @@
 
 Requests are shaped by the kept library's product functions, signed and decrypted by its crypto. Its own `Core` is not
 used: the address is fixed in it, it calls `requests` itself so that nothing can stand in for the network, checks no
-time stamp, and fetches certificates while it verifies a notification, inside our transaction. `_Merchant` gives the
-product functions what they ask for and sends through our transport instead.
+time stamp, fetches certificates while it verifies a notification, inside our transaction, and believes their list
+without looking at its signature. `_Merchant` gives the product functions what they ask for and sends through our
+transport instead.
 """
 
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from functions.payments.gateway.channels import Clock, Credentials, Exchange, Notice, Order, Outcome, RefundOrder, Told
+from functions.payments.gateway.channels import (
+    Clock,
+    Credentials,
+    Exchange,
+    Notice,
+    Order,
+    Outcome,
+    RefundOrder,
+    Renew,
+    Told,
+)
 from functions.payments.gateway.channels.signing import holds, sign
 from functions.payments.gateway.client import Answer, NoAnswer, Outside, Request
-from functions.payments.gateway.problems import NotConfirmed
+from functions.payments.gateway.problems import NotConfirmed, SerialUnknown
 from functions.payments.gateway.rules import CLOCK_SKEW
 from shared.schemas import SHANGHAI
 
@@ -42,7 +53,12 @@ _UNSURE = {"SYSTEM_ERROR", "SYSTEMERROR", "BANK_ERROR", "BANKERROR", "FREQUENCY_
 _EXISTS = {"ORDERPAID", "ORDER_PAID", "OUT_TRADE_NO_USED", "INVALID_REQUEST"}
 """Refusals of an order that may mean that it is there already: a query decides."""
 _REFUND_LATER = {"NOT_ENOUGH", "FREQUENCY_LIMITED", "FREQUENCY_LIMIT_EXCEED", "RATELIMIT_EXCEEDED"}
+_TOO_LATE_TO_REVERSE = {"REVERSE_EXPIRE", "REVERSEEXPIRE", "TRADE_OVERDUE"}
+"""A payment code's order is reversed within seven days; afterwards it is refunded."""
 _SIGNATURE = "WECHATPAY2-SHA256-RSA2048"
+_BY_PUBLIC_KEY = "PUB_KEY_ID_"
+"""Ids of WeChat's public keys begin so: naming one asks WeChat to sign its answer with it."""
+UNKNOWN_SERIAL = "签名证书序列号不在有效期内。"
 
 
 class _Merchant:
@@ -65,9 +81,10 @@ class _Merchant:
 class WeChat:
     """One merchant at WeChat Pay."""
 
-    def __init__(self, credentials: Credentials, outside: Outside, clock: Clock) -> None:
+    def __init__(self, credentials: Credentials, outside: Outside, clock: Clock, renew: Renew | None = None) -> None:
         self.credentials = credentials
         self.notify_url = outside.notify_url("wechat", credentials.merchant_id)
+        self._renew = renew
         self._outside = outside
         self._clock = clock
 
@@ -106,7 +123,7 @@ class WeChat:
         if answer.status >= 300 or "code" in document:
             return _refusal(answer), exchange
         if order.product == "payment_code":
-            return _trade(document), exchange
+            return self._own(document, "out_trade_no", order.order_no, _trade), exchange
         return Told("paying", parameters=self._parameters(document)), exchange
 
     def query(self, order: Order) -> tuple[Told, Exchange]:
@@ -119,7 +136,7 @@ class WeChat:
         if answer.status >= 300:
             told = _refusal(answer)
             return (told._replace(outcome="unknown") if told.outcome == "refused" else told), exchange
-        return _trade(answer.json()), exchange
+        return self._own(answer.json(), "out_trade_no", order.order_no, _trade), exchange
 
     def close(self, order: Order) -> tuple[Told, Exchange]:
         """Close an unpaid order: 204 without a body."""
@@ -133,7 +150,8 @@ class WeChat:
         from wechatpayv3 import transaction
 
         answer, exchange = transaction.codepay_reverse(_Merchant(self, "reverse"), out_trade_no=order.order_no)
-        return self._ended(answer, exchange)
+        told, exchange = self._ended(answer, exchange)
+        return (told._replace(outcome="kept") if told.code in _TOO_LATE_TO_REVERSE else told), exchange
 
     def _ended(self, answer: Answer | None, exchange: Exchange) -> tuple[Told, Exchange]:
         if answer is None:
@@ -163,7 +181,7 @@ class WeChat:
         if answer.status >= 300:
             told = _refusal(answer)
             return (told._replace(outcome="later") if told.code in _REFUND_LATER else told), exchange
-        return _refunded(answer.json()), exchange
+        return self._own(answer.json(), "out_refund_no", refund.refund_no, _refunded), exchange
 
     def query_refund(self, refund: RefundOrder) -> tuple[Told, Exchange]:
         """Ask for a refund by our refund number."""
@@ -175,7 +193,14 @@ class WeChat:
         if answer.status >= 300:
             told = _refusal(answer)
             return (told._replace(outcome="unknown") if told.outcome == "refused" else told), exchange
-        return _refunded(answer.json()), exchange
+        return self._own(answer.json(), "out_refund_no", refund.refund_no, _refunded), exchange
+
+    def _own(self, document: dict[str, Any], name: str, number: str, told: Callable[[dict[str, Any]], Told]) -> Told:
+        """A signature covers an answer, not the question: one about another number or merchant is no answer to ours."""
+        merchant = self.credentials.merchant_no
+        if document.get(name, number) != number or str(document.get("mchid", merchant)) != merchant:
+            return Told("unknown", code="another_order", healthy=False)
+        return told(document)
 
     # -- notifications
 
@@ -183,8 +208,8 @@ class WeChat:
         """Verify signature, serial and time (± 5 min), then decrypt the resource (AEAD_AES_256_GCM)."""
         from wechatpayv3.utils import aes_decrypt  # type: ignore[import-untyped]
 
-        if reason := self._disbelief(headers, body):
-            raise NotConfirmed(reason)
+        if reason := self.disbelief(headers, body):
+            raise (SerialUnknown if reason == UNKNOWN_SERIAL else NotConfirmed)(reason)
         try:
             message = json.loads(body)
             resource = message["resource"]
@@ -225,7 +250,24 @@ class WeChat:
     # -- the wire
 
     def send(self, operation: str, method: str, path: str, data: Any) -> tuple[Answer | None, Exchange]:
-        """Sign, send, believe. None for an answer that did not come or does not bear WeChat's signature."""
+        """Sign, send, believe. None for an answer that did not come or does not bear WeChat's signature.
+
+        An answer with an unknown serial is looked at once more after WeChat's certificates were fetched anew; nothing
+        is sent twice for it.
+        """
+        answer, exchange = self.transmit(operation, method, path, data)
+        if answer is None:
+            return None, exchange
+        reason = self.disbelief(answer.headers, answer.body)
+        if reason == UNKNOWN_SERIAL and self._renew is not None:
+            self.credentials = self.credentials._replace(verify_keys=self._renew())
+            reason = self.disbelief(answer.headers, answer.body)
+        if reason:
+            return None, exchange._replace(answer={"not_believed": reason})
+        return answer, exchange
+
+    def transmit(self, operation: str, method: str, path: str, data: Any) -> tuple[Answer | None, Exchange]:
+        """Sign and send. Whether the answer is WeChat's is not looked at here."""
         body = json.dumps(data, ensure_ascii=False).encode() if data else b""
         started = self._clock()
         tick = time.monotonic_ns()
@@ -235,12 +277,14 @@ class WeChat:
             "Accept": "application/json",
             "Content-Type": "application/json",
             "User-Agent": "his-payments/1",
-            "Wechatpay-Serial": self.credentials.verify_keys[0][0],
             "Authorization": (
                 f'{_SIGNATURE} mchid="{self.credentials.merchant_no}",nonce_str="{nonce}",signature="{signature}",'
                 f'timestamp="{stamp}",serial_no="{self.credentials.sign_serial}"'
             ),
         }
+        named = (serial for serial, _ in self.credentials.verify_keys if serial.startswith(_BY_PUBLIC_KEY))
+        if public_key := next(named, ""):
+            headers["Wechatpay-Serial"] = public_key
         asked = {"method": method, "path": path, **({"body": data} if data else {})}
         try:
             answer = self._outside.transport(
@@ -249,12 +293,9 @@ class WeChat:
         except NoAnswer as error:
             return None, Exchange(operation, asked, {"no_answer": str(error)}, None, started, _since(tick))
         told = answer.json() or {"bytes": len(answer.body)}
-        if reason := self._disbelief(answer.headers, answer.body):
-            told = {"not_believed": reason}
-            return None, Exchange(operation, asked, told, answer.status, started, _since(tick))
         return answer, Exchange(operation, asked, told, answer.status, started, _since(tick))
 
-    def _disbelief(self, headers: Mapping[str, str], body: bytes) -> str:
+    def disbelief(self, headers: Mapping[str, str], body: bytes) -> str:
         """Why a message must not be taken for WeChat's; empty when it must."""
         if headers.get("wechatpay-signature-type", _SIGNATURE) != _SIGNATURE:
             return "签名算法不受支持。"
@@ -266,7 +307,7 @@ class WeChat:
         message = f"{stamp}\n{headers.get('wechatpay-nonce', '')}\n".encode() + body + b"\n"
         keys = [key for known, key in self.credentials.verify_keys if known.lower() == serial.lower()]
         if not keys:
-            return "签名证书序列号不在有效期内。"
+            return UNKNOWN_SERIAL
         if not any(holds(key, message, headers.get("wechatpay-signature", "")) for key in keys):
             return "签名不符。"
         return ""

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING
 from shared.lazy import loaded_on_use
 
 if TYPE_CHECKING:
+    from functions.payments.gateway.models.certificates import CertificateDownload, PlatformCertificate
     from functions.payments.gateway.models.merchants import ChannelHealth, Merchant, MerchantKey
     from functions.payments.gateway.models.payments import Notification, Payment, PaymentAttempt
     from functions.payments.gateway.models.refunds import GatewayRefund, TerminalBatch
 
 __all__ = [
+    "CertificateDownload",
     "ChannelHealth",
     "GatewayRefund",
     "Merchant",
@@ -17,6 +19,7 @@ __all__ = [
     "Notification",
     "Payment",
     "PaymentAttempt",
+    "PlatformCertificate",
     "TerminalBatch",
 ]
 

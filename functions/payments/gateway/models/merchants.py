@@ -2,9 +2,11 @@
 
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Numeric, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.model import CampusOwned, Model
@@ -30,6 +32,9 @@ class Merchant(CampusOwned, Model):
         CheckConstraint("fee_rate >= 0 AND fee_rate < 1", name="fee_rate"),
         CheckConstraint(
             "state NOT IN ('active') OR (activated_by IS NOT NULL AND activated_by <> proposed_by)", name="two_persons"
+        ),
+        CheckConstraint(
+            "(change IS NULL) = (change_by IS NULL) AND (change IS NULL) = (change_at IS NULL)", name="change"
         ),
         {"schema": PAYMENTS},
     )
@@ -59,6 +64,13 @@ class Merchant(CampusOwned, Model):
     activated_by_name: Mapped[str | None] = mapped_column(Text, default=None)
     stopped_at: Mapped[datetime | None] = mapped_column(default=None)
     stopped_by: Mapped[str | None] = mapped_column(Text, default=None)
+    change: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True), default=None)
+    """Terms proposed by one person, put in force by another: products, limit, fee, account, mini-program, name."""
+    change_by: Mapped[str | None] = mapped_column(Text, default=None)
+    change_by_name: Mapped[str | None] = mapped_column(Text, default=None)
+    change_at: Mapped[datetime | None] = mapped_column(default=None)
+    mini_app_id: Mapped[str | None] = mapped_column(Text, default=None)
+    """Alipay: the mini-program that opens the till, where it is not the app that signs (op_app_id)."""
     version: Mapped[int] = mapped_column(default=1)
 
 

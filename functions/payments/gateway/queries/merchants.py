@@ -6,6 +6,7 @@ from sqlalchemy import (
     DateTime,
     Integer,
     Interval,
+    Numeric,
     Text,
     and_,
     bindparam,
@@ -17,10 +18,11 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from functions.payments.gateway.models import ChannelHealth, Merchant, MerchantKey, Notification
 from functions.payments.gateway.rules import WINDOW
+from shared.database.model import MONEY
 from shared.database.query import Query, constant, one_of
 
 _AT: Any = bindparam("at", type_=DateTime(timezone=True))
@@ -89,6 +91,29 @@ STOP = _step(
     one_of(Merchant.state, "draft", "tested", "active"), state="stopped", stopped_at=_AT, stopped_by=bindparam("who")
 )
 
+_NOT_STOPPED = one_of(Merchant.state, "draft", "tested", "active")
+PROPOSE_CHANGE = _step(
+    _NOT_STOPPED,
+    change=bindparam("change_", type_=JSONB),
+    change_by=bindparam("who"),
+    change_by_name=bindparam("name"),
+    change_at=_AT,
+)
+_NO_CHANGE: dict[str, Any] = {"change": None, "change_by": None, "change_by_name": None, "change_at": None}
+APPLY_CHANGE = _step(
+    _NOT_STOPPED,
+    Merchant.change.is_not(None),
+    **_NO_CHANGE,
+    products=bindparam("products_", type_=Merchant.products.type),
+    limit_per_payment=bindparam("limit_", type_=MONEY),
+    fee_rate=bindparam("fee_", type_=Numeric),
+    mini_app_id=bindparam("mini_", type_=Text),
+    name=bindparam("name_"),
+    bank_name=bindparam("bank_"),
+    account_tail=bindparam("tail_"),
+)
+REFUSE_CHANGE = _step(Merchant.change.is_not(None), **_NO_CHANGE)
+
 KEYS = Query(
     MerchantKey,
     select(MerchantKey)
@@ -145,8 +170,16 @@ HEALTH = Query(ChannelHealth, select(ChannelHealth).where(ChannelHealth.merchant
 HEALTH_OF_CAMPUS = Query(
     ChannelHealth,
     select(ChannelHealth)
-    .where(ChannelHealth.campus_id == bindparam("campus"))
+    .join(Merchant, Merchant.merchant_id == ChannelHealth.merchant_id)
+    .where(Merchant.campus_id == bindparam("campus"), one_of(Merchant.state, "active"))
     .order_by(ChannelHealth.channel)
+    .limit(50),
+)
+ACTIVE_OF_CAMPUS = Query(
+    Merchant,
+    select(Merchant)
+    .where(Merchant.campus_id == bindparam("campus"), one_of(Merchant.state, "active"))
+    .order_by(Merchant.channel)
     .limit(50),
 )
 _STALE = ChannelHealth.window_at < _AT - cast(literal(WINDOW, Interval), Interval)
@@ -249,9 +282,10 @@ WAITING = Query(
     Notification,
     select(Notification)
     .where(Notification.campus_id == bindparam("campus"), one_of(Notification.state, "waiting"))
-    .order_by(Notification.received_at)
+    .order_by(Notification.tries, Notification.received_at)
     .limit(_LIMIT),
 )
+"""Those tried least come first: what belongs to nobody here must not stand before what does."""
 REFUSED_LATELY = Query(
     int,
     select(func.count()).where(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from shared.lazy import loaded_on_use
 
 if TYPE_CHECKING:
+    from functions.payments.gateway.service.certificates import download_of, fetch_now, switch_off, switch_on
     from functions.payments.gateway.service.health import pause_channel, resume_channel
     from functions.payments.gateway.service.merchants import (
         activate_merchant,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
         settle_terminal,
     )
     from functions.payments.gateway.service.terms import PaymentInfo, PaymentOrder, RefundInfo
+    from functions.payments.gateway.service.terms_of_merchants import approve_terms, propose_terms, refuse_terms
 
 __all__ = [
     "PaymentInfo",
@@ -54,31 +56,38 @@ __all__ = [
     "accept_late_payment",
     "activate_merchant",
     "approve_key",
+    "approve_terms",
     "approve_transfer",
     "campus_of",
     "carry_out",
     "carry_out_refund",
     "close_payment",
     "create_payment",
+    "download_of",
     "each_minute",
     "enter_refund_result",
     "enter_result",
+    "fetch_now",
     "own_merchant",
     "pause_channel",
     "payment_of",
     "payments_of",
     "propose_key",
     "propose_merchant",
+    "propose_terms",
     "propose_transfer",
     "receive",
     "record_transfer",
     "refund_of",
+    "refuse_terms",
     "request_close",
     "request_refund",
     "resume_channel",
     "settle_by_asking",
     "settle_terminal",
     "stop_merchant",
+    "switch_off",
+    "switch_on",
     "try_merchant",
 ]
 

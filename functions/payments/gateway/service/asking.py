@@ -1,13 +1,22 @@
 """Asking a channel: the merchant's keys in force, one call outside any transaction, the record of what was said."""
 
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
 from functions.payments.gateway import client, rules
 from functions.payments.gateway.channels import Channel, Credentials, Exchange, Order, RefundOrder, Told, open_channel
-from functions.payments.gateway.models import GatewayRefund, Merchant, MerchantKey, Payment, PaymentAttempt
+from functions.payments.gateway.models import (
+    GatewayRefund,
+    Merchant,
+    MerchantKey,
+    Payment,
+    PaymentAttempt,
+    PlatformCertificate,
+)
 from functions.payments.gateway.problems import KeyMissing
+from functions.payments.gateway.queries import certificates as certificate_queries
 from functions.payments.gateway.queries import merchants as queries
 from shared.ids import new_id
 from shared.problems import NotFound
@@ -16,34 +25,53 @@ from shared.tx import Tx
 
 
 class Contact(NamedTuple):
-    """A merchant and its keys in force now."""
+    """A merchant and its keys in force now, with the certificates of its channel where these are fetched."""
 
     merchant: Merchant
     keys: list[MerchantKey]
+    certificates: tuple[tuple[str, str], ...] | None
+    """(serial, PEM), the longest in force first; None where certificates are not fetched."""
 
 
 def contact_of(tx: Tx, merchant_id: UUID) -> Contact:
     """The merchant of a payment with the keys in force at this moment."""
     merchant = tx.session.send(queries.MERCHANT, merchant_id=merchant_id)
     keys = tx.session.send(queries.KEYS_IN_FORCE, merchant_id=merchant_id, at=tx.now)
+    download = tx.session.send(certificate_queries.DOWNLOAD, merchant_id=merchant_id)
+    listed = tx.session.send(certificate_queries.OF_MERCHANT, merchant_id=merchant_id)
     found = merchant.first()
     if found is None:
         raise NotFound("没有这个商户，请核对。")
-    return Contact(found, keys.all())
+    fetched = download.first()
+    certificates = tuple((row.serial, row.pem) for row in listed.all() if is_in_force(row, tx.now))
+    return Contact(found, keys.all(), certificates if fetched is not None and fetched.is_on else None)
+
+
+def is_in_force(certificate: PlatformCertificate, now: datetime) -> bool:
+    """Whether messages signed with a certificate may be believed now; clocks may differ at its beginning."""
+    return certificate.effective_at - rules.CLOCK_SKEW <= now < min(certificate.expires_at, certificate.not_after)
 
 
 def channel_of(contact: Contact, steps: Steps) -> Channel:
     """The merchant's channel, ready to be asked. KeyMissing when the store lacks a key."""
+    from functions.payments.gateway.service import certificates
+
     outside = client.outside()
-    return open_channel(credentials(contact, outside), outside, steps.clock)
+    merchant_id = contact.merchant.merchant_id
+    renew = None if contact.certificates is None else partial(certificates.renew, steps, merchant_id)
+    return open_channel(credentials(contact, outside), outside, steps.clock, renew)
 
 
-def credentials(contact: Contact, outside: client.Outside) -> Credentials:
-    """The keys themselves, read from the store. The newest of our own keys signs; all the channel's may be believed."""
-    merchant, keys = contact
+def credentials(contact: Contact, outside: client.Outside, *, bare: bool = False) -> Credentials:
+    """The keys themselves, read from the store. The newest of our own keys signs; all the channel's may be believed.
+
+    KeyMissing when we have nothing to sign with or, unless `bare`, nothing to believe the channel by.
+    """
+    merchant, keys, certificates = contact
     signing = next((key for key in keys if key.role == "sign"), None)
-    verifying = [key for key in keys if key.role == "verify"]
-    if signing is None or not verifying:
+    approved = tuple((key.serial, outside.secret(key.secret_ref)) for key in keys if key.role == "verify")
+    verifying = approved + (certificates or ())
+    if signing is None or not (verifying or bare):
         raise KeyMissing(f"{rules.CHANNELS[merchant.channel]}商户没有生效的密钥，请信息科核对密钥有效期。")
     return Credentials(
         merchant_id=merchant.merchant_id,
@@ -53,8 +81,9 @@ def credentials(contact: Contact, outside: client.Outside) -> Credentials:
         app_id=merchant.app_id or "",
         sign_serial=signing.serial,
         sign_key=outside.secret(signing.secret_ref),
-        verify_keys=tuple((key.serial, outside.secret(key.secret_ref)) for key in verifying),
+        verify_keys=verifying,
         cipher_keys=tuple(outside.secret(key.secret_ref) for key in keys if key.role == "cipher"),
+        mini_app_id=merchant.mini_app_id or "",
     )
 
 

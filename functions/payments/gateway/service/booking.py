@@ -27,7 +27,8 @@ def book_exchange(tx: Tx, payment_id: UUID, told: Told, exchange: Exchange) -> P
     row = locked_payment(tx, payment_id)
     keep_exchange(tx, row.merchant_id, told, exchange, payment_id=payment_id)
     booked = book(tx, row, told, asked_at=exchange.started_at, operation=exchange.operation)
-    count_call(tx, row.merchant_id, told.healthy)
+    if exchange.sent:
+        count_call(tx, row.merchant_id, told.healthy)
     return booked
 
 
@@ -43,9 +44,13 @@ def book(tx: Tx, row: Payment, told: Told, *, asked_at: datetime, operation: str
         case "closed":
             return close(tx, row)
         case "absent":
-            if tx.now >= row.expires_at + rules.ABSENT_IS_FINAL:
+            final = rules.ABSENT_AFTER_ANSWER if row.parameters else rules.ABSENT_IS_FINAL
+            if tx.now >= row.expires_at + final:
                 return close(tx, row)
             return _remember(tx, row, told, "unknown" if row.sent_at else row.state)
+        case "kept":
+            row = tx.session.one(queries.RELEASE_REVERSAL, id_=row.payment_id)
+            return _remember(tx, row, told, "unknown")
         case "paying":
             if operation == "reverse" and row.reversing_at is not None:
                 row = tx.session.one(queries.RELEASE_REVERSAL, id_=row.payment_id)

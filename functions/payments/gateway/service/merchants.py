@@ -1,11 +1,12 @@
 """Merchants and their keys: proposed by one person, tested against the channel, put in force by another."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
 from functions.payments.gateway import client, rules
 from functions.payments.gateway.channels import Order
-from functions.payments.gateway.channels.signing import is_readable
+from functions.payments.gateway.channels.signing import ends_on, is_readable
 from functions.payments.gateway.models import Merchant, MerchantKey
 from functions.payments.gateway.problems import KeyRefInvalid, MerchantNotTested, MerchantStateWrong, OrderInvalid
 from functions.payments.gateway.queries import merchants as queries
@@ -26,10 +27,7 @@ def propose_merchant(tx: Tx, command: ProposeMerchant) -> Merchant:
 
     MerchantExists: every campus has numbers of its own. OrderInvalid for a product the channel does not have.
     """
-    wrong = set(command.products) - set(rules.PRODUCTS[command.channel])
-    if wrong:
-        names = "、".join(rules.PRODUCT_NAMES[product] for product in sorted(wrong))
-        raise OrderInvalid(f"{rules.CHANNELS[command.channel]}不支持{names}，请重新选择产品。")
+    require_terms(command.channel, command.products, command.mini_app_id)
     if command.channel in ("wechat", "alipay") and command.app_id is None:
         raise OrderInvalid("微信、支付宝商户须填写应用编号。")
     merchant = Merchant(
@@ -38,6 +36,7 @@ def propose_merchant(tx: Tx, command: ProposeMerchant) -> Merchant:
         channel=command.channel,
         merchant_no=command.merchant_no,
         app_id=command.app_id,
+        mini_app_id=command.mini_app_id,
         name=command.name,
         bank_name=command.bank_name,
         account_tail=command.account_tail,
@@ -54,13 +53,27 @@ def propose_merchant(tx: Tx, command: ProposeMerchant) -> Merchant:
     return merchant
 
 
+def require_terms(channel: str, products: Sequence[str], mini_app_id: str | None) -> None:
+    """The channel has these products, and a mini-program of its own beside the app. OrderInvalid."""
+    wrong = set(products) - set(rules.PRODUCTS[channel])
+    if wrong:
+        names = "、".join(rules.PRODUCT_NAMES[product] for product in sorted(wrong))
+        raise OrderInvalid(f"{rules.CHANNELS[channel]}不支持{names}，请重新选择产品。")
+    if mini_app_id is not None and channel != "alipay":
+        raise OrderInvalid("只有支付宝商户可另填小程序应用编号；微信商户请在应用编号中填写小程序的 AppID。")
+
+
 def propose_key(tx: Tx, merchant_id: UUID, command: ProposeKey) -> MerchantKey:
     """Name a key of the secret store for a merchant. KeyMissing when the store does not hold it."""
     merchant = own_merchant(tx, merchant_id)
     if merchant.channel not in rules.ASKED:
         raise OrderInvalid("该渠道没有接口，不需要密钥。")
-    if not is_readable(command.role, client.outside().secret(command.secret_ref)):
+    text = client.outside().secret(command.secret_ref)
+    if not is_readable(command.role, text):
         raise KeyRefInvalid(f"密钥文件 {command.secret_ref} 的内容与用途不符，请信息科核对文件。")
+    ends = ends_on(command.role, text) or command.expires_on
+    if ends is not None and ends < tx.today:
+        raise KeyRefInvalid(f"密钥文件 {command.secret_ref} 的证书已于 {ends} 到期，请到渠道平台申请新证书。")
     valid_from = command.valid_from or tx.now
     if abs(valid_from - tx.now) > KEY_AHEAD:
         raise OrderInvalid("密钥生效时间须在前后一年之内。")
@@ -75,7 +88,7 @@ def propose_key(tx: Tx, merchant_id: UUID, command: ProposeKey) -> MerchantKey:
         secret_ref=command.secret_ref,
         valid_from=valid_from,
         valid_to=command.valid_to,
-        expires_on=command.expires_on,
+        expires_on=ends,
         state="proposed",
         proposed_by=tx.actor.subject,
         proposed_by_name=tx.actor.name,
@@ -144,7 +157,7 @@ def _tested(tx: Tx, merchant_id: UUID, seen: int, passed: bool, result: str) -> 
         queries.RECORD_TEST, id_=merchant_id, seen=seen, ok="yes" if passed else "no", at=tx.now, result=result
     )
     if tested is None:
-        raise _changed(own_merchant(tx, merchant_id))
+        raise changed(own_merchant(tx, merchant_id))
     tx.audit("merchant.tested", "merchant", merchant_id, passed=passed)
     return tested
 
@@ -161,7 +174,7 @@ def activate_merchant(tx: Tx, merchant_id: UUID, seen: int) -> Merchant:
     if merchant.channel in rules.ASKED:
         credentials(contact_of(tx, merchant_id), client.outside())
     if merchant.version != seen:
-        raise _changed(merchant)
+        raise changed(merchant)
     tx.session.execute(
         queries.STOP_PREDECESSOR, campus=tx.campus, channel_=merchant.channel, at=tx.now, who=tx.actor.subject
     )
@@ -179,7 +192,7 @@ def stop_merchant(tx: Tx, merchant_id: UUID, seen: int) -> Merchant:
     merchant = own_merchant(tx, merchant_id)
     stopped = tx.session.first(queries.STOP, id_=merchant_id, seen=seen, at=tx.now, who=tx.actor.subject)
     if stopped is None:
-        raise _changed(merchant)
+        raise changed(merchant)
     tx.audit("merchant.stopped", "merchant", merchant_id, channel=merchant.channel)
     return stopped
 
@@ -192,5 +205,6 @@ def own_merchant(tx: Tx, merchant_id: UUID) -> Merchant:
     return merchant
 
 
-def _changed(merchant: Merchant) -> Stale:
+def changed(merchant: Merchant) -> Stale:
+    """The refusal of a step that saw another version."""
     return Stale("该商户已被他人修改，请刷新后再操作。", current_version=merchant.version)

@@ -14,12 +14,13 @@ from uuid import UUID
 from functions.payments.gateway import client, rules
 from functions.payments.gateway.channels import Notice, open_channel
 from functions.payments.gateway.models import Notification
-from functions.payments.gateway.problems import KeyMissing, NotConfirmed
+from functions.payments.gateway.problems import KeyMissing, NotConfirmed, SerialUnknown
 from functions.payments.gateway.queries import merchants as queries
 from functions.payments.gateway.queries import payments as payment_queries
 from functions.payments.gateway.queries import refunds as refund_queries
 from functions.payments.gateway.service import booking
 from functions.payments.gateway.service.asking import contact_of, credentials
+from functions.payments.gateway.service.certificates import ask_soon
 from functions.payments.gateway.service.ordering import settle_by_asking
 from functions.payments.gateway.service.refunding import DONE, book_refund, carry_out_refund
 from shared.callback import Message, Reply
@@ -66,6 +67,8 @@ def receive(tx: Tx, message: Message, channel: str, merchant_id: UUID) -> Reply:
             message.headers, message.body
         )
     except (NotConfirmed, KeyMissing) as refusal:
+        if isinstance(refusal, SerialUnknown):
+            ask_soon(tx, merchant_id)
         _keep_refused(tx, channel, merchant_id, message, refusal)
         return _REFUSED[channel]
     stored = tx.session.one(queries.STORE, **_arrived(tx, channel, merchant_id, notice))

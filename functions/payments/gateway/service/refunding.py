@@ -44,8 +44,9 @@ DONE = frozenset({"succeeded", "resolved", "rejected"})
 def request_refund(tx: Tx, payment_id: UUID, amount: Decimal, refund_ref: str, reason: str) -> RefundInfo:
     """Write the intent to give money back; `carry_out_refund` sends it.
 
-    The same `refund_ref` with the same amount gives the first refund again. Refuses: AmountInvalid, NotPaid,
-    RefundTooMuch (Σ refunds ≤ paid, also for two at once), RefundDiffers, RefundTooLate (a year), TooManyRefunds (50).
+    The same `refund_ref` with the same amount gives the first refund again. What came by bank transfer goes back by
+    one: no channel does it, so it waits for finance from the beginning. Refuses: AmountInvalid, NotPaid, RefundTooMuch
+    (Σ refunds ≤ paid, also for two at once), RefundDiffers, RefundTooLate (a year), TooManyRefunds (50).
     """
     rules.fen(amount)
     payment = locked_payment(tx, payment_id)
@@ -57,6 +58,7 @@ def request_refund(tx: Tx, payment_id: UUID, amount: Decimal, refund_ref: str, r
         return refund_info(known)
     _require_refundable(tx, payment, amount, before)
     tx.session.one(payment_queries.RESERVE_REFUND, id_=payment_id, back=amount)
+    by_hand = payment.channel == "transfer"
     row = GatewayRefund(
         channel_refund_id=(refund_id := new_id()),
         campus_id=tx.campus,
@@ -67,11 +69,13 @@ def request_refund(tx: Tx, payment_id: UUID, amount: Decimal, refund_ref: str, r
         amount=amount.quantize(ZERO),
         refund_ref=refund_ref,
         reason=reason[:80],
-        state="requested",
+        state="abnormal" if by_hand else "requested",
         requested_by=tx.actor.subject,
         requested_by_name=tx.actor.name,
         requested_at=tx.now,
         next_try_at=_earliest(payment, before, tx.now),
+        reason_code=rules.BY_TRANSFER if by_hand else None,
+        failure="银行转账收款不能自动退回，请财务转账退还并登记凭证。" if by_hand else None,
     )
     tx.session.add(row)
     tx.audit("refund.requested", "channel_refund", refund_id, amount=str(amount), payment_id=str(payment_id))
@@ -84,7 +88,7 @@ def _require_refundable(tx: Tx, payment: Payment, amount: Decimal, before: list[
     left = payment.amount - payment.refunded - payment.refunding
     if amount > left:
         raise RefundTooMuch(f"该笔支付还可退 {left} 元，与所退 {amount} 元不符，请核对。", left=str(left))
-    if tx.now - payment.paid_at > rules.REFUND_WITHIN:
+    if payment.channel != "transfer" and tx.now - payment.paid_at > rules.REFUND_WITHIN:
         raise RefundTooLate("支付已超过一年，不能原路退回，请按财务制度转账退还。")
     if sum(row.state != "rejected" for row in before) >= rules.REFUNDS_AN_ORDER:
         raise TooManyRefunds("该笔支付的部分退款已达 50 次，请合并退款或转账退还。")
@@ -301,7 +305,7 @@ def propose_transfer(tx: Tx, channel_refund_id: UUID, command: ProposeTransfer) 
     """Finance paid an abnormal refund to the payer's bank account and shows the evidence; two others approve it."""
     row = _own_refund(tx, channel_refund_id)
     if row.state != "abnormal":
-        raise RefundNotHere("只有退款异常的记录可以转账退还，请刷新后核对。")
+        raise RefundNotHere("只有退款异常或转账收款的退款可以转账退还，请刷新后核对。")
     proposed = tx.session.first(
         queries.PROPOSE_TRANSFER,
         id_=channel_refund_id,

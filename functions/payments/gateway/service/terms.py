@@ -12,8 +12,9 @@ class PaymentOrder(NamedTuple):
     One payment is open at a time for each `ref_module` and `ref_id`, so a bill paid by two means gives each its own
     `ref_id` (the tender). `channel` is wechat, alipay, bank_card or ecny; with `auth_code` (付款码) it is told from
     the code. `product` is payment_code, qr, jsapi, h5 or pos; left out, it follows from what is given. `payer` is the
-    payer's id at the channel (openid) for jsapi, the address (IP) of the payer's browser for h5. `description` is what
-    the payer reads at the channel: never a diagnosis or a department; left out, the name of the purpose.
+    payer's id at the channel (openid, or Alipay's user id) for jsapi, the address (IP) of the payer's browser for h5.
+    `description` is what the payer reads at the channel: never a diagnosis or a department; left out, the name of the
+    purpose.
     """
 
     purpose: str
@@ -58,7 +59,7 @@ class PaymentInfo(NamedTuple):
     code_url: str | None
     """What the QR code on the screen says (qr)."""
     jsapi: dict[str, str] | None
-    """What the mini-program hands to the channel (jsapi)."""
+    """What the mini-program hands to the channel (jsapi): WeChat's signed parameters, Alipay's `tradeNO`."""
     created_at: datetime
     expires_at: datetime
     paid_at: datetime | None
