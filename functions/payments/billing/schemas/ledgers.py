@@ -10,8 +10,8 @@ from shared.schemas import Moment, View
 class PaymentView(View):
     """The electronic payment a settlement, debt or course waits for.
 
-    `code_url` is the content of the QR code to show, `jsapi` what the mini-program hands on, `h5_url` the channel's
-    page the payer's browser is sent to.
+    `code_url` is the content of the QR code to show, `jsapi` what the mini-program hands on (WeChat's
+    signed package, Alipay's `tradeNO`), `h5_url` the channel's page the payer's browser is sent to.
     """
 
     payment_id: UUID

@@ -59,8 +59,8 @@ class TenderInput(Input):
     cash: `received` is what the patient handed over, for the change. contract: `reference` is the contract unit.
     relief: `reference` is the approval number. debt: `approved_by` is the member of staff who answers for it, `note`
     why. course: `course_id` is the course it is taken from. wechat, alipay, ecny: `auth_code` is the payment code the
-    patient shows (付款码; the channel is told from it), or `product` is qr, jsapi (then `payer` is the openid) or h5
-    (then it is the address of the payer's browser).
+    patient shows (付款码; the channel is told from it), or `product` is qr, jsapi (then `payer` is WeChat's openid, or
+    Alipay's user or open id) or h5 (then it is the address of the payer's browser).
     bank_card: the amount goes to the terminal.
     """
 

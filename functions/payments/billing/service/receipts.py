@@ -166,7 +166,7 @@ def _require_in_range(tx: Tx, shift: ShiftInfo, paper_no: str) -> None:
     row = cashier.find_shift(tx, shift.shift_id)
     first, last = row.receipt_from, row.receipt_to
     if first is None or last is None:
-        raise PaperOutOfRange("本班未登记领用的纸质票据号段，请重新签到并登记号段。")
+        raise PaperOutOfRange("本班没有登记领用的纸质票据号段，请在“换领票据号段”中登记后重试。")
     if not (len(paper_no) == len(first) == len(last) and first <= paper_no <= last):
         raise PaperOutOfRange(f"票号不在本班领用号段 {first}—{last} 内，请核对票面号码。", first=first, last=last)
 
