@@ -1,5 +1,5 @@
-"""`python -m infra.cluster deploy | test | policies | measure | disturb | peak | terraform | data | charts | settings |
-down`."""
+"""`python -m infra.cluster deploy | test | policies | broker | measure | disturb | peak | terraform | data | charts |
+settings | down`."""
 
 from __future__ import annotations
 
@@ -39,6 +39,10 @@ def main() -> int:
     )
     bank.add_argument("action", choices=("up", "down", "failover", "replicas", "restore", "rotate"))
     bank.add_argument("--patients", type=int, default=150, help="of the morning during each failover")
+    under = commands.add_parser("broker", help="the Broker's durability; Knative's channel as a file; certificates")
+    under.add_argument("action", choices=("check", "up", "release", "certificates"))
+    under.add_argument("--patients", type=int, default=40, help="of the morning while its parts are killed")
+    under.add_argument("--out", type=Path, default=Path(), help="folder of the certificates")
     charts = commands.add_parser("charts", help="charts of release files, for Terraform")
     charts.add_argument("out", type=Path)
     charts.add_argument("sources", nargs="+", metavar="NAME=FILE", help="or NAME=FOLDER of a kustomization")
@@ -80,6 +84,8 @@ def main() -> int:
                 return work_under_policies(given.patients, say)
             case "data":
                 return _data(given.action, given.patients, say)
+            case "broker":
+                return _broker(given.action, given.patients, given.out, say)
             case "charts":
                 from infra.cluster.charts import make
 
@@ -93,6 +99,23 @@ def main() -> int:
     except (ClusterError, StackError, PackageError, PushError) as error:
         say(str(error))
         return 1
+    return 0
+
+
+def _broker(action: str, patients: int, out: Path, say: Callable[[str], None]) -> int:
+    from infra.cluster import broker
+    from infra.local.credentials import write_private
+
+    match action:
+        case "up":
+            broker.up(say, data.STATE)
+        case "release":
+            print(broker.release())
+        case "certificates":
+            for name, content in broker.new_certificates().items():
+                write_private(out / f"{name}.pem", content)
+        case _:
+            pass
     return 0
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.cluster import data
+from infra.cluster.broker import CHANNELS
 from infra.cluster.deploy import gateway
 from infra.cluster.kubernetes import ClusterError, get, node_address
 
@@ -102,11 +103,16 @@ def _through_broker(say: Say) -> list[str]:
     unready = [one["metadata"]["name"] for one in triggers if not _ready(one)]
     say(f"broker: {broker['metadata']['annotations']['eventing.knative.dev/broker.class']}, {len(triggers)} triggers")
     faults = [f"trigger {name} is not ready" for name in unready]
-    channels = get("inmemorychannels.messaging.knative.dev")["items"]
+    channels = get(CHANNELS)["items"]
+    streams = [one["spec"]["stream"]["config"] for one in channels]
+    kept = [f"{one['replicas']} times in {one['storage']} storage" for one in streams]
+    say(f"    its events lie {'; '.join(kept) or 'nowhere'}")
     heard = {one["uid"] for channel in channels for one in channel["spec"].get("subscribers", [])}
     living = {one["metadata"]["uid"] for one in get("subscriptions.messaging.knative.dev")["items"]}
     if dead := len(heard - living):
-        faults.append(f"{dead} subscribers are dead and slow every event down; `make cluster-deploy` removes them")
+        faults.append(f"{dead} subscribers are dead: nobody takes their events out of the stream")
+    if [one["storage"] for one in streams] != ["File"]:
+        faults.append("the Broker keeps its events in memory")
     return faults if told == address else [*faults, f"the worker posts to {told}, the Broker listens at {address}"]
 
 

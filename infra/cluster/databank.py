@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from infra.cluster import data, operands, where
+from infra.cluster import broker, data, operands, volumes, where
 from infra.cluster.kubernetes import ClusterError, get, kubectl, node_address, until
 from infra.cluster.operands import OPERATOR, OPERATOR_VERSION
 from infra.cluster.where import PRIMARY, addresses
@@ -31,10 +31,6 @@ from shared.settings import REPOSITORY
 Say = Callable[[str], None]
 
 OPERATOR_NAMESPACE = "cnpg-system"
-VOLUMES = Path("/var/lib/k8s-lab/volumes")
-DRIVES = {"local-nvme": 24, "local-hdd": 4}
-"""Folders given out as volumes, by storage class. CloudNativePG takes none twice: an instance made anew is another."""
-_MINE = "app.kubernetes.io/part-of=consortium-his"
 _TRIES = 12
 _REGISTRY, _PULLED_FROM = "{node}:5000", "registry.local:5000"
 
@@ -48,10 +44,11 @@ def up(say: Say, state: Path = data.STATE) -> None:
 
     folder = write(build(step), hospital(), state)
     operator(json.loads((folder / "images.json").read_text(encoding="utf-8"))["cloudnative-pg"], step)
-    volumes()
+    volumes.provide()
     for kind in ("Namespace", "Service"):
         apply_data(folder, kind)
     give_secrets(state)
+    broker.give_secrets(state)
     _replace_names()
     apply_data(folder)
     step("manifests applied")
@@ -61,6 +58,7 @@ def up(say: Say, state: Path = data.STATE) -> None:
     prepare("storage", step, state)
     _wait("statefulset/keycloak", step)
     _wait("deployment/archive", step)
+    _wait("statefulset/nats", step)
     where.record(state, where.SERVICES)
 
 
@@ -70,7 +68,7 @@ def down(say: Say, state: Path = data.STATE) -> None:
     kubectl("delete", "namespace", DATA, "--ignore-not-found", "--wait", "--timeout=300s")
     image = json.loads((state / "kustomize-data" / "images.json").read_text(encoding="utf-8"))["cloudnative-pg"]
     kubectl("delete", "--ignore-not-found", "--wait=false", "-f", "-", given=operator_manifests(image))
-    forget_volumes()
+    volumes.forget()
     say("the data services left the cluster")
 
 
@@ -130,7 +128,7 @@ def build(say: Say) -> dict[str, str]:
     config["Env"] = [*config["Env"], "JAVA_HOME=/opt/java"]
     images["keycloak"] = operands.put(root, f"keycloak:{VERSION}", registry, _PULLED_FROM, config)
     say(f"images pushed: {', '.join(images)}")
-    return images
+    return images | broker.images(say)
 
 
 def operator(image: str, say: Say) -> None:
@@ -167,34 +165,6 @@ def operator_manifests(image: str) -> str:
     }
     (own / "kustomization.yaml").write_text(json.dumps(kustomization), encoding="utf-8")
     return kubectl("kustomize", str(own))
-
-
-def volumes() -> None:
-    """Storage classes and volumes of the node's disk."""
-    node = get("nodes")["items"][0]["metadata"]["name"]
-    objects: list[dict[str, Any]] = []
-    for name, count in DRIVES.items():
-        objects.append(
-            {
-                "apiVersion": "storage.k8s.io/v1",
-                "kind": "StorageClass",
-                "metadata": {"name": name},
-                "provisioner": "kubernetes.io/no-provisioner",
-                "volumeBindingMode": "WaitForFirstConsumer",
-                "reclaimPolicy": "Retain",
-            }
-        )
-        for number in range(count):
-            folder = VOLUMES / f"{name}-{number}"
-            folder.mkdir(parents=True, exist_ok=True)
-            objects.append(_volume(folder, name, node))
-    kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", given=_list(objects))
-
-
-def forget_volumes() -> None:
-    """Take the node's volumes back, with what they hold."""
-    kubectl("delete", "persistentvolume", "-l", _MINE, "--ignore-not-found")
-    shutil.rmtree(VOLUMES, ignore_errors=True)
 
 
 def give_secrets(state: Path = data.STATE) -> None:
@@ -260,14 +230,15 @@ def write(
     folder = state / "kustomize-data"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    home = os.path.relpath(REPOSITORY / "infra" / "k8s", folder)
+    home = os.path.relpath(REPOSITORY / "infra" / "k8s", folder.resolve())
     replaced = [
         ("Cluster", "/spec/imageName", images["postgresql"]),
         ("Pooler", "/spec/template/spec/containers/0/image", images["pgbouncer"]),
     ]
     vendors = {"minio/minio": images["minio"], "consortium-his/keycloak": images["keycloak"]}
-    names = [placed(f"registry.his.internal/{name}", reference) for name, reference in vendors.items()]
-    names.append(placed("registry.his.internal/consortium-his", image))
+    names = [operands.placed(f"registry.his.internal/{name}", reference) for name, reference in vendors.items()]
+    names.append(broker.placed(images))
+    names.append(operands.placed("registry.his.internal/consortium-his", image))
     kustomization: dict[str, Any] = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
@@ -316,13 +287,6 @@ def cluster_ready(instances: int) -> bool:
     return healthy and int(status.get("readyInstances", 0)) == instances
 
 
-def placed(name: str, reference: str) -> dict[str, str]:
-    """What kustomize is told to put in the place of an image's name."""
-    tagged, _, digest = reference.partition("@")
-    folder, _, last = tagged.rpartition("/")
-    return {"name": name, "newName": f"{folder}/{last.partition(':')[0]}", "digest": digest}
-
-
 def hospital() -> str:
     """The image that the hospital's worker runs: archive and backups are programs of it."""
     worker = get("deployment", "worker")["spec"]["template"]["spec"]["containers"][0]
@@ -359,23 +323,6 @@ def _replace_names() -> None:
     for one in get("services", namespace=DATA)["items"]:
         if one["metadata"]["name"] == "postgres" and not one["metadata"].get("ownerReferences"):
             kubectl("-n", DATA, "delete", "service", "postgres")
-
-
-def _volume(folder: Path, kind: str, node: str) -> dict[str, Any]:
-    term = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}]}
-    return {
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": {"name": folder.name, "labels": dict([_MINE.split("=")])},
-        "spec": {
-            "capacity": {"storage": "8Gi"},
-            "accessModes": ["ReadWriteOnce"],
-            "persistentVolumeReclaimPolicy": "Retain",
-            "storageClassName": kind,
-            "local": {"path": str(folder)},
-            "nodeAffinity": {"required": {"nodeSelectorTerms": [term]}},
-        },
-    }
 
 
 def _list(objects: list[dict[str, Any]]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from infra.cluster import data, where
+from infra.cluster import broker, data, where
 from infra.cluster.kubernetes import ClusterError, apply, get, kubectl, node_address, until
 from infra.his.manifests.names import DATA, IMAGE, NAMESPACE, REACHES_OUT, SETTINGS
 from infra.image.build import NAME, Builder
@@ -35,7 +35,6 @@ PUBLIC = (
     "HIS_ECNY_URL",
 )
 """Settings that are no secret and differ from machine to machine."""
-_CONTROLLER = "system:serviceaccount:knative-eventing:eventing-controller"
 
 Say = Callable[[str], None]
 
@@ -58,12 +57,12 @@ def deploy(overlay: str, say: Say) -> None:
     folder = write(overlay, node, digest)
     step(f"configuration in {folder.relative_to(REPOSITORY)}")
     migrate(folder, step)
+    broker.up(step, data.STATE)
     operator("demo", "--only", "found", step=step)
     operator("identity", "sync", step=step)
     apply(folder)
     step("manifests applied")
     _remove_others(folder, step)
-    forget_dead_subscribers(step)
     for what in ("ksvc", "broker", "trigger", "deployment"):
         wait(what, step)
     step(f"open: {gateway()}")
@@ -113,7 +112,7 @@ def write(overlay: str, node: str, digest: str, state: Path = data.STATE) -> Pat
         (folder / f"{name}.env").write_text(
             "".join(f"{key}={value}\n" for key, value in content.items()), encoding="utf-8"
         )
-    home = os.path.relpath(REPOSITORY / "infra" / "k8s", folder)
+    home = os.path.relpath(REPOSITORY / "infra" / "k8s", folder.resolve())
     kustomization: dict[str, Any] = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
@@ -226,24 +225,6 @@ def _remove_others(folder: Path, say: Say) -> None:
             if (kind, name) not in wanted:
                 kubectl("-n", NAMESPACE, "delete", plural, name)
                 say(f"removed {plural} {name}")
-
-
-def forget_dead_subscribers(say: Say) -> None:
-    """Take subscribers out of the Broker's channels whose subscription is gone.
-
-    Knative forgets them when a subscription is deleted, unless its controller was not there to see it. What stays costs
-    every event four futile deliveries, and the channel answers the relay only after the last.
-    """
-    living = {one["metadata"]["uid"] for one in get("subscriptions.messaging.knative.dev")["items"]}
-    for channel in get("inmemorychannels.messaging.knative.dev")["items"]:
-        known = channel["spec"].get("subscribers", [])
-        kept = [one for one in known if one["uid"] in living]
-        if len(kept) < len(known):
-            change = json.dumps({"spec": {"subscribers": kept}})
-            name = channel["metadata"]["name"]
-            # Knative lets nobody but its own controller touch this list.
-            kubectl("-n", NAMESPACE, "patch", f"imc/{name}", "--type", "merge", "-p", change, f"--as={_CONTROLLER}")
-            say(f"removed {len(known) - len(kept)} dead subscribers of {name}")
 
 
 def _endpoints(node: str) -> list[dict[str, Any]]:

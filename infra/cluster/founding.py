@@ -8,13 +8,12 @@ seen to be protected, and everything is taken away again.
 from __future__ import annotations
 
 import json
-import secrets
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from infra.cluster import charts, data, databank, datacentre, deploy, where
+from infra.cluster import broker, charts, data, databank, datacentre, deploy, volumes, where
 from infra.cluster.check import check
 from infra.cluster.datacentre import Terraform
 from infra.cluster.kubernetes import ClusterError, get, kubectl, node_address
@@ -37,7 +36,7 @@ def found_and_remove(patients: int, say: Say, state: Path = data.STATE) -> int:
     given = variables(image, state) | {"charts": _charts(images, image, state)}
     say("the lab's hospital leaves")
     kubectl("delete", "namespace", *_NAMESPACES.values(), "--ignore-not-found", "--wait", "--timeout=300s")
-    databank.volumes()
+    volumes.provide()
     terraform = Terraform(state / "terraform-whole", given)
     terraform.run("init", "-backend=false")
     faults: list[str] = []
@@ -60,7 +59,7 @@ def found_and_remove(patients: int, say: Say, state: Path = data.STATE) -> int:
         terraform.timed(say, "protection lifted", "apply", "-auto-approve", "-target=module.protection")
         terraform.timed(say, "destroy", "destroy", "-auto-approve")
         where.record(state, ())
-        databank.forget_volumes()
+        volumes.forget()
         # Passwords that were rotated meanwhile reach the database on the node at its start.
         data.down(lambda line: None)
     faults += [f"namespace {name} is still there" for name in (NAMESPACE, DATA) if name in _namespaces()]
@@ -78,7 +77,7 @@ def variables(image: str, state: Path) -> dict[str, Any]:
     given["passwords"] |= {
         "postgres": own.postgres,
         "keycloak": own.keycloak_database,
-        "kafka_cluster": secrets.token_urlsafe(16),
+        **broker.certificates(state),
         **{name: made[name] for name in ("his_backup", "s3_admin_user", "s3_admin", "backup_keys", "storage_kms")},
         "s3_backup_access": made["s3_backup_access"],
         "s3_backup_secret": made["s3_backup_secret"],

@@ -305,6 +305,13 @@ def single_program(program: Path, place: str, cache: Path = CACHE, links: Mappin
     return root
 
 
+def placed(name: str, reference: str) -> dict[str, str]:
+    """What kustomize is told to put in the place of an image's name."""
+    tagged, _, digest = reference.partition("@")
+    folder, _, last = tagged.rpartition("/")
+    return {"name": name, "newName": f"{folder}/{last.partition(':')[0]}", "digest": digest}
+
+
 # -- parts
 
 

@@ -63,7 +63,7 @@ def _beside(images: dict[str, str], state: Path) -> Path:
     folder = state / "kustomize-restore"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    home = os.path.relpath(REPOSITORY / "infra" / "k8s" / "restore", folder)
+    home = os.path.relpath(REPOSITORY / "infra" / "k8s" / "restore", folder.resolve())
     small = {"requests": {"cpu": "20m", "memory": "256Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}}
     kustomization: dict[str, Any] = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",

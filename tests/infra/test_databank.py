@@ -12,7 +12,6 @@ import pytest
 import yaml
 
 from infra.cluster import operands
-from infra.cluster.databank import placed
 from infra.cluster.where import addresses
 from tests.infra.conftest import K8S, Manifest, documents
 from tests.infra.objects import of_kind
@@ -156,4 +155,8 @@ def test_the_operator_is_the_one_whose_kinds_the_manifests_are_held_against() ->
     ["registry.local:5000/minio:lab@sha256:0", "registry.local:5000/minio@sha256:0"],
 )
 def test_an_image_is_placed_by_its_digest(reference: str) -> None:
-    assert placed("minio", reference) == {"name": "minio", "newName": "registry.local:5000/minio", "digest": "sha256:0"}
+    assert operands.placed("minio", reference) == {
+        "name": "minio",
+        "newName": "registry.local:5000/minio",
+        "digest": "sha256:0",
+    }

@@ -4,7 +4,8 @@
     infra/k8s/base/functions    one Knative Service per function, its Triggers
     infra/k8s/base/groups       one Knative Service per group of groups.toml, its Triggers
     infra/k8s/base/monitoring   what the Prometheus operator reads
-    infra/k8s/data              MinIO, Keycloak, Kafka, backup (beside them PostgreSQL, as its operator's kind)
+    infra/k8s/broker            NATS JetStream under the Broker, and the channel that the Broker makes of it
+    infra/k8s/data              MinIO, Keycloak, backup (beside them PostgreSQL, as its operator's kind)
     infra/k8s/overlays/*/envoy.yaml  the gateway's routes for the services that overlay runs
 
 An overlay takes the base, either the functions or the groups, and adds where the data services are.
@@ -14,14 +15,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from infra.his.manifests import data, data_network, eventing, gateway, monitoring, network, platform, services
+from infra.his.manifests import data, data_network, eventing, gateway, monitoring, nats, network, platform, services
 from infra.his.manifests.document import Manifest, kustomization, text
 from infra.his.manifests.groups import Group, groups, single
 from infra.his.manifests.overlays import overlays
 from shared.settings import REPOSITORY
 
 HOME = Path("infra") / "k8s"
-GENERATED = (HOME / "base",)
+GENERATED = (HOME / "base", HOME / "broker")
 """Folders that hold generated files only."""
 
 
@@ -50,12 +51,14 @@ def files() -> dict[Path, str]:
     services_of_data = {
         "storage.yaml": data.storage(),
         "keycloak.yaml": data.keycloak(),
-        "kafka.yaml": data.kafka(),
         "backup.yaml": data.backup(),
         "network.yaml": data_network.network(),
         "monitoring.yaml": data_network.monitors(),
     }
     found |= {HOME / "data" / name: text(documents) for name, documents in services_of_data.items()}
+    under_broker = {"nats.yaml": nats.nats(), "channel.yaml": nats.channel()}
+    found |= {HOME / "broker" / name: text(documents) for name, documents in under_broker.items()}
+    found[HOME / "broker" / "kustomization.yaml"] = kustomization(sorted(under_broker))
     for overlay in overlays():
         running = each if overlay.services == "functions" else together
         folder = HOME / "overlays" / overlay.name

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from infra.his.manifests import data_parts as parts
 from infra.his.manifests.document import Manifest
-from infra.his.manifests.names import DATA, EVENTING, SCRATCH, SCRATCH_MOUNT, SECURITY, labels
+from infra.his.manifests.names import DATA, SCRATCH, SCRATCH_MOUNT, SECURITY, labels
 
-STORAGE, KEYCLOAK, KAFKA, BACKUP, POSTGRES = "storage", "keycloak", "kafka", parts.BACKUP, "postgres"
-REGISTRY = "registry.his.internal"
+STORAGE, KEYCLOAK, BACKUP, POSTGRES = "storage", "keycloak", parts.BACKUP, "postgres"
 
 _JAVA = (
     "-Djava.io.tmpdir=/tmp",
@@ -25,7 +24,7 @@ def storage() -> list[Manifest]:
     nodes = f"http://storage-{{0...3}}.storage-nodes.{DATA}.svc.cluster.local:9000/data"
     container = {
         "name": "minio",
-        "image": f"{REGISTRY}/minio/minio:RELEASE.2025-09-07T16-13-09Z",
+        "image": f"{parts.REGISTRY}/minio/minio:RELEASE.2025-09-07T16-13-09Z",
         "args": ["server", "--address=:9000", nodes],
         "ports": [parts.port("s3", 9000)],
         "env": [
@@ -58,7 +57,7 @@ def keycloak() -> list[Manifest]:
     """
     container = {
         "name": KEYCLOAK,
-        "image": f"{REGISTRY}/consortium-his/keycloak:26.4.0",
+        "image": f"{parts.REGISTRY}/consortium-his/keycloak:26.4.0",
         "args": [
             "start",
             "--optimized",
@@ -89,75 +88,6 @@ def keycloak() -> list[Manifest]:
         parts.service(KEYCLOAK, KEYCLOAK, {"http": 8080}),
         parts.service("keycloak-nodes", KEYCLOAK, {"cluster": 7800}, headless=True),
         parts.budget(KEYCLOAK),
-    ]
-
-
-def kafka() -> list[Manifest]:
-    """Kafka under the Broker: three nodes without ZooKeeper, each event on all three, acknowledged by two.
-
-    What it loses nevertheless comes again: an outbox row closes only when every subscriber's inbox has the event.
-    """
-    address = f"kafka-nodes.{DATA}.svc.cluster.local"
-    voters = ",".join(f"{number}@kafka-{number}.{address}:9093" for number in range(3))
-    start = 'export KAFKA_NODE_ID="${HOSTNAME##*-}" '
-    start += f'KAFKA_ADVERTISED_LISTENERS="PLAINTEXT://$HOSTNAME.{address}:9092"; exec /etc/kafka/docker/run'
-    options = {
-        "KAFKA_PROCESS_ROLES": "broker,controller",
-        "KAFKA_LISTENERS": "PLAINTEXT://:9092,CONTROLLER://:9093",
-        "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-        "KAFKA_CONTROLLER_LISTENER_NAMES": "CONTROLLER",
-        "KAFKA_CONTROLLER_QUORUM_VOTERS": voters,
-        "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "3",
-        "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "3",
-        "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": "2",
-        "KAFKA_MIN_INSYNC_REPLICAS": "2",
-        "KAFKA_LOG_RETENTION_HOURS": "72",
-        "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
-        "KAFKA_LOG_DIRS": "/data/log",
-        "KAFKA_HEAP_OPTS": "-Xms1g -Xmx1g",
-        "LOG_DIR": "/tmp/logs",  # noqa: S108  of the container
-    }
-    container = {
-        "name": KAFKA,
-        "image": f"{REGISTRY}/apache/kafka:4.1.0",
-        # A node's number is the end of its name.
-        "command": ["bash", "-c", start],
-        "ports": [parts.port("kafka", 9092), parts.port("controller", 9093)],
-        "env": [{"name": name, "value": value} for name, value in options.items()],
-        # CLUSTER_ID, the same on every node
-        "envFrom": [{"secretRef": {"name": KAFKA}}],
-        "readinessProbe": {"tcpSocket": {"port": "kafka"}, "periodSeconds": 10},
-        "livenessProbe": {
-            "tcpSocket": {"port": "kafka"},
-            "initialDelaySeconds": 60,
-            "periodSeconds": 20,
-            "failureThreshold": 6,
-        },
-        "resources": parts.resources("500m", "2Gi", "2", "3Gi"),
-        "securityContext": SECURITY,
-        "volumeMounts": [
-            {"name": "data", "mountPath": "/data"},
-            SCRATCH_MOUNT,
-            {"name": "tmp", "mountPath": "/opt/kafka/config", "subPath": "config"},
-            {"name": "tmp", "mountPath": "/opt/kafka/logs", "subPath": "logs"},
-        ],
-    }
-    return [
-        parts.account(KAFKA),
-        parts.stateful(KAFKA, 3, container, grace=120, volume=("local-nvme", "50Gi"), scratch="256Mi"),
-        parts.service(KAFKA, KAFKA, {"kafka": 9092}),
-        parts.service("kafka-nodes", KAFKA, {"kafka": 9092, "controller": 9093}, headless=True),
-        parts.budget(KAFKA),
-        {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {**parts.metadata("kafka-broker-config"), "namespace": EVENTING},
-            "data": {
-                "bootstrap.servers": f"kafka.{DATA}.svc.cluster.local:9092",
-                "default.topic.partitions": "12",
-                "default.topic.replication.factor": "3",
-            },
-        },
     ]
 
 

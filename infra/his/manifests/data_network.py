@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from infra.his.manifests import data_parts as parts
-from infra.his.manifests.data import BACKUP, KAFKA, KEYCLOAK, POSTGRES, STORAGE
+from infra.his.manifests.data import BACKUP, KEYCLOAK, POSTGRES, STORAGE
 from infra.his.manifests.document import Manifest
-from infra.his.manifests.names import EVENTING, MONITORING, NAMESPACE, component
+from infra.his.manifests.names import MONITORING, NAMESPACE, component
 from infra.his.manifests.network import API_SERVER, INSIDE
 
 POOLER = "pooler"
@@ -66,17 +66,6 @@ def network() -> list[Manifest]:
                     parts.rule("to", parts.kinds(POSTGRES), 5432),
                     parts.rule("to", parts.kinds(KEYCLOAK), 7800),
                 ],
-            },
-        ),
-        parts.policy(
-            KAFKA,
-            component(KAFKA),
-            {
-                "ingress": [
-                    parts.rule("from", [parts.namespace(EVENTING)], 9092),
-                    parts.rule("from", parts.kinds(KAFKA), 9092, 9093),
-                ],
-                "egress": [parts.rule("to", parts.kinds(KAFKA), 9092, 9093)],
             },
         ),
         parts.policy(

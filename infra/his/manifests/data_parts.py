@@ -8,6 +8,8 @@ from infra.his.manifests.document import Manifest
 from infra.his.manifests.names import DATA, IMAGE, PART_OF, SCRATCH, SCRATCH_MOUNT, SECURITY, component, labels
 
 BACKUP = "backup"
+REGISTRY = "registry.his.internal"
+"""The consortium's own, which mirrors the vendors' images."""
 
 
 def metadata(name: str, kind: str = "") -> dict[str, Any]:
@@ -46,8 +48,12 @@ def stateful(
     grace: int,
     volume: tuple[str, str] | None = None,
     scratch: str = "64Mi",
+    files: tuple[dict[str, Any], ...] = (),
 ) -> Manifest:
-    """Pods with names of their own on as many nodes; `volume` is a storage class and a size, and outlives them."""
+    """Pods with names of their own on as many nodes; `volume` is a storage class and a size, and outlives them.
+
+    `files`: volumes of configuration and secrets.
+    """
     claims = [
         {
             "metadata": {"name": "data"},
@@ -82,7 +88,7 @@ def stateful(
                         }
                     ],
                     "containers": [container],
-                    "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": scratch}}],
+                    "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": scratch}}, *files],
                 },
             },
             "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},

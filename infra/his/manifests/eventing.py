@@ -7,15 +7,17 @@ from typing import Any
 from events.envelope import PREFIX
 from infra.his.manifests.document import Manifest
 from infra.his.manifests.groups import Group
-from infra.his.manifests.names import FUNCTION, NAMESPACE, metadata, short
+from infra.his.manifests.names import EVENTING, FUNCTION, NAMESPACE, metadata, short
 
 BROKER = "default"
+CHANNEL = "his-broker"
+"""ConfigMap that says what kind of channel carries the Broker's events."""
 DEAD_LETTERS = "dead-letters"
 
 _SINK = {"apiVersion": "v1", "kind": "Service", "name": DEAD_LETTERS}
 _PATIENCE: dict[str, Any] = {
-    # The relay sends again for days with growing pauses, so the Broker only bridges a restart.
-    "retry": 4,
+    # 1, 2, 4 ... 32 s: the Broker bridges a minute by itself. What is away longer the relay sends again, for days.
+    "retry": 6,
     "backoffPolicy": "exponential",
     "backoffDelay": "PT0.5S",
     "timeout": "PT30S",
@@ -23,13 +25,16 @@ _PATIENCE: dict[str, Any] = {
 
 
 def broker() -> list[Manifest]:
-    """The Broker; an overlay may give it another class (Kafka in production)."""
+    """The Broker. Its events lie in JetStream until every Trigger has them: infra/his/manifests/nats.py."""
     return [
         {
             "apiVersion": "eventing.knative.dev/v1",
             "kind": "Broker",
             "metadata": metadata(BROKER, annotations={"eventing.knative.dev/broker.class": "MTChannelBasedBroker"}),
-            "spec": {"delivery": _delivery(namespace=NAMESPACE)},
+            "spec": {
+                "config": {"apiVersion": "v1", "kind": "ConfigMap", "name": CHANNEL, "namespace": EVENTING},
+                "delivery": _delivery(namespace=NAMESPACE),
+            },
         }
     ]
 
