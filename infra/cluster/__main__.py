@@ -103,7 +103,7 @@ def main() -> int:
 
 
 def _broker(action: str, patients: int, out: Path, say: Callable[[str], None]) -> int:
-    from infra.cluster import broker
+    from infra.cluster import broker, durability
     from infra.local.credentials import write_private
 
     match action:
@@ -115,7 +115,7 @@ def _broker(action: str, patients: int, out: Path, say: Callable[[str], None]) -
             for name, content in broker.new_certificates().items():
                 write_private(out / f"{name}.pem", content)
         case _:
-            pass
+            return durability.durability(patients, say)
     return 0
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.cluster import operands, volumes
-from infra.cluster.kubernetes import ClusterError, get, kubectl, node_address
+from infra.cluster.kubernetes import ClusterError, get, kubectl, node_address, until
 from infra.his.manifests import data_parts, nats
 from infra.his.manifests.eventing import BROKER, CHANNEL
 from infra.his.manifests.names import DATA, EVENTING, NAMESPACE
@@ -105,6 +105,11 @@ def release(known: dict[str, str] | None = None) -> str:
         for one in yaml.safe_load_all(path.read_text(encoding="utf-8"))
         if one
     ]
+    return yaml.safe_dump_all(narrowed(objects, named), sort_keys=False)
+
+
+def narrowed(objects: list[dict[str, Any]], named: dict[str, str]) -> list[dict[str, Any]]:
+    """The vendor's objects with our images, limits, and the dispatcher's right to secrets cut down to its own."""
     for one in objects:
         if one["kind"] == "ClusterRole" and one["metadata"]["name"] == nats.DISPATCHER:
             one["rules"] = [rule for rule in one["rules"] if "secrets" not in rule["resources"]]
@@ -113,7 +118,7 @@ def release(known: dict[str, str] | None = None) -> str:
             one["rules"].append(own)
         if one["kind"] == "Deployment":
             _complete(one["spec"]["template"]["spec"]["containers"][0], named)
-    return yaml.safe_dump_all(objects, sort_keys=False)
+    return objects
 
 
 def write(known: dict[str, str], state: Path) -> Path:
@@ -174,7 +179,7 @@ def new_certificates() -> dict[str, str]:
     authority = ec.generate_private_key(ec.SECP256R1())
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nats")])
 
-    def signed(name: str, key: ec.EllipticCurvePrivateKey, *extensions: tuple[Any, bool]) -> str:
+    def signed(name: str, key: ec.EllipticCurvePrivateKey, *extensions: tuple[x509.ExtensionType, bool]) -> str:
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
         builder = builder.serial_number(x509.random_serial_number()).not_valid_before(begins)
@@ -183,17 +188,26 @@ def new_certificates() -> dict[str, str]:
             builder = builder.add_extension(extension, critical=critical)
         return builder.sign(authority, SHA256()).public_bytes(Encoding.PEM).decode()
 
+    def usage(*, signs: bool) -> x509.KeyUsage:
+        others = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "crl_sign")
+        never = dict.fromkeys((*others, "encipher_only", "decipher_only"), False)
+        return x509.KeyUsage(digital_signature=not signs, key_cert_sign=signs, **never)
+
     def pair(*names: str) -> tuple[str, str]:
         key = ec.generate_private_key(ec.SECP256R1())
-        usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
+        # A server is a client too, of the other servers.
+        both = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
         own = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+        by = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key())
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-        return signed(names[0], key, (own, False), (usage, False)), pem
+        return signed(names[0], key, (own, False), (both, False), (by, False), (usage(signs=False), True)), pem
 
-    certificate, key = pair(nats.ADDRESS, f"*.nats-nodes.{DATA}.svc.cluster.local", "nats")
+    certificate, key = pair(nats.ADDRESS, f"*.nats-nodes.{DATA}.svc.cluster.local")
     client_certificate, client_key = pair(nats.CLIENT)
+    root = x509.BasicConstraints(ca=True, path_length=0)
+    own = x509.SubjectKeyIdentifier.from_public_key(authority.public_key())
     return {
-        "nats_ca": signed("nats", authority, (x509.BasicConstraints(ca=True, path_length=0), True)),
+        "nats_ca": signed("nats", authority, (root, True), (own, False), (usage(signs=True), True)),
         "nats_certificate": certificate,
         "nats_key": key,
         "nats_client_certificate": client_certificate,
@@ -202,14 +216,17 @@ def new_certificates() -> dict[str, str]:
 
 
 def replace_other_broker(say: Say) -> None:
-    """A Broker keeps the channel it was made with: one of another kind goes, the next apply makes it anew.
+    """A Broker keeps the channel and the stream it was made with: one of others goes, the next apply makes it anew.
 
     The outbox keeps what was under way; Triggers find the new one by its name.
     """
     found = kubectl("-n", NAMESPACE, "get", "broker", BROKER, "--ignore-not-found", "-o", "json")
-    if found.strip() and json.loads(found)["spec"].get("config", {}).get("name") != CHANNEL:
-        kubectl("-n", NAMESPACE, "delete", "broker", BROKER, "--wait", "--timeout=120s")
-        say("the Broker of another channel was removed")
+    other = found.strip() and json.loads(found)["spec"].get("config", {}).get("name") != CHANNEL
+    stream = nats.channel_spec()["stream"]
+    if other or any(one["spec"]["stream"] != stream for one in get(CHANNELS)["items"]):
+        kubectl("-n", NAMESPACE, "delete", "broker", BROKER, "--ignore-not-found", "--wait", "--timeout=120s")
+        until(lambda: not get(CHANNELS)["items"], "the former stream to be forgotten", 120)
+        say("the Broker of another channel or stream was removed")
 
 
 def follow_template(say: Say) -> None:
@@ -220,6 +237,18 @@ def follow_template(say: Say) -> None:
             name = one["metadata"]["name"]
             kubectl("-n", NAMESPACE, "patch", CHANNELS, name, "--type=merge", "-p", json.dumps({"spec": wanted}))
             say(f"{name} is read as the template says now")
+
+
+def leave() -> None:
+    """Take the Broker and what hangs on it out before JetStream goes: its channel waits for JetStream to forget it."""
+    kubectl("-n", NAMESPACE, "delete", "broker", BROKER, "--ignore-not-found", "--wait", "--timeout=120s")
+    if not kubectl("-n", DATA, "get", "statefulset", nats.NATS, "--ignore-not-found", "-o", "name").strip():
+        for one in get(CHANNELS)["items"]:
+            name, nothing = one["metadata"]["name"], json.dumps({"metadata": {"finalizers": None}})
+            kubectl("-n", NAMESPACE, "patch", CHANNELS, name, "--type=merge", "-p", nothing)
+    until(lambda: not get(CHANNELS)["items"], "the Broker's stream to be forgotten", 120)
+    kinds = ("configmap/config-nats", f"configmap/{CHANNEL}", f"secret/{nats.CLIENT_SECRET}")
+    kubectl("-n", EVENTING, "delete", *kinds, "--ignore-not-found")
 
 
 # -- parts

@@ -1,6 +1,6 @@
 # Targets of the lab cluster; the Makefile includes this file. KUBECONFIG names the cluster, the lab's own place else.
 
-.PHONY: image cluster-deploy cluster-test cluster-policies cluster-measure cluster-disturb cluster-peak providers cluster-terraform cluster-found cluster-data cluster-failover cluster-replicas cluster-restore cluster-rotate cluster-data-down backup-drill cluster-down cluster-schemas
+.PHONY: image cluster-deploy cluster-test cluster-policies cluster-broker cluster-measure cluster-disturb cluster-peak providers cluster-terraform cluster-found cluster-data cluster-failover cluster-replicas cluster-restore cluster-rotate cluster-data-down backup-drill cluster-down cluster-schemas
 
 # lab runs groups as production does, lab-functions every function by itself.
 OVERLAY ?= lab
@@ -22,6 +22,9 @@ cluster-test: venv  ## Refusals, a clinic morning and events, through the gatewa
 
 cluster-policies: venv  ## The same while NetworkPolicies hold (the lab's network enforces none), and what nobody may do is tried
 	@$(BIN)/python -m infra.cluster policies --patients $(CLUSTER_PATIENTS)
+
+cluster-broker: venv  ## Kill what carries events while they come in, with the subscriber away; fails when one is lost or an inbox lacks one
+	@$(BIN)/python -m infra.cluster broker check --patients $(CLUSTER_PATIENTS)
 
 cluster-measure: venv  ## Cold starts, memory, scaling out and to zero on the lab cluster; prints a table
 	@$(BIN)/python -m infra.cluster measure --starts $(COLD_STARTS)

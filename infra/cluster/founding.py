@@ -35,6 +35,7 @@ def found_and_remove(patients: int, say: Say, state: Path = data.STATE) -> int:
     images = databank.build(say)
     given = variables(image, state) | {"charts": _charts(images, image, state)}
     say("the lab's hospital leaves")
+    broker.leave()
     kubectl("delete", "namespace", *_NAMESPACES.values(), "--ignore-not-found", "--wait", "--timeout=300s")
     volumes.provide()
     terraform = Terraform(state / "terraform-whole", given)
@@ -56,6 +57,7 @@ def found_and_remove(patients: int, say: Say, state: Path = data.STATE) -> int:
         faults.append(str(error))
     finally:
         terraform.variables["protection"] = "none"
+        broker.leave()
         terraform.timed(say, "protection lifted", "apply", "-auto-approve", "-target=module.protection")
         terraform.timed(say, "destroy", "destroy", "-auto-approve")
         where.record(state, ())

@@ -20,11 +20,13 @@ HOME = REPOSITORY / "infra" / "k8s" / "schemas"
 
 KUBERNETES = "k8s.io/kubernetes@v1.35.4"
 SERVING, EVENTING = "knative.dev/serving@v0.48.2", "knative.dev/eventing@v0.48.2"
+CHANNEL = "knative.dev/eventing-natss@v0.48.1"
 POSTGRES = "github.com/cloudnative-pg/cloudnative-pg@v1.29.0"
 
 BUILT_IN = {
     "api__v1_openapi.json": ("Namespace", "Service", "ServiceAccount", "ConfigMap", "Secret"),
     "apis__apps__v1_openapi.json": ("Deployment", "StatefulSet"),
+    "apis__autoscaling__v2_openapi.json": ("HorizontalPodAutoscaler",),
     "apis__batch__v1_openapi.json": ("Job", "CronJob"),
     "apis__policy__v1_openapi.json": ("PodDisruptionBudget",),
     "apis__networking.k8s.io__v1_openapi.json": ("NetworkPolicy",),
@@ -38,6 +40,7 @@ KNATIVE = {
         "config/crd/bases/postgresql.cnpg.io_poolers.yaml",
     ),
     EVENTING: ("config/core/resources/broker.yaml", "config/core/resources/trigger.yaml"),
+    CHANNEL: ("config/jetstream/302-jsm-channel.yaml",),
 }
 
 _PROSE = ("description", "example", "default", "format", "x-kubernetes-group-version-kind", "title")

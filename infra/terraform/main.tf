@@ -45,6 +45,8 @@ module "secrets" {
   passwords     = var.passwords
   accounts      = var.accounts
   revision      = var.passwords_revision
+  # One secret goes into the namespace that Knative's chart makes.
+  depends_on = [module.knative]
 }
 
 module "knative" {

@@ -45,4 +45,4 @@ def knative(manifests: Iterable[Manifest]) -> dict[str, Manifest]:
 
 
 def environment(container: dict[str, Any]) -> dict[str, str]:
-    return {one["name"]: one["value"] for one in container.get("env", [])}
+    return {one["name"]: one["value"] for one in container.get("env", []) if "value" in one}

@@ -74,8 +74,6 @@ def test_production_survives_a_node(rendered: dict[str, list[Manifest]]) -> None
     objects = rendered["production"]
     for deployment in of_kind(objects, "Deployment"):
         assert deployment["spec"]["replicas"] >= 2, deployment["metadata"]["name"]
-    broker = of_kind(objects, "Broker")[0]
-    assert broker["metadata"]["annotations"]["eventing.knative.dev/broker.class"] == "Kafka"
     gateway = next(one for one in of_kind(objects, "Service") if one["metadata"]["name"] == "gateway")
     assert gateway["spec"]["externalTrafficPolicy"] == "Local"
 

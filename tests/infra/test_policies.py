@@ -14,7 +14,7 @@ from tests.infra.objects import Pod, environment, knative, of_kind, pods
 PODS = [(f"{file}:{pod.kind}/{pod.name}", pod) for file, one in written() for pod in pods([one])]
 BASE = [
     one
-    for folder in ("base", "data", "restore")
+    for folder in ("base", "broker", "data", "restore")
     for path in sorted((K8S / folder).glob("*.yaml"))
     for one in documents(path)
     if "metadata" in one
@@ -156,7 +156,7 @@ def test_a_role_reads_only_its_own_secret(pod: Pod) -> None:
         "gateway": None,
         "storage": "storage-root",
         "keycloak": "keycloak",
-        "kafka": "kafka",
+        "nats": "nats",
         "backup": "his-backup",
         "restored": "his-backup",
     }

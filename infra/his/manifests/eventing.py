@@ -15,12 +15,13 @@ CHANNEL = "his-broker"
 DEAD_LETTERS = "dead-letters"
 
 _SINK = {"apiVersion": "v1", "kind": "Service", "name": DEAD_LETTERS}
-_PATIENCE: dict[str, Any] = {
+PATIENCE: dict[str, Any] = {
     # 1, 2, 4 ... 32 s: the Broker bridges a minute by itself. What is away longer the relay sends again, for days.
     "retry": 6,
     "backoffPolicy": "exponential",
     "backoffDelay": "PT0.5S",
-    "timeout": "PT30S",
+    # So long an event waits that died with a dispatcher, too.
+    "timeout": "PT10S",
 }
 
 
@@ -65,4 +66,4 @@ def triggers(group: Group) -> list[Manifest]:
 
 
 def _delivery(**where: str) -> dict[str, Any]:
-    return {**_PATIENCE, "deadLetterSink": {"ref": {**_SINK, **where}, "uri": f"/{DEAD_LETTERS}"}}
+    return {**PATIENCE, "deadLetterSink": {"ref": {**_SINK, **where}, "uri": f"/{DEAD_LETTERS}"}}

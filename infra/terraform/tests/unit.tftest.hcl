@@ -181,3 +181,39 @@ run "services_elsewhere_get_their_names" {
     error_message = "A service outside has no name."
   }
 }
+
+run "events_are_kept_by_servers_that_know_each_other" {
+  command = plan
+  assert {
+    condition     = join(" ", module.secrets.broker) == "his-data/nats knative-eventing/nats-client"
+    error_message = "A certificate of JetStream is missing, or lies in the wrong namespace."
+  }
+}
+
+run "no_certificates_where_the_data_services_are_elsewhere" {
+  command = plan
+  variables {
+    data_services = "outside"
+    outside = {
+      postgres = { address = "192.0.2.1", port = 5432 }
+      pooler   = { address = "192.0.2.1", port = 5432 }
+      storage  = { address = "192.0.2.1", port = 9000 }
+      keycloak = { address = "192.0.2.1", port = 8080 }
+    }
+  }
+  assert {
+    condition     = length(module.secrets.broker) == 0
+    error_message = "There is no JetStream to have a certificate."
+  }
+}
+
+run "the_channel_comes_after_eventing" {
+  command = plan
+  variables {
+    charts = { knative = { serving = "serving", kourier = "kourier", eventing = "eventing", natss = "natss" } }
+  }
+  assert {
+    condition     = join(" ", module.knative.last) == "natss"
+    error_message = "The channel's chart needs what Eventing's defines."
+  }
+}

@@ -8,6 +8,12 @@ variable "data" {
   type = string
 }
 
+variable "eventing" {
+  description = "Namespace of Knative Eventing."
+  type        = string
+  default     = "knative-eventing"
+}
+
 variable "data_services" {
   type = string
 }
@@ -92,7 +98,6 @@ locals {
     "postgres-superuser" = { username = "postgres", password = local.p.postgres }
     "postgres-owner"     = { username = "his_owner", password = local.p.his_owner }
     "storage-root"       = { MINIO_ROOT_USER = local.p.s3_admin_user, MINIO_ROOT_PASSWORD = local.p.s3_admin, MINIO_KMS_SECRET_KEY = local.p.storage_kms }
-    "kafka"              = { CLUSTER_ID = local.p.kafka_cluster }
     "his-backup" = merge(local.backup_s3, {
       HIS_BACKUP_DATABASE_URL      = local.url.his_backup
       HIS_BACKUP_DATABASE_PASSWORD = local.p.his_backup
@@ -133,13 +138,33 @@ resource "kubernetes_secret_v1" "accounts" {
 }
 
 resource "kubernetes_secret_v1" "data" {
-  for_each = var.data_services == "cluster" ? toset(["postgres-superuser", "postgres-owner", "storage-root", "kafka", "his-backup", "keycloak"]) : toset([])
+  for_each = var.data_services == "cluster" ? toset(["postgres-superuser", "postgres-owner", "storage-root", "his-backup", "keycloak"]) : toset([])
   metadata {
     name      = each.key
     namespace = var.data
     labels    = { "app.kubernetes.io/part-of" = "consortium-his" }
   }
   data_wo          = local.data[each.key]
+  data_wo_revision = var.revision
+}
+
+# JetStream's servers and the dispatchers that speak to them know each other by certificates.
+resource "kubernetes_secret_v1" "broker" {
+  for_each = var.data_services == "cluster" ? {
+    "nats"        = { namespace = var.data, certificate = "nats_certificate", key = "nats_key" }
+    "nats-client" = { namespace = var.eventing, certificate = "nats_client_certificate", key = "nats_client_key" }
+  } : {}
+  metadata {
+    name      = each.key
+    namespace = each.value.namespace
+    labels    = { "app.kubernetes.io/part-of" = "consortium-his" }
+  }
+  type = "kubernetes.io/tls"
+  data_wo = {
+    "tls.crt" = local.p[each.value.certificate]
+    "tls.key" = local.p[each.value.key]
+    "ca.crt"  = local.p.nats_ca
+  }
   data_wo_revision = var.revision
 }
 
@@ -167,8 +192,13 @@ output "founding" {
   value       = kubernetes_secret_v1.apps["his-founding"].metadata[0].name
 }
 
+output "broker" {
+  description = "Secrets of JetStream's certificates, with their namespaces."
+  value       = [for name, one in kubernetes_secret_v1.broker : "${one.metadata[0].namespace}/${name}"]
+}
+
 output "written" {
   description = "Changes whenever secrets were written."
   value       = "passwords ${var.revision}"
-  depends_on  = [kubernetes_secret_v1.apps, kubernetes_secret_v1.data]
+  depends_on  = [kubernetes_secret_v1.apps, kubernetes_secret_v1.data, kubernetes_secret_v1.broker]
 }
