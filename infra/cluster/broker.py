@@ -105,7 +105,7 @@ def release(known: dict[str, str] | None = None) -> str:
         for one in yaml.safe_load_all(path.read_text(encoding="utf-8"))
         if one
     ]
-    return yaml.safe_dump_all(narrowed(objects, named), sort_keys=False)
+    return str(yaml.safe_dump_all(narrowed(objects, named), sort_keys=False))
 
 
 def narrowed(objects: list[dict[str, Any]], named: dict[str, str]) -> list[dict[str, Any]]:

@@ -187,22 +187,24 @@ def durability(patients: int, say: Say) -> int:
     faults: list[str] = []
     with _brokers(say) as trials:
         say(f"    {_memory()}")
-        for what, trial in _trials(trials).items():
-            for kind in (DURABLE, MEMORY) if what[0] != "J" else (DURABLE,):
+        for what, kinds, trial in _trials(trials):
+            for kind in kinds:
                 _whole()
                 seen = trial(kind)
                 say(f"{what}, {kind}: {seen}")
                 if kind == DURABLE and (seen.lost or not seen.accepted):
                     faults.append(f"{what}: {seen}")
+        _whole()
         say(f"    {_memory()}")
-    _whole()
     faults += _morning(patients, say)
     for fault in faults:
         say(f"wrong: {fault}")
     return 1 if faults else 0
 
 
-def _trials(trials: Trials) -> dict[str, Callable[[str], Seen]]:
+def _trials(trials: Trials) -> list[tuple[str, tuple[str, ...], Callable[[str], Seen]]]:
+    """What happens, to which Brokers, and how it is tried."""
+
     def everything(kind: str) -> Callable[[], None]:
         def blow() -> None:
             _kill(_DISPATCHERS[kind], EVENTING)
@@ -212,14 +214,15 @@ def _trials(trials: Trials) -> dict[str, Callable[[str], Seen]]:
 
         return blow
 
-    return {
-        "nothing happens": trials.steady,
-        "subscriber away": trials.subscriber_away,
-        "dispatcher killed": lambda kind: trials.struck(kind, lambda: _kill(_DISPATCHERS[kind], EVENTING)),
-        "subscriber away, all that carries events killed": lambda kind: trials.subscriber_away(kind, everything(kind)),
-        "JetStream's leader killed": lambda kind: trials.struck(kind, lambda: _kill(_SERVERS, DATA, _leader())),
-        "JetStream's three servers killed at once": lambda kind: trials.struck(kind, lambda: _kill(_SERVERS, DATA)),
-    }
+    both, ours = (DURABLE, MEMORY), (DURABLE,)
+    return [
+        ("nothing happens", both, trials.steady),
+        ("subscriber away", both, trials.subscriber_away),
+        ("dispatcher killed", both, lambda kind: trials.struck(kind, lambda: _kill(_DISPATCHERS[kind], EVENTING))),
+        ("subscriber away, the rest killed", both, lambda kind: trials.subscriber_away(kind, everything(kind))),
+        ("JetStream's leader killed", ours, lambda kind: trials.struck(kind, lambda: _kill(_SERVERS, DATA, _leader()))),
+        ("its three servers killed at once", ours, lambda kind: trials.struck(kind, lambda: _kill(_SERVERS, DATA))),
+    ]
 
 
 _OPEN = "SELECT count(*) FROM kernel.outbox WHERE closed_at IS NULL"

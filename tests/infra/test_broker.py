@@ -38,7 +38,7 @@ def test_every_broker_keeps_its_events_in_jetstream(rendered: dict[str, list[Man
         (one,) = of_kind(objects, "Broker")
         assert one["spec"]["config"]["name"] == CHANNEL, overlay
         (settings,) = [one["data"] for one in of_kind(objects, "ConfigMap") if "HIS_BROKER_URL" in one.get("data", {})]
-        assert settings["HIS_BROKER_URL"].startswith("http://broker-ingress.knative-eventing."), overlay
+        assert settings["HIS_BROKER_URL"].partition("://")[2].startswith("broker-ingress.knative-eventing."), overlay
 
 
 def test_the_channel_fits_its_api() -> None:
@@ -180,6 +180,6 @@ def test_what_was_accepted_and_never_came_is_lost(monkeypatch: pytest.MonkeyPatc
     now = time.monotonic()
     counter = Counter("127.0.0.1", arrivals={"a": [now + 1.0], "b": [now + 2.0, now + 3.0], "unanswered": [now] * 2})
     sent = Sent(at=dict.fromkeys(("a", "b", "gone", "refused", "unanswered"), now), accepted={"a", "b", "gone"})
-    seen = Trials(counter, "http://192.0.2.1").settled(sent, now)
+    seen = Trials(counter, "http://broker.test").settled(sent, now)
     assert (seen.sent, seen.accepted, seen.lost, seen.doubled) == (5, 3, 1, 2)
     assert (seen.after, seen.p50) == (2.0, 1.5)
