@@ -111,6 +111,8 @@ def release(known: dict[str, str] | None = None) -> str:
 def narrowed(objects: list[dict[str, Any]], named: dict[str, str]) -> list[dict[str, Any]]:
     """The vendor's objects with our images, limits, and the dispatcher's right to secrets cut down to its own."""
     for one in objects:
+        if one["kind"].startswith("ClusterRole"):
+            one["metadata"].pop("namespace", None)  # which the vendor gives one that has none
         if one["kind"] == "ClusterRole" and one["metadata"]["name"] == nats.DISPATCHER:
             one["rules"] = [rule for rule in one["rules"] if "secrets" not in rule["resources"]]
         if one["kind"] == "Role" and one["metadata"]["name"] == f"{nats.DISPATCHER}-eventing":

@@ -1,13 +1,12 @@
-"""The Broker and a Trigger per subscription."""
+"""The Broker and a Trigger for each function that handles events."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from events.envelope import PREFIX
 from infra.his.manifests.document import Manifest
 from infra.his.manifests.groups import Group
-from infra.his.manifests.names import EVENTING, FUNCTION, NAMESPACE, metadata, short
+from infra.his.manifests.names import EVENTING, FUNCTION, NAMESPACE, metadata
 
 BROKER = "default"
 CHANNEL = "his-broker"
@@ -41,28 +40,28 @@ def broker() -> list[Manifest]:
 
 
 def triggers(group: Group) -> list[Manifest]:
-    """Each function of the group gets each type it handles at its own address, so that its inbox is its own."""
-    found: list[Manifest] = []
-    for app in group.apps:
-        for kind in sorted(app.handlers):
-            fact = kind.removeprefix(PREFIX).removesuffix(".v1").replace(".", "-").replace("_", "-")
-            found.append(
-                {
-                    "apiVersion": "eventing.knative.dev/v1",
-                    "kind": "Trigger",
-                    "metadata": metadata(short(f"{app.service_name}-on-{fact}"), FUNCTION),
-                    "spec": {
-                        "broker": BROKER,
-                        "filter": {"attributes": {"type": kind}},
-                        "subscriber": {
-                            "ref": {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": group.name},
-                            "uri": f"/events/{app.name}",
-                        },
-                        "delivery": _delivery(),
-                    },
-                }
-            )
-    return found
+    """Each function of the group gets the types it handles at its own address, so that its inbox is its own.
+
+    One Trigger for all of them: a channel asks every Trigger about every event.
+    """
+    return [
+        {
+            "apiVersion": "eventing.knative.dev/v1",
+            "kind": "Trigger",
+            "metadata": metadata(app.service_name, FUNCTION),
+            "spec": {
+                "broker": BROKER,
+                "filters": [{"any": [{"exact": {"type": kind}} for kind in sorted(app.handlers)]}],
+                "subscriber": {
+                    "ref": {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": group.name},
+                    "uri": f"/events/{app.name}",
+                },
+                "delivery": _delivery(),
+            },
+        }
+        for app in group.apps
+        if app.handlers
+    ]
 
 
 def _delivery(**where: str) -> dict[str, Any]:

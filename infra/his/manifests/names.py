@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 NAMESPACE = "his"
@@ -53,13 +52,6 @@ def metadata(name: str, kind: str = "", **more: Any) -> dict[str, Any]:
     """Metadata of a namespaced object of ours."""
     own = labels(name, kind) if kind else {"app.kubernetes.io/part-of": PART_OF}
     return {"name": name, "namespace": NAMESPACE, "labels": {**own, **more.pop("labels", {})}, **more}
-
-
-def short(name: str, limit: int = 63) -> str:
-    """A name that fits; a long one ends in a digest instead of being cut."""
-    if len(name) <= limit:
-        return name
-    return f"{name[: limit - 9].rstrip('-')}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def settings_from(*secrets: str, perhaps: tuple[str, ...] = ()) -> list[dict[str, Any]]:
