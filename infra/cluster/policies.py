@@ -14,7 +14,8 @@ from infra.cluster.check import check
 from infra.cluster.deploy import gateway
 from infra.cluster.firewall import enforced
 from infra.cluster.kubernetes import ClusterError, get, kubectl, node_address, pods, ready, until
-from infra.his.manifests.names import EVENTING, FUNCTION, GATEWAY, NAMESPACE, WORKER
+from infra.his.manifests.names import DATA, EVENTING, FUNCTION, GATEWAY, NAMESPACE, WORKER
+from infra.his.manifests.nats import NATS
 
 Say = Callable[[str], None]
 
@@ -71,6 +72,7 @@ def attempts() -> list[Attempt]:
     api = get("service/kubernetes", namespace="default")["spec"]["clusterIP"]
     node = node_address()
     broker = get("service/broker-ingress", namespace=EVENTING)["spec"]["clusterIP"]
+    stream = str(pods(f"app.kubernetes.io/component={NATS}", DATA)[0]["status"]["podIP"])
     function = (NAMESPACE, str(one["metadata"]["name"]), FUNCTION)
     return [
         Attempt("a function asks its database", function, node, data.OUTSIDE["postgres"], True),
@@ -84,6 +86,8 @@ def attempts() -> list[Attempt]:
         Attempt("a stranger asks a function", _STRANGER, other["status"]["podIP"], 8012, False),
         Attempt("a stranger reads the worker's figures", _STRANGER, _address(WORKER), 8001, False),
         Attempt("a stranger asks the gateway's console", _STRANGER, door, 9901, False),
+        Attempt("a function asks JetStream past the Broker", function, stream, 4222, False),
+        Attempt("a stranger asks JetStream", _STRANGER, stream, 4222, False),
     ]
 
 
