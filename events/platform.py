@@ -104,7 +104,7 @@ class DriftRepaired(Event, type="platform.permissions.drift_repaired", subject="
 
 
 class LoggedIn(Event, type="platform.sso.logged_in", subject="account_id"):
-    """Somebody signed on by a way the realm doesn't see itself: WeChat, badge, scan."""
+    """Somebody signed on by a way the realm doesn't see itself: WeChat, phone code, badge, scan, certificate."""
 
     account_id: UUID
     way: str
@@ -112,7 +112,8 @@ class LoggedIn(Event, type="platform.sso.logged_in", subject="account_id"):
 
 
 class LoginFailed(Event, type="platform.sso.login_failed", subject="account_id"):
-    """A change of user by badge, an unlocking or a sign-on by scan was refused: wrong PIN, locked badge, wrong hour."""
+    """A change of user by badge, an unlocking, a sign-on by scan or certificate was refused: wrong PIN, locked badge,
+    wrong hour, a certificate that is not trusted."""
 
     account_id: UUID
     way: str
@@ -125,6 +126,29 @@ class AccountLocked(Event, type="platform.sso.account_locked", subject="staff_id
     staff_id: UUID
     way: str
     until: datetime | None
+
+
+class MessageAsked(Event, type="platform.sso.message_asked", subject="code_id"):
+    """A code was asked for, or a relative is to be told: sign-on sends what is due. Unknown phones have it as well."""
+
+    code_id: UUID
+    """A row of sign-on; the code itself is stored nowhere."""
+
+
+class SignOnWayFailed(Event, type="platform.sso.sign_on_way_failed", subject="way"):
+    """A way patients sign on by (WeChat, text messages) failed several times in a row: an alarm, once an outage."""
+
+    way: str
+    since: datetime
+    failures: int
+
+
+class SignOnWayRestored(Event, type="platform.sso.sign_on_way_restored", subject="way"):
+    """A way patients sign on by works again after an alarm."""
+
+    way: str
+    since: datetime
+    failures: int
 
 
 class LoginRiskFound(Event, type="platform.sso.login_risk_found", subject="subject_key"):
@@ -154,6 +178,16 @@ class CertificateExpiring(Event, type="platform.sso.certificate_expiring", subje
     staff_id: UUID
     campus_code: str
     valid_to: datetime
+
+
+class RevocationListStale(Event, type="platform.sso.revocation_list_stale", subject="anchor_id"):
+    """The revocation list of an authority has run out and no newer one came, so its certificates are refused. Told
+    once: security sees to the authority's address or uploads a list; meanwhile people sign on by password."""
+
+    anchor_id: UUID
+    authority: str
+    """The name in its certificate."""
+    campuses: list[str]
 
 
 class RealmDriftFound(Event, type="platform.sso.realm_drift_found", subject="run_id"):

@@ -119,8 +119,12 @@ export const EVENTS = {
   "platform.sso.logged_in": "登录",
   "platform.sso.login_failed": "换人登录失败",
   "platform.sso.login_risk_found": "登录风险",
+  "platform.sso.message_asked": "短信待发送",
   "platform.sso.realm_drift_found": "认证配置偏差",
+  "platform.sso.revocation_list_stale": "CA 吊销列表过期",
   "platform.sso.sessions_ended": "会话终止",
+  "platform.sso.sign_on_way_failed": "登录方式故障",
+  "platform.sso.sign_on_way_restored": "登录方式恢复",
   "reporting.ncd_death.death_certificate_revoked": "死亡证明作废",
 };
 

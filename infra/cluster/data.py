@@ -32,13 +32,14 @@ PORTS = {
     "keycloak": 28180,
     "simulators": 28192,
     "receipts": 28193,
+    "sms": 28194,
     "host": 28190,
     "worker": 28191,
 }
 OUTSIDE = {"postgres": 15432, "storage": 19000, "keycloak": 18080}
 """Ports of the data services at the node's address."""
-SIMULATED = {"simulators": 18600, "receipts": 18701}
-"""Ports there of the payment channels with WeChat's sign-on, and of the receipt platform."""
+SIMULATED = {"simulators": 18600, "receipts": 18701, "sms": 18702}
+"""Ports there of the payment channels with WeChat's sign-on, of the receipt platform and of the SMS gateway."""
 
 
 class LabKeycloak(Keycloak):
@@ -86,6 +87,7 @@ def settings(node: str, gateway: str, state: Path = STATE) -> dict[str, str]:
         "HIS_ECNY_URL": channels,
         "HIS_WECHAT_LOGIN_URL": channels,
         "HIS_RECEIPTS_URL": f"http://{node}:{SIMULATED['receipts']}",
+        "HIS_SMS_URL": f"http://{node}:{SIMULATED['sms']}",
         "HIS_KEYCLOAK_URL": "http://" + (where.endpoint("keycloak") if inside else f"{node}:{OUTSIDE['keycloak']}"),
         "HIS_HOST_URL": gateway,
         "HIS_START_PAGE": "false",

@@ -104,7 +104,11 @@ def write(overlay: str, node: str, digest: str, state: Path = data.STATE) -> Pat
         "his-columns": {"HIS_COLUMN_KEYS": keys["HIS_COLUMN_KEYS"]},
         **{
             name: {key: value for key, value in keys.items() if key.startswith(prefix)}
-            for name, prefix in (("his-receipts", "HIS_RECEIPTS_"), ("his-wechat-login", "HIS_WECHAT_LOGIN_"))
+            for name, prefix in (
+                ("his-receipts", "HIS_RECEIPTS_"),
+                ("his-wechat-login", "HIS_WECHAT_LOGIN_"),
+                ("his-sms", "HIS_SMS_"),
+            )
         },
     }
     settings = {name: keys[name] for name in PUBLIC}

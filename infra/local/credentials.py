@@ -32,6 +32,10 @@ class Credentials:
     """What platform/sso keeps the realm with (client his-directory)."""
     wechat_login_secret: str
     """Shared with the simulator of WeChat's sign-on of mini-programs."""
+    sms_key: str
+    """Shared with the simulator of the SMS gateway; both sign with it."""
+    sms_codes: str
+    """What sign-on codes sent to telephones are derived from."""
     column_keys: str
     """Keys of sealed columns, as shared.column_cipher reads them; what they sealed is lost with them."""
     demo_staff: str

@@ -19,6 +19,7 @@ PORTS: Mapping[str, int] = {
     "keycloak": 28080,
     "simulators": 28600,
     "receipts": 28701,
+    "sms": 28702,
     "host": 8000,
     "worker": 8001,
 }
@@ -71,6 +72,15 @@ def environment(state: Path) -> dict[str, str]:
         "HIS_RECEIPTS_URL": f"http://127.0.0.1:{ports['receipts']}",
         "HIS_RECEIPTS_APP_ID": "hospital",
         "HIS_RECEIPTS_KEY": secrets.receipts_key,
+        "HIS_SMS_URL": f"http://127.0.0.1:{ports['sms']}",
+        "HIS_SMS_ACCESS_KEY_ID": "hospital",
+        "HIS_SMS_ACCESS_KEY_SECRET": secrets.sms_key,
+        "HIS_SMS_CODE_KEY": secrets.sms_codes,
+        "HIS_SMS_SIGN_NAME": "安和县总医院",
+        "HIS_SMS_SIGN_ON_TEMPLATE": "SMS_1",
+        "HIS_SMS_FAMILY_TEMPLATE": "SMS_2",
+        "HIS_SMS_FAMILY_BOUND_TEMPLATE": "SMS_3",
+        "HIS_SMS_FAMILY_ENDED_TEMPLATE": "SMS_4",
         "HIS_START_PAGE": "true",
         "HIS_DEMO_PASSWORD": secrets.demo_staff,
     }

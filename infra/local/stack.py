@@ -20,7 +20,7 @@ from infra.local.supervisor import Job, Line, Service, StackError, Supervisor
 
 Report = Callable[[Line], None]
 
-_SECOND_PORTS: Mapping[str, str] = {"receipts": "simulators"}
+_SECOND_PORTS: Mapping[str, str] = {"receipts": "simulators", "sms": "simulators"}
 """Port -> the service that listens on it beside the port of its own name."""
 _CODE = ("shared", "events", "functions", "integrity")
 
@@ -112,7 +112,7 @@ def _steps(state: Path, ports: Mapping[str, int]) -> Iterator[Service | Job]:
 
 
 def simulators(state: Path, ports: Mapping[str, int]) -> Service:
-    """The payment channels, WeChat's sign-on and the receipt platform, simulated."""
+    """The payment channels, WeChat's sign-on, the receipt platform and the SMS gateway, simulated."""
     outside = f"http://127.0.0.1:{ports['simulators']}"
     return _python_service(
         state,
@@ -123,6 +123,8 @@ def simulators(state: Path, ports: Mapping[str, int]) -> Service:
         str(ports["simulators"]),
         "--receipts-port",
         str(ports["receipts"]),
+        "--sms-port",
+        str(ports["sms"]),
         needs=(),
         ready=lambda: probe.body(f"{outside}/control/wechat") is not None,
         address=outside,

@@ -4,6 +4,8 @@
         HIS_SMS_URL=gateway.url
         gateway.to("13800001111")      # what that phone received
 
+GET /control/phones/13800001111 answers what that phone received, for people who try the hospital out.
+
 POST / with the parameters in the query. 400 for a wrong signature, key, moment (15 minutes) or a nonce used before;
 200 with a code of its own for a number that is none (isv.MOBILE_NUMBER_ILLEGAL), an unknown signature name or template;
 `refuse(code)` answers with any other, `busy()` with 503, `silent()` not at all, `slow(seconds)` later.
@@ -68,7 +70,14 @@ class SmsSimulator:
                     return
                 simulator._delay.wait(simulator._seconds)
                 status, said = simulator._answer(self.path, {k.lower(): v for k, v in self.headers.items()})
-                body = json.dumps({**said, "RequestId": secrets.token_hex(16).upper()}).encode()
+                self._say(status, {**said, "RequestId": secrets.token_hex(16).upper()})
+
+            def do_GET(self) -> None:
+                phone = self.path.removeprefix("/control/phones/")
+                self._say(200, [one._asdict() for one in simulator.to(phone)])
+
+            def _say(self, status: int, said: object) -> None:
+                body = json.dumps(said, ensure_ascii=False).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json;charset=utf-8")
                 self.send_header("Content-Length", str(len(body)))

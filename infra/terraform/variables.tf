@@ -102,13 +102,13 @@ variable "passwords" {
 }
 
 variable "accounts" {
-  description = "Accounts at outside systems by secret: settings of his-receipts, his-wechat-login, his-identity-check; files of his-merchant-keys, his-package-keys. What is not named is not used."
+  description = "Accounts at outside systems by secret: settings of his-receipts, his-wechat-login, his-sms, his-identity-check; files of his-merchant-keys, his-package-keys. What is not named is not used."
   type        = map(map(string))
   default     = {}
   sensitive   = true
   ephemeral   = true
   validation {
-    condition     = length(setsubtract(nonsensitive(keys(var.accounts)), ["his-receipts", "his-wechat-login", "his-identity-check", "his-merchant-keys", "his-package-keys"])) == 0
+    condition     = length(setsubtract(nonsensitive(keys(var.accounts)), ["his-receipts", "his-wechat-login", "his-sms", "his-identity-check", "his-merchant-keys", "his-package-keys"])) == 0
     error_message = "No function reads a secret of such a name."
   }
 }

@@ -133,13 +133,20 @@ def _settle(
     path = f"users/{account['id']}"
     has = {key: sorted(values) for key, values in account.get("attributes", {}).items()}
     grants = has.get("grants", []) if person.grants is None else sorted(person.grants)
+    proofs = has.get("proofs", []) if person.proofs is None else sorted(person.proofs)
+    due = has.get("password_due", []) if person.password_due is None else [person.password_due]
     actions = account.get("requiredActions", [])
     if person.second_factor and not account.get("totp") and BIND_TOTP not in actions:
         actions = [*actions, BIND_TOTP]
     wanted = {
         "firstName": person.name,
         "enabled": person.enabled,
-        "attributes": {"staff_id": [str(person.staff_id)], **({"grants": grants} if grants else {})},
+        "attributes": {
+            "staff_id": [str(person.staff_id)],
+            **({"grants": grants} if grants else {}),
+            **({"proofs": proofs} if proofs else {}),
+            **({"password_due": due} if any(due) else {}),
+        },
         "requiredActions": actions,
     }
     changed = any((has if key == "attributes" else account.get(key)) != value for key, value in wanted.items())
@@ -187,6 +194,7 @@ def _representation(person: StaffAccount) -> Representation:
         "attributes": {
             "staff_id": [str(person.staff_id)],
             **({"grants": list(person.grants)} if person.grants else {}),
+            **({"password_due": [person.password_due]} if person.password_due else {}),
         },
         "groups": sorted(person.group_paths),
         "requiredActions": [BIND_TOTP] if person.second_factor else [],

@@ -8,12 +8,20 @@ from types import MappingProxyType
 from typing import Literal
 from uuid import UUID
 
-from shared.identity.posts import PATIENT
-from shared.identity.problems import CampusNotAllowed, FreshSignOnRequired, PermissionDenied, SecondFactorRequired
+from shared.identity.posts import EVERY_POST, PATIENT
+from shared.identity.problems import (
+    CampusNotAllowed,
+    FreshSignOnRequired,
+    PasswordDue,
+    PermissionDenied,
+    SecondFactorRequired,
+)
 from shared.identity.rights import CODE, FRESH_SIGN_ON, FRESH_WITHIN, STRONG_METHODS, Grant, Templates
 
 Kind = Literal["staff", "patient", "device", "system"]
 
+INITIAL = "initial"
+"""Why a password is due: somebody else has set it."""
 ALL_CAMPUSES = frozenset({"*"})
 """Stands for every campus, those opened tomorrow too. `*` can't be a campus code."""
 
@@ -31,6 +39,8 @@ class Actor:
     session_id, client, acr, signed_on_at: the sign-on itself (OpenID Connect `sid`, `azp`, `acr`, `auth_time`).
     methods: how the person proved to be it (`amr`, RFC 8176); empty after a change of user by badge.
     asks_second_factor: the realm asks for a second factor of whoever uses a privileged post.
+    password_due: why another password has to be set first: initial shuts everything, short and expired what only a
+    privileged post may do; empty when none has to.
     templates, grants: what the posts may do now, and single permissions beside them.
     clock: Unix seconds, for the end of a grant and the age of a sign-on.
     """
@@ -48,6 +58,7 @@ class Actor:
     signed_on_at: datetime | None = None
     methods: frozenset[str] = frozenset()
     asks_second_factor: bool = False
+    password_due: str = ""
     templates: Templates = field(default=CODE, compare=False, repr=False)
     grants: tuple[Grant, ...] = ()
     clock: Callable[[], float] = field(default=time.time, compare=False, repr=False)
@@ -122,15 +133,28 @@ class Actor:
             for grant in self.grants
         )
 
-    def _require_proof(self, permission: str, campus: str) -> None:
-        if (
-            self.asks_second_factor
-            and self.methods.isdisjoint(STRONG_METHODS)
-            and permission not in self.templates.ordinary(self.posts_at(campus))
-        ):
+    def require_two_factors(self) -> None:
+        """Ask for the password and something by cryptography beside it (GB/T 22239-2019, 8.1.4.1 d; spec 42).
+
+        A certificate alone, though its key asks for a PIN, has a PIN nobody here can see to. Raises
+        SecondFactorRequired.
+        """
+        if "pwd" not in self.methods or self.methods.isdisjoint(STRONG_METHODS):
             raise SecondFactorRequired(
-                "该业务属于特权岗位，须用密码加动态口令登录。请退出后重新登录；尚未绑定动态口令的，登录时按页面提示绑定。"
+                "该业务属于特权岗位，须用密码加动态口令登录，或在共用工作站用密码加 CA 证书登录。请退出后重新登录；"
+                "尚未绑定动态口令的，登录时按页面提示绑定。"
             )
+
+    def _require_proof(self, permission: str, campus: str) -> None:
+        if self.asks_second_factor and permission not in self.templates.ordinary(self.posts_at(campus)):
+            self.require_two_factors()
+            if self.password_due:
+                raise PasswordDue(
+                    "特权岗位的密码至少 14 位、每 90 天更换。请先在“修改密码”中设置新密码，重新登录后再办理；"
+                    "一般业务不受影响。"
+                )
+        if self.password_due == INITIAL and permission not in EVERY_POST:
+            raise PasswordDue("现在用的是初始密码，请先在“修改密码”中设置自己的密码，重新登录后再办理。")
         if permission in FRESH_SIGN_ON:
             self.require_fresh_sign_on(datetime.fromtimestamp(self.clock(), UTC))
 

@@ -21,6 +21,9 @@ class StaffAccount:
     posts: campus -> post codes held now.
     enabled: False for a leaver or a suspended person; all sessions end at once.
     grants: single grants in force (单项授权) as the token carries them; None leaves them as they are.
+    proofs: how sessions opened on our word were proved (rights.Proof), as the token carries them; None leaves them.
+    password_due: why another password has to be set before work goes on (initial, short, expired), as the token carries
+        it; empty: it need not; None leaves it.
     second_factor: has to bind a dynamic password at the next sign-on unless one is bound.
     initial_password: set when the account is made and never again; changed at the first sign-on unless told otherwise.
     """
@@ -31,6 +34,8 @@ class StaffAccount:
     posts: Mapping[str, Collection[str]] = field(default_factory=dict)
     enabled: bool = True
     grants: tuple[str, ...] | None = None
+    proofs: tuple[str, ...] | None = None
+    password_due: str | None = None
     second_factor: bool = False
     initial_password: str | None = field(default=None, repr=False)
     must_change_password: bool = True

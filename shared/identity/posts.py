@@ -100,6 +100,7 @@ PERMISSIONS: Mapping[str, str] = MappingProxyType(
         "platform.permissions.packages": "查看配置包、参数变更与编号规则",
         "platform.permissions.read": "查询权限",
         "platform.permissions.self": "查看本人权限",
+        "platform.sso.bind_family": "窗口确认、解除成年家属绑定",
         "platform.sso.contingency": "领取离线登录凭据、回传离线登录记录",
         "platform.sso.devices": "管理接入设备",
         "platform.sso.end_sessions": "强制下线",
@@ -134,6 +135,7 @@ POSTS: Mapping[str, Post] = _of_staff(
         "payments.cashier.write",
         "payments.gateway.query",
         "payments.gateway.terminal",
+        "platform.sso.bind_family",
     ),
     # 收费与退费审批不相容: the lead supervises and approves and takes no money, so a lead who stands in at a window
     # needs another person for the approval, not another post.

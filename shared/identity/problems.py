@@ -62,6 +62,14 @@ class SecondFactorRequired(Problem):
     traced = True
 
 
+class PasswordDue(Problem):
+    """Somebody else has set the password, or it is too short or too old for a privileged post (密码规则)."""
+
+    status = 403
+    code = "password_due"
+    title = "须先设置新密码"
+
+
 class PermissionDenied(Problem):
     status = 403
     code = "permission_denied"

@@ -17,14 +17,13 @@ from shared.identity.realm import (
     DIRECTORY_CLIENT,
     DIRECTORY_ROLES,
     POST_PREFIX,
-    RESET_CLIENT,
     SCOPE,
     STOCK_CLIENTS,
     STOCK_ROLES,
     RealmDeclaration,
 )
 from shared.identity.realm_policies import METHODS, SIGN_ON_STEPS, Representation, user_profile
-from shared.identity.second_factor import keep_flow
+from shared.identity.second_factor import FLOWS, keep_flow
 
 _FINGERPRINT = "his.declaration"
 _KEPT_APART = {"protocolMappers", "defaultClientScopes", "optionalClientScopes"}
@@ -198,8 +197,8 @@ class _Run:
 
     def _second_factor(self) -> None:
         for client in self._state["clients"]:
-            if client["clientId"] == RESET_CLIENT and self.declaration.self_reset:
-                self.report.count(f"sign-on steps of client {RESET_CLIENT}", keep_flow(self.admin, client))
+            if client["clientId"] in FLOWS and client["enabled"]:
+                self.report.count(f"sign-on steps of client {client['clientId']}", keep_flow(self.admin, client))
 
     def _client(self, wanted: Representation, existing: Representation) -> None:
         settled = {key: value for key, value in wanted.items() if key not in _KEPT_APART}

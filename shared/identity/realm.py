@@ -24,6 +24,9 @@ and its tokens name no audience of ours, so no function takes them."""
 RESET_CLIENT = "his-reset"
 """Asks for a dynamic password instead of a password (second_factor.py); only platform/sso has its secret."""
 
+PASSWORD_CLIENT = "his-password"  # noqa: S105  the name of a client
+"""Asks for a password after a certificate has been proved (second_factor.py); only platform/sso has its secret."""
+
 PATIENT_CLIENT = "his-patient"
 PATIENT_REDIRECT_URI = "https://patient.invalid/"
 """Where a session opened for a patient is handed over: only its code is read, nothing listens there."""
@@ -51,12 +54,14 @@ class PartnerDeclaration:
     """A program of another maker that signs its users on here (第三方系统): it learns who they are and nothing more.
 
     backchannel_logout_url: where the realm tells it that a session has ended.
+    tells_moment: it also learns when the person proved to be it, to see whether that was asked for just now.
     """
 
     code: str
     title: str
     redirect_uris: tuple[str, ...]
     backchannel_logout_url: str = ""
+    tells_moment: bool = False
 
     @property
     def client_id(self) -> str:
@@ -73,6 +78,7 @@ class RealmDeclaration:
     second_factor: privileged posts need one; who holds such a post binds it at the first sign-on. Without, the realm is
     for demonstration.
     self_reset: people with a dynamic password may set a new password by it (second_factor.py).
+    certificates: people sign on by certificate, with the password where both are wanted (second_factor.py).
     templates: post -> permissions in force where the hospital has published others than the code's.
     directory_secret: what the client DIRECTORY_CLIENT signs on with; empty leaves the secret it has.
     """
@@ -89,6 +95,7 @@ class RealmDeclaration:
     partners: tuple[PartnerDeclaration, ...] = ()
     saml_partners: tuple[SamlDeclaration, ...] = ()
     self_reset: bool = False
+    certificates: bool = False
     patient_client: str = PATIENT_CLIENT
     patient_redirect_uri: str = PATIENT_REDIRECT_URI
     second_factor: bool = False
@@ -202,6 +209,8 @@ def client_scope(declaration: RealmDeclaration) -> Representation:
             attribute("staff_id", "staff_id", access_only),
             attribute("patient_ids", "patient_ids", {**access_only, "multivalued": "true"}),
             attribute("grants", "grants", {**access_only, "multivalued": "true"}),
+            attribute("password_due", "password_due", access_only),
+            attribute("proofs", "proofs", {**access_only, "multivalued": "true"}),
             _mapper("amr", "oidc-amr-mapper", both),
             _mapper(
                 "posts", "oidc-group-membership-mapper", {"claim.name": "posts", "full.path": "true", **access_only}
@@ -243,12 +252,17 @@ def clients(declaration: RealmDeclaration) -> list[Representation]:
     )
     partners = [_partner(partner) for partner in declaration.partners]
     saml = [saml_client(program) for program in declaration.saml_partners]
-    return [audience, web, patients, _directory(), *_reset(declaration.self_reset), *devices, *partners, *saml]
+    return [audience, web, patients, _directory(), *_checks(declaration), *devices, *partners, *saml]
 
 
-def _reset(wanted: bool) -> list[Representation]:
-    one = _client(RESET_CLIENT, "自助重置密码", directAccessGrantsEnabled=True, defaultClientScopes=[])
-    return [one] if wanted else []
+def _checks(declaration: RealmDeclaration) -> list[Representation]:
+    wanted = {RESET_CLIENT: declaration.self_reset, PASSWORD_CLIENT: declaration.certificates}
+    titles = {RESET_CLIENT: "自助重置密码", PASSWORD_CLIENT: "证书登录核对密码"}
+    return [
+        _client(client_id, titles[client_id], directAccessGrantsEnabled=True, defaultClientScopes=[])
+        for client_id, asked in wanted.items()
+        if asked
+    ]
 
 
 def _directory() -> Representation:
@@ -279,6 +293,8 @@ def _partner(partner: PartnerDeclaration) -> Representation:
         config = {"user.attribute": name, "claim.name": claim, "jsonType.label": "String", **shown}
         return _mapper(claim, "oidc-usermodel-attribute-mapper", config)
 
+    when = {"user.session.note": "AUTH_TIME", "claim.name": "auth_time", "jsonType.label": "long"}
+    moment = _mapper("auth_time", "oidc-usersessionmodel-note-mapper", {**when, "id.token.claim": "true"})
     logout = {"backchannel.logout.session.required": "true"}
     if partner.backchannel_logout_url:
         logout["backchannel.logout.url"] = partner.backchannel_logout_url
@@ -293,6 +309,7 @@ def _partner(partner: PartnerDeclaration) -> Representation:
             _mapper("sub", "oidc-sub-mapper", {"access.token.claim": "true", "introspection.token.claim": "true"}),
             attribute("username", "preferred_username"),
             attribute("firstName", "name"),
+            *([moment] if partner.tells_moment else []),
         ],
     )
 

@@ -81,6 +81,8 @@ def user_profile() -> Representation:
                 "patient_ids", "患者标识", {"length": {"min": 36, "max": 36}}, permissions=admin_only, multivalued=True
             ),
             attribute("grants", "单项授权", {"length": {"max": 120}}, permissions=admin_only, multivalued=True),
+            attribute("password_due", "须改密", {"length": {"max": 20}}, permissions=admin_only),
+            attribute("proofs", "会话验证方式", {"length": {"max": 120}}, permissions=admin_only, multivalued=True),
         ],
         "groups": [
             {

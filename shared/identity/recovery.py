@@ -3,14 +3,24 @@
 from keycloak import KeycloakAdmin
 
 from shared.identity.accounts import BIND_TOTP
+from shared.identity.actor import INITIAL
 from shared.identity.keycloak_admin import call
 
 SECOND_FACTORS = frozenset({"otp", "webauthn"})
 
 
-def give_password(admin: KeycloakAdmin, account_id: str, password: str) -> None:
-    """A password for one sign-on, at which another is chosen; every session ends and a lock is taken off."""
-    admin.set_user_password(account_id, password, temporary=True)
+def give_password(admin: KeycloakAdmin, account_id: str, password: str, *, temporary: bool = True) -> None:
+    """A password for one sign-on, at which another is chosen; every session ends and a lock is taken off.
+
+    temporary: another is chosen at the realm's own page; otherwise the product asks for it, by a rule the realm does
+    not know.
+    """
+    if not temporary:  # said before it works: no token of it opens more than the way to another
+        account = admin.get_user(account_id)
+        kept = {key: value for key, value in account.items() if key not in ("userProfileMetadata", "access")}
+        attributes = {**account.get("attributes", {}), "password_due": [INITIAL]}
+        call(admin, "put", f"users/{account_id}", {**kept, "attributes": attributes})
+    admin.set_user_password(account_id, password, temporary=temporary)
     admin.user_logout(account_id)
     admin.clear_bruteforce_attempts_for_user(account_id)
 

@@ -37,6 +37,8 @@ STRONG_METHODS = frozenset({"otp", "hwk", "swk", "x509"})
 _GRANT = re.compile(r"([a-z][a-z0-9]{1,9})\|([a-z_]+\.[a-z_]+\.[a-z_]+)\|(\d{10})", re.ASCII)
 MAX_GRANTS = 20
 """Single grants one person may hold at a time: they ride in the token, which stays under 4 kB."""
+MAX_PROOFS = 5
+"""Sessions of a person whose proof rides in the token, the latest: as many as anybody has at a time."""
 MAX_CHANGES = 40
 """Permissions by which published templates may differ from the code before a release has to take them up."""
 
@@ -59,6 +61,33 @@ def grant_of(text: str) -> Grant:
     if match is None:
         raise ValueError(text)
     return Grant(match[1], match[2], int(match[3]))
+
+
+_PROOF = re.compile(r"([A-Za-z0-9_-]{8,64})\|([a-z0-9]{2,8}(?:\+[a-z0-9]{2,8}){0,3})\|(\d{10})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """How somebody proved to be it for one session that was opened on this product's word (证书登录): the realm does
+    not know such a proof, so it rides in an attribute of the account, which only administrators write.
+
+    methods: as in `amr`. at: Unix second.
+    """
+
+    session_id: str
+    methods: frozenset[str]
+    at: int
+
+    def __str__(self) -> str:
+        return f"{self.session_id}|{'+'.join(sorted(self.methods))}|{self.at}"
+
+
+def proof_of(text: str) -> Proof:
+    """Read a proof as the token carries it. Raises ValueError."""
+    match = _PROOF.fullmatch(text)
+    if match is None:
+        raise ValueError(text)
+    return Proof(match[1], frozenset(match[2].split("+")), int(match[3]))
 
 
 class Templates:

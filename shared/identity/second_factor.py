@@ -1,9 +1,10 @@
-"""Proving a second factor without a password (自助重置密码): the realm's own check of a dynamic password, and nothing
-else of it.
+"""Proving one factor by itself: the realm's own check of a dynamic password (自助重置密码), or of a password after a
+certificate was proved (证书登录), and nothing else of it.
 
-The realm has one client of ours whose sign-on asks for a user name and a dynamic password. It is no password grant: its
-steps know no password, so none can be tried there. Only platform/sso has its secret, its tokens name no audience and
-no person, and what they open is ended at once. Wrong codes count towards the realm's lock like wrong passwords.
+For each the realm has one client of ours whose sign-on asks for a user name and that one factor. The first knows no
+password, so none can be tried there; the second is asked only for whoever has proved a certificate, by the module that
+has verified it. Only platform/sso has their secrets, their tokens name no audience and no person, and what they open is
+ended at once. Wrong answers count towards the realm's lock as at the login page.
 """
 
 from uuid import uuid4
@@ -13,36 +14,44 @@ from keycloak import KeycloakAdmin
 from keycloak.exceptions import KeycloakGetError, KeycloakPutError
 
 from shared.identity.keycloak_admin import call, device_secret
-from shared.identity.realm import RESET_CLIENT
+from shared.identity.realm import PASSWORD_CLIENT, RESET_CLIENT
 from shared.identity.realm_policies import Representation
+from shared.identity.sessions import end_session
 
 RESET_FLOW = "his second factor"
-STEPS = ("direct-grant-validate-username", "direct-grant-validate-otp")
+PASSWORD_FLOW = "his password"  # noqa: S105  the name of a flow
+FLOWS = {
+    RESET_CLIENT: (RESET_FLOW, ("direct-grant-validate-username", "direct-grant-validate-otp")),
+    PASSWORD_CLIENT: (PASSWORD_FLOW, ("direct-grant-validate-username", "direct-grant-validate-password")),
+}
+"""Client -> its flow and what that consists of."""
 
 
 def keep_flow(admin: KeycloakAdmin, client: Representation) -> bool:
-    """Make the client's sign-on consist of exactly STEPS; whether anything was otherwise. `client`: as the realm has
-    it."""
+    """Make the sign-on of a client of FLOWS consist of exactly its steps; whether anything was otherwise. `client`: as
+    the realm has it."""
+    client_id = str(client["clientId"])
+    alias, wanted = FLOWS[client_id]
     flows = {flow["alias"]: flow["id"] for flow in call(admin, "get", "authentication/flows")}
-    changed = RESET_FLOW not in flows
+    changed = alias not in flows
     if changed:
-        flow = {"alias": RESET_FLOW, "providerId": "basic-flow", "topLevel": True, "builtIn": False}
-        call(admin, "post", "authentication/flows", {**flow, "description": "user name and dynamic password"})
+        flow = {"alias": alias, "providerId": "basic-flow", "topLevel": True, "builtIn": False}
+        call(admin, "post", "authentication/flows", {**flow, "description": "user name and one factor"})
         flows = {flow["alias"]: flow["id"] for flow in call(admin, "get", "authentication/flows")}
-    path = f"authentication/flows/{RESET_FLOW.replace(' ', '%20')}/executions"
+    path = f"authentication/flows/{alias.replace(' ', '%20')}/executions"
     steps = call(admin, "get", path)
-    if [(step.get("providerId"), step["requirement"]) for step in steps] != [(one, "REQUIRED") for one in STEPS]:
+    if [(step.get("providerId"), step["requirement"]) for step in steps] != [(one, "REQUIRED") for one in wanted]:
         changed = True
         for step in steps:
             call(admin, "delete", f"authentication/executions/{step['id']}")
-        for one in STEPS:
+        for one in wanted:
             call(admin, "post", f"{path}/execution", {"provider": one})
         for step in call(admin, "get", path):
             call(admin, "put", path, {**step, "requirement": "REQUIRED"})
-    bound = {"direct_grant": flows[RESET_FLOW]}
+    bound = {"direct_grant": flows[alias]}
     if admin.get_client(client["id"]).get("authenticationFlowBindingOverrides", {}) != bound:
         changed = True
-        body = {"clientId": RESET_CLIENT, "authenticationFlowBindingOverrides": bound}
+        body = {"clientId": client_id, "authenticationFlowBindingOverrides": bound}
         admin.update_client(client["id"], {"id": client["id"], **body})
     return changed
 
@@ -50,23 +59,40 @@ def keep_flow(admin: KeycloakAdmin, client: Representation) -> bool:
 def proves(admin: KeycloakAdmin, username: str, code: str) -> bool:
     """Whether the dynamic password is this account's at this moment. False alike for an unknown, locked or disabled
     account, one without a dynamic password, and one that must do something at the login page first."""
-    base = (admin.connection.base_url or "").rstrip("/")
     form = {
-        "grant_type": "password",
-        "client_id": RESET_CLIENT,
-        "client_secret": device_secret(admin, RESET_CLIENT),
         # The server fails at an account without a dynamic password; nobody's name takes it the same way to a refusal.
         "username": username if _bound(admin, username) else f"nobody-{uuid4().hex}",
         "totp": code,
     }
+    return _asked(admin, RESET_CLIENT, form).status_code == 200
+
+
+def proves_password(admin: KeycloakAdmin, username: str, password: str) -> bool:
+    """Whether the password is this account's. False alike for an unknown, locked or disabled account and one that must
+    do something at the login page first. What the check opened is ended."""
+    answer = _asked(admin, PASSWORD_CLIENT, {"username": username, "password": password})
+    if answer.status_code != 200:
+        return False
+    end_session(admin, answer.json()["session_state"])
+    return True
+
+
+def _asked(admin: KeycloakAdmin, client_id: str, form: dict[str, str]) -> requests.Response:
+    base = (admin.connection.base_url or "").rstrip("/")
+    whole = {
+        "grant_type": "password",
+        "client_id": client_id,
+        "client_secret": device_secret(admin, client_id),
+        **form,
+    }
     with requests.Session() as http:
         http.trust_env = False
         answer = http.post(
-            f"{base}/realms/{admin.get_current_realm()}/protocol/openid-connect/token", data=form, timeout=10
+            f"{base}/realms/{admin.get_current_realm()}/protocol/openid-connect/token", data=whole, timeout=10
         )
     if answer.status_code >= 500:
         answer.raise_for_status()
-    return answer.status_code == 200
+    return answer
 
 
 def _bound(admin: KeycloakAdmin, username: str) -> bool:

@@ -8,7 +8,7 @@ a session carries neither `auth_time` nor `amr`: what asks for a fresh or a stro
 import base64
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
@@ -46,8 +46,18 @@ class RunningSession:
     clients: tuple[str, ...]
 
 
-def open_session(admin: KeycloakAdmin, account_id: str, client_id: str, redirect_uri: str) -> OpenedSession:
-    """Open a session for an account and give its tokens for one public client. Raises SessionRefused."""
+def open_session(
+    admin: KeycloakAdmin,
+    account_id: str,
+    client_id: str,
+    redirect_uri: str,
+    before_tokens: Callable[[str], None] | None = None,
+) -> OpenedSession:
+    """Open a session for an account and give its tokens for one public client. Raises SessionRefused.
+
+    before_tokens: told the session's id when it stands and before it has a token, so that the first one already says
+    what is written to the account then.
+    """
     connection = admin.connection
     base = f"realms/{admin.get_current_realm()}/protocol/openid-connect"
     answer = connection.raw_post(
@@ -82,6 +92,8 @@ def open_session(admin: KeycloakAdmin, account_id: str, client_id: str, redirect
         reply = parse_qs(urlsplit(page.headers.get("Location", "")).query)
         if reply.get("state") != [state] or "code" not in reply:
             raise SessionRefused(reply.get("error", [f"status {page.status_code}"])[0])
+        if before_tokens is not None:
+            before_tokens(reply["session_state"][0])
         form = {
             "grant_type": "authorization_code",
             "code": reply["code"][0],
@@ -99,6 +111,14 @@ def open_session(admin: KeycloakAdmin, account_id: str, client_id: str, redirect
         refresh_token=body["refresh_token"],
         expires_in=int(body["expires_in"]),
     )
+
+
+def keep_proofs(admin: KeycloakAdmin, account_id: str, proofs: Sequence[str]) -> None:
+    """Make an account say exactly these proofs (rights.Proof) in the tokens issued from now on."""
+    account = admin.get_user(account_id)
+    kept = {key: value for key, value in account.items() if key not in ("userProfileMetadata", "access")}
+    attributes = {**account.get("attributes", {}), "proofs": sorted(proofs)}
+    call(admin, "put", f"users/{account_id}", {**kept, "attributes": attributes})
 
 
 def end_sessions(admin: KeycloakAdmin, account_id: str) -> int:

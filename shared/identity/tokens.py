@@ -18,7 +18,7 @@ from shared.identity.denied import DenyList, InMemoryDenyList
 from shared.identity.keys import Fetch, SigningKeys, http_fetch
 from shared.identity.posts import DEVICES
 from shared.identity.problems import IdentityUnavailable, SubjectDenied, TokenExpired, TokenInvalid, TokenMissing
-from shared.identity.rights import MAX_GRANTS, Grant, Templates, grant_of, templates_of
+from shared.identity.rights import MAX_GRANTS, MAX_PROOFS, Grant, Proof, Templates, grant_of, proof_of, templates_of
 
 MAX_TOKEN_BYTES = 8192
 """Twice what the largest person needs. Longer ones are refused unread."""
@@ -192,13 +192,20 @@ def actor_of(claims: Mapping[str, Any], clock: Callable[[], float] = time.time) 
         "signed_on_at": datetime.fromtimestamp(_seconds(claims, "auth_time"), UTC) if "auth_time" in claims else None,
     }
     if kinds == ["staff_id"]:
+        methods = frozenset(_texts(claims, "amr")) if "amr" in claims else frozenset()
+        proof = _proof(claims)
+        if proof is not None:
+            methods |= proof.methods
+            proved_at = datetime.fromtimestamp(proof.at, UTC)
+            common["signed_on_at"] = max(common["signed_on_at"] or proved_at, proved_at)
         return Actor(
             kind="staff",
             name=_text(claims, "name"),
             staff_id=_uuid(claims["staff_id"]),
             posts=_posts(claims),
-            methods=frozenset(_texts(claims, "amr")) if "amr" in claims else frozenset(),
+            methods=methods,
             asks_second_factor="second_factor" in claims,
+            password_due=_optional_text(claims, "password_due") or "",
             grants=_grants(claims),
             templates=_templates(claims),
             clock=clock,
@@ -235,6 +242,18 @@ def _grants(claims: Mapping[str, Any]) -> tuple[Grant, ...]:
         return tuple(grant_of(text) for text in texts)
     except ValueError as error:
         raise _unreadable() from error
+
+
+def _proof(claims: Mapping[str, Any]) -> Proof | None:
+    """How this very session was proved, where it was opened on our word; others of the person don't count."""
+    texts = _texts(claims, "proofs") if "proofs" in claims else []
+    if len(texts) > MAX_PROOFS:
+        raise _unreadable()
+    try:
+        proofs = [proof_of(text) for text in texts]
+    except ValueError as error:
+        raise _unreadable() from error
+    return next((one for one in proofs if one.session_id == claims.get("sid")), None)
 
 
 def _templates(claims: Mapping[str, Any]) -> Templates:

@@ -146,6 +146,18 @@ def test_only_who_declares_it_reaches_outside() -> None:
     assert {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"} <= set(block["except"])
 
 
+def test_the_sign_on_tells_partners_that_somebody_signed_off() -> None:
+    (sign_on,) = (one for one in BASE if one["kind"] == "NetworkPolicy" and one["metadata"]["name"] == "keycloak")
+    ways = [(rule["to"], [port["port"] for port in rule["ports"]]) for rule in sign_on["spec"]["egress"]]
+    assert any("ipBlock" in peer and ports == [443] for peers, ports in ways for peer in peers)
+    assert any(
+        peer.get("namespaceSelector", {}).get("matchLabels") == {"kubernetes.io/metadata.name": "his"}
+        and {8080, 8443} <= set(ports)
+        for peers, ports in ways
+        for peer in peers
+    )
+
+
 @EACH_POD
 def test_a_role_reads_only_its_own_secret(pod: Pod) -> None:
     allowed = {

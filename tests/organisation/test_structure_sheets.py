@@ -17,6 +17,7 @@ from python_calamine import CalamineWorkbook
 from functions import registry
 from functions.organisation.structure.rules import sheets as rules
 from functions.organisation.structure.service.sheets import workbook
+from shared.schemas import SHANGHAI
 from tests.organisation.conftest import BASE, Consortium
 from tests.support.hospital import Caller, Hospital, cloned_hospital
 
@@ -269,3 +270,23 @@ def test_id_numbers_come_as_text_and_belong_to_one_person(consortium: Consortium
     assert free not in answer.text
     kept = "SELECT count(*) FROM organisation.staff_identities i JOIN organisation.staff s USING (staff_id)"
     assert consortium.hospital.value(f"{kept} WHERE s.staff_no = ANY (%s)", [numbers]) == 1
+
+
+def test_a_sheet_saved_by_an_old_excel_loads_as_it_is(consortium: Consortium) -> None:
+    from tests.support.old_excel import old_workbook
+
+    _, columns = rules.SHEETS["staff"]
+    heads = [column.title for column in columns]
+    number = f"00{uuid4().hex[:6]}"
+    line = person(number, 入职日期=consortium.hospital.clock().astimezone(SHANGHAI).date())
+    rows = [heads, [line.get(head, "") for head in heads]]
+    for since_1904 in (False, True):
+        tried = load(consortium.personnel, "staff", content=old_workbook(rows, since_1904=since_1904), dry_run=True)
+        assert [row["outcome"] for row in tried.json()["rows"]] == ["valid"], tried.text
+    assert load(consortium.personnel, "staff", content=old_workbook(rows)).json()["loaded"] == 1
+    before = consortium.hospital.census()
+    for content, words in ((old_workbook(rows, protected=True), "密码"), (old_workbook(rows)[:1500], "已损坏")):
+        refused = load(consortium.personnel, "staff", content=content)
+        assert (refused.status_code, refused.json()["code"]) == (422, "sheet_unreadable"), refused.text
+        assert words in refused.json()["detail"]
+    assert consortium.hospital.census() == before

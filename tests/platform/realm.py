@@ -220,6 +220,10 @@ class World:
     def person(self, *posts: str, campus: str = "hq", **fields: Any) -> UUID:
         """Somebody new with posts, an account the product made, and a password of his own."""
         staff_id = self.consortium.posted(*posts, campus=campus, **fields)
+        self.hospital.execute(  # PASSWORD is long enough for any post
+            "INSERT INTO platform.password_states (staff_id, set_at, least) VALUES (%s, %s, 14)",
+            [staff_id, self.hospital.clock()],
+        )
         self.settle()
         self.admin.set_user_password(str(staff_id), PASSWORD, temporary=False)
         return staff_id

@@ -17,7 +17,7 @@ from functions.platform.sso import rules_reset as rules
 from functions.platform.sso.problems_offline import WeakPassword
 from shared.identity.keycloak_admin import call, device_secret
 from shared.identity.realm import RESET_CLIENT
-from shared.identity.second_factor import RESET_FLOW
+from shared.identity.second_factor import FLOWS, RESET_FLOW
 from tests.platform.beyond import SSO, enrolled, signed_on
 from tests.platform.conftest import BASE, ok, refused
 from tests.platform.realm import PASSWORD, Refused, Totp, World, action_of
@@ -207,7 +207,7 @@ def test_the_way_in_takes_no_password_and_its_tokens_open_nothing(world: World) 
     refused(holder.get(f"{BASE}/my/rights"), 401, "token_invalid")
     world.admin.user_logout(str(person))
     for client in world.admin.get_clients():
-        assert client["directAccessGrantsEnabled"] is (client["clientId"] == RESET_CLIENT), client["clientId"]
+        assert client["directAccessGrantsEnabled"] is (client["clientId"] in FLOWS), client["clientId"]
 
 
 def test_the_steps_are_put_right_when_somebody_changes_them(world: World) -> None:

@@ -6,7 +6,20 @@ from uuid import UUID
 
 from fastapi import Query as Parameter
 
-from functions.platform.sso import api_bounds, api_certificates, api_locks, api_offline, api_records, api_reset, service
+from functions.platform.sso import (
+    api_bounds,
+    api_cas,
+    api_certificates,
+    api_family,
+    api_locks,
+    api_offline,
+    api_passwords,
+    api_phones,
+    api_records,
+    api_reset,
+    api_trust,
+    service,
+)
 from functions.platform.sso.models import Badge
 from functions.platform.sso.schemas import (
     AskEmergency,
@@ -323,5 +336,17 @@ def _logins(tx: Tx, account_id: str, limit: int, cursor: datetime | None) -> Pag
     )
 
 
-for part in (api_bounds, api_certificates, api_locks, api_offline, api_records, api_reset):
+for part in (
+    api_bounds,
+    api_cas,
+    api_certificates,
+    api_family,
+    api_locks,
+    api_offline,
+    api_passwords,
+    api_phones,
+    api_records,
+    api_reset,
+    api_trust,
+):
     router.include_router(part.router)

@@ -115,11 +115,11 @@ class Directory:
         found: str | None = self._call(lambda: self._admin.get_user_id(staff_no.lower()))
         return found
 
-    def give_password(self, account_id: str, password: str) -> None:
+    def give_password(self, account_id: str, password: str, *, temporary: bool = True) -> None:
         """A password for one sign-on, at which another is chosen."""
         from shared.identity.recovery import give_password
 
-        self._call(lambda: give_password(self._admin, account_id, password))
+        self._call(lambda: give_password(self._admin, account_id, password, temporary=temporary))
 
     def unlock(self, account_id: str) -> bool:
         """Take off the lock that wrong passwords put on."""
@@ -145,12 +145,26 @@ class Directory:
 
         return self._call(lambda: choose_password(self._admin, account_id, password))
 
-    def open_session(self, account_id: str, client_id: str, redirect_uri: str) -> "OpenedSession":
+    def proves_password(self, username: str, password: str) -> bool:
+        """Whether a password is this account's; False alike for every reason why not."""
+        from shared.identity.second_factor import proves_password
+
+        return self._call(lambda: proves_password(self._admin, username, password))
+
+    def keep_proofs(self, account_id: str, proofs: Sequence[str]) -> None:
+        """Let the tokens of an account say how its sessions were proved."""
+        from shared.identity.sessions import keep_proofs
+
+        self._call(lambda: keep_proofs(self._admin, account_id, proofs))
+
+    def open_session(
+        self, account_id: str, client_id: str, redirect_uri: str, before_tokens: Callable[[str], None] | None = None
+    ) -> "OpenedSession":
         """Open a session on a proof this module has checked."""
         from shared.identity.sessions import SessionRefused, open_session
 
         try:
-            return self._call(lambda: open_session(self._admin, account_id, client_id, redirect_uri))
+            return self._call(lambda: open_session(self._admin, account_id, client_id, redirect_uri, before_tokens))
         except SessionRefused as error:
             raise RealmOutOfReach("认证服务没有为该账号开启会话；账号停用或须先改密的，请联系信息科。") from error
 

@@ -12,8 +12,15 @@ from events.organisation import (
     StaffJoined,
     StaffLeft,
 )
-from events.patients import PatientsMerged, PatientsUnmerged
-from events.platform import ExtraScopeEnded, ExtraScopeGranted, StaffFrozen, StaffUnfrozen, TemplateChanged
+from events.patients import ConsentChanged, PatientsMerged, PatientsUnmerged
+from events.platform import (
+    ExtraScopeEnded,
+    ExtraScopeGranted,
+    MessageAsked,
+    StaffFrozen,
+    StaffUnfrozen,
+    TemplateChanged,
+)
 from functions.platform.sso import api, service
 from shared.function import FunctionApp, Scaling, Trust
 
@@ -24,10 +31,12 @@ app = FunctionApp(
     router=api.router,
     on={
         CampusOpened: service.campus_opened,
+        ConsentChanged: service.consent_changed,
         DelegationEnded: service.person_changed,
         DelegationStarted: service.person_changed,
         ExtraScopeEnded: service.person_changed,
         ExtraScopeGranted: service.person_changed,
+        MessageAsked: service.message_asked,
         PatientsMerged: service.records_linked,
         PatientsUnmerged: service.records_linked,
         PostAssigned: service.person_changed,
@@ -43,5 +52,5 @@ app = FunctionApp(
     },
     minute=service.each_minute,
     scaling=Scaling(warm=1, peak=3, concurrency=5),
-    trust=Trust(secrets=("his-directory", "his-wechat-login"), outside=True),
+    trust=Trust(secrets=("his-directory", "his-wechat-login", "his-sms"), outside=True),
 )

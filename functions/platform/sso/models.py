@@ -7,10 +7,14 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, Text, Un
 from sqlalchemy.orm import Mapped, mapped_column
 
 from functions.platform.sso import (  # noqa: F401  found with these
+    models_cas,
     models_certificates,
     models_limits,
     models_locks,
     models_offline,
+    models_passwords,
+    models_phones,
+    models_trust,
 )
 from shared.database.model import CampusOwned, Model
 
@@ -100,7 +104,7 @@ class Partner(Model):
         UniqueConstraint("code"),
         Index("uq_partners_entity_id", "entity_id", unique=True, postgresql_where=text("state = 'active'")),
         CheckConstraint("state IN ('active', 'ended')", name="state"),
-        CheckConstraint("protocol IN ('oidc', 'saml')", name="protocol"),
+        CheckConstraint("protocol IN ('oidc', 'saml', 'cas')", name="protocol"),
         CheckConstraint("(protocol = 'saml') = (entity_id IS NOT NULL)", name="entity"),
         SCHEMA,
     )
@@ -111,7 +115,8 @@ class Partner(Model):
     owner: Mapped[str] = mapped_column(Text)
     shared_data: Mapped[str] = mapped_column(Text)
     redirect_uris: Mapped[list[str]]
-    """Where a sign-on may come back to; of SAML the addresses that consume assertions (ACS)."""
+    """Where a sign-on may come back to; of SAML the addresses that consume assertions (ACS), of CAS those of its
+    services, to the letter."""
     backchannel_logout_url: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(Text)
     valid_to: Mapped[datetime]
@@ -119,7 +124,7 @@ class Partner(Model):
     registered_by: Mapped[str] = mapped_column(Text)
     ended_at: Mapped[datetime | None] = mapped_column(default=None)
     protocol: Mapped[str] = mapped_column(Text, default="oidc")
-    """oidc, or saml for a program that speaks SAML 2.0."""
+    """oidc; saml for a program that speaks SAML 2.0, cas for an old one that takes tickets."""
     entity_id: Mapped[str | None] = mapped_column(Text, default=None)
     """What a SAML program calls itself (entityID)."""
     version: Mapped[int] = mapped_column(default=1)
@@ -156,6 +161,7 @@ class AccountLink(Model):
         CheckConstraint("relation IN ('self', 'child', 'parent', 'spouse', 'other')", name="relation"),
         CheckConstraint("proof IN ('real_name', 'guardian', 'consent')", name="proof"),
         CheckConstraint("(relation = 'self') = (proof = 'real_name')", name="self_proof"),
+        CheckConstraint("proof <> 'consent' OR (until IS NOT NULL AND relation_id IS NOT NULL)", name="consent_ends"),
         SCHEMA,
     )
 
@@ -167,9 +173,11 @@ class AccountLink(Model):
     proof: Mapped[str] = mapped_column(Text)
     bound_at: Mapped[datetime]
     until: Mapped[datetime | None]
-    """A guardian's binding ends with the child's 18th birthday."""
+    """A guardian's binding ends with the child's 18th birthday, an adult's consent after some months."""
     ended_at: Mapped[datetime | None] = mapped_column(default=None)
     end_reason: Mapped[str | None] = mapped_column(Text, default=None)
+    relation_id: Mapped[UUID | None] = mapped_column(default=None)
+    """Of an adult relative: the relation in the patient index that says so (家庭成员共享)."""
 
 
 class Badge(CampusOwned, Model):

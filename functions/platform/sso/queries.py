@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Text, Uuid, and_, bindparam, cast, exists, func, literal, null, or_, select, update
+from sqlalchemy import Text, Uuid, and_, bindparam, case, cast, exists, func, literal, null, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.orm import aliased
 
@@ -223,7 +223,10 @@ END_GROWN_UP = Query(
     AccountLink,
     update(AccountLink)
     .where(AccountLink.ended_at.is_(null()), AccountLink.until <= _NOW)
-    .values(ended_at=_NOW, end_reason="满18周岁")
+    .values(
+        ended_at=_NOW,
+        end_reason=case((AccountLink.proof == constant("guardian"), literal("满18周岁")), else_=literal("绑定到期")),
+    )
     .returning(AccountLink),
 )
 

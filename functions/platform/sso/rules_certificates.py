@@ -29,12 +29,13 @@ END_REASONS: Mapping[str, str] = {
     "left": "离职",
     "changed": "更换证书",
     "wrong": "登记有误",
+    "authority": "CA 机构已吊销",
 }
 
 _SM2_CURVE = "1.2.156.10197.1.301"
 _EC_KEY_ON_SM2 = bytes.fromhex("06072a8648ce3d020106082a811ccf5501822d")
 """The algorithm of the public key as DER has it: id-ecPublicKey on the SM2 curve."""
-_BROKEN_HASHES = frozenset({"1.2.840.113549.1.1.4", "1.2.840.113549.1.1.5"})
+BROKEN_HASHES = frozenset({"1.2.840.113549.1.1.4", "1.2.840.113549.1.1.5"})
 """MD5 and SHA-1 with RSA: such a certificate can be forged."""
 
 
@@ -77,7 +78,7 @@ def parse(text: str) -> Parsed:
             one = found[0]
         else:
             one = x509.load_der_x509_certificate(base64.b64decode("".join(text.split()), validate=True))
-        algorithm, bits = _key(one)
+        algorithm, bits = key_of(one)
         _check_purpose(one)
         return Parsed(
             serial=serial_of(f"{one.serial_number:X}"),
@@ -102,11 +103,12 @@ def names_holder(parsed: Parsed, name: str) -> bool:
     return bool(wanted) and any(wanted in "".join(value.split()) for value in parsed.names)
 
 
-def _key(one: "Certificate") -> tuple[str, int]:
+def key_of(one: "Certificate") -> tuple[str, int]:
+    """Algorithm and length of the key. Raises CertificateUnfit."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-    if one.signature_algorithm_oid.dotted_string in _BROKEN_HASHES:
+    if one.signature_algorithm_oid.dotted_string in BROKEN_HASHES:
         raise CertificateUnfit("证书由已被破解的算法（MD5、SHA-1）签发，请向 CA 机构换发。")
     kind = one.public_key_algorithm_oid.dotted_string
     if kind == _SM2_CURVE or _EC_KEY_ON_SM2 in one.tbs_certificate_bytes:

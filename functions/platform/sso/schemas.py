@@ -188,13 +188,15 @@ class RegisterPartner(Input):
     title: Text
     owner: Text
     shared_data: LongText
-    protocol: Literal["oidc", "saml"] = "oidc"
+    """Of a CAS program: which of 工号、姓名、院区、科室、岗位, in these words; it is told exactly that."""
+    protocol: Literal["oidc", "saml", "cas"] = "oidc"
     entity_id: EntityId | None = None
     """Of a SAML program: what it calls itself."""
     redirect_uris: list[Address] = Field(min_length=1, max_length=5)
-    """Of a SAML program: where it takes assertions (ACS), to the letter."""
+    """Of a SAML program: where it takes assertions (ACS), of a CAS program its service addresses, to the letter."""
     backchannel_logout_url: Address | None = None
-    """Where it hears of a sign-out: OpenID Connect back-channel, or SAML single logout by POST."""
+    """Where it hears of a sign-out: OpenID Connect back-channel, or SAML single logout by POST; a CAS program that
+    names none hears of it at the address of the ticket."""
     valid_to: Moment
 
 
@@ -212,6 +214,8 @@ class PartnerView(View):
     metadata_url: str | None
     """Of a SAML program: where it reads our signing keys; they change every 90 days, so it reads anew when it meets one
     it does not know."""
+    cas_url: str | None
+    """Of a CAS program: the prefix of /login, /logout, /serviceValidate and /p3/serviceValidate it is set up with."""
     valid_to: Moment
     secret: str | None
     """Shown once to who registers; a SAML program has none."""

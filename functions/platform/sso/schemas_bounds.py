@@ -57,6 +57,10 @@ class SessionStateView(View):
     ending_cause: str | None
     ending_message: str | None
     ends_at: Moment | None
+    password_due: str | None
+    """Why another password has to be set first: initial, short, expired."""
+    password_due_at: Moment | None
+    """When the password becomes too old, from a week before on."""
 
 
 class SetPolicy(Input):

@@ -6,7 +6,7 @@ from infra.his.manifests import data_parts as parts
 from infra.his.manifests.data import BACKUP, KEYCLOAK, POSTGRES, STORAGE
 from infra.his.manifests.document import Manifest
 from infra.his.manifests.names import MONITORING, NAMESPACE, component
-from infra.his.manifests.network import API_SERVER, INSIDE
+from infra.his.manifests.network import API_SERVER, BY_TLS, INSIDE
 
 POOLER = "pooler"
 """The kind CloudNativePG gives its poolers' pods, over whatever their template says."""
@@ -65,6 +65,9 @@ def network() -> list[Manifest]:
                 "egress": [
                     parts.rule("to", parts.kinds(POSTGRES), 5432),
                     parts.rule("to", parts.kinds(KEYCLOAK), 7800),
+                    # Who signs off is signed off everywhere: partners and, for CAS programs, the hospital are told.
+                    parts.rule("to", [ours], 8080, 8443),
+                    BY_TLS,
                 ],
             },
         ),

@@ -30,6 +30,11 @@ INSIDE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 """Private addresses: the API server is a node's or a virtual one, which no label names."""
 NEVER_OUTSIDE = (*INSIDE, "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16")
 """What is not the internet. Systems of private networks (医保专网, a card terminal) get a policy of the site's own."""
+BY_TLS: dict[str, Any] = {
+    "to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": [*NEVER_OUTSIDE]}}],
+    "ports": [{"port": 443, "protocol": "TCP"}],
+}
+"""The way outside."""
 
 
 def policies() -> list[Manifest]:
@@ -50,7 +55,7 @@ def policies() -> list[Manifest]:
         _policy(
             "outside",
             REACHES_OUT,
-            egress=[{"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": [*NEVER_OUTSIDE]}}], "ports": _ports((443,))}],
+            egress=[BY_TLS],
         ),
         _policy(
             WORKER,

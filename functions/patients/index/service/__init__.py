@@ -11,7 +11,7 @@ from shared.lazy import loaded_on_use
 if TYPE_CHECKING:
     from functions.patients.index.queries.care import LogEntry
     from functions.patients.index.queries.people import NumberHolder, PatientInfo
-    from functions.patients.index.schemas.care import ConsentKind
+    from functions.patients.index.schemas.care import ConsentKind, EndFact, GiveConsent, RelateInput
     from functions.patients.index.schemas.people import (
         BindIdentifier,
         CreateNewborn,
@@ -109,6 +109,8 @@ __all__ = [
     "ConsentKind",
     "CreateNewborn",
     "DocumentRead",
+    "EndFact",
+    "GiveConsent",
     "GuardianRead",
     "IdentifierRead",
     "IdentifierType",
@@ -121,6 +123,7 @@ __all__ = [
     "RegisterPatient",
     "RegisterUndocumented",
     "RegisterUnidentified",
+    "RelateInput",
     "RelationKind",
     "RelationView",
     "access_log",

@@ -12,7 +12,7 @@ from uuid import UUID
 from events.platform import LoginRiskFound, SessionsEnded
 from functions.organisation.structure import service as organisation
 from functions.platform.permissions import service as permissions
-from functions.platform.sso import directory
+from functions.platform.sso import directory, queries_passwords, rules_passwords
 from functions.platform.sso import queries_bounds as queries
 from functions.platform.sso import queries_locks as locks
 from functions.platform.sso import rules_bounds as rules
@@ -30,6 +30,7 @@ from functions.platform.sso.service.holding import over
 from functions.platform.sso.service.realm import note
 from functions.platform.sso.service.sessions import deny_session
 from shared.command import Onward
+from shared.identity.posts import POSTS
 from shared.identity.rights import STRONG_METHODS
 from shared.ids import new_id
 from shared.schemas import SHANGHAI
@@ -137,13 +138,21 @@ def told_already(tx: Tx, sessions: list[str]) -> set[str]:
     return {row.realm_session for row in tx.session.all(queries.NOTICES, sessions=sessions)}
 
 
-def admit_here(steps: Steps, door: directory.Directory, account_id: UUID, realm_session: str, posts: set[str]) -> None:
+def admit_here(
+    steps: Steps,
+    door: directory.Directory,
+    account_id: UUID,
+    realm_session: str,
+    posts: set[str],
+    *,
+    strong: bool = False,
+) -> None:
     """A session the product opened itself at a workstation is in; the oldest others of the person make room."""
     running = door.sessions_of(str(account_id))
     address = next((one.address for one in running if one.session_id == realm_session), "")
 
     def book(tx: Tx) -> None:
-        _admit(tx, realm_session, account_id, address, strong=False, opened_here=True)
+        _admit(tx, realm_session, account_id, address, strong=strong, opened_here=True)
         _, told = _known(tx, [one.session_id for one in running])
         free = [one for one in running if one.session_id not in told]
         judged = [rules.Session(one.session_id, one.started_at, True) for one in free]
@@ -340,8 +349,10 @@ def _state(tx: Tx, sid: str, policy: rules.Policy, posts: frozenset[str]) -> Ses
     notice = tx.session.send(queries.NOTICE_OF, realm_session=sid)
     entries = tx.session.send(queries.ENTRIES, sessions=[sid])
     locked = tx.session.send(locks.LOCK_OF, realm_session=sid)
+    password = tx.session.send(queries_passwords.STATE, whose=tx.actor.staff_id)
     minutes = permissions.parameter(tx, f"platform.sso.idle_{rules.workplace_of(posts)}").value
-    ending, lock = notice.first(), locked.first()
+    ending, lock, known = notice.first(), locked.first(), password.first()
+    privileged = any(POSTS[code].privileged for code in posts if code in POSTS)
     return SessionStateView(
         session_id=sid,
         entered=entries.first() is not None,
@@ -353,6 +364,8 @@ def _state(tx: Tx, sid: str, policy: rules.Policy, posts: frozenset[str]) -> Ses
         ending_cause=ending.cause if ending is not None else None,
         ending_message=ending.message if ending is not None else None,
         ends_at=ending.ends_at if ending is not None else None,
+        password_due=tx.actor.password_due or None,
+        password_due_at=rules_passwords.due_at(privileged, None if known is None else known.set_at, tx.now),
     )
 
 

@@ -18,6 +18,9 @@ from functions.platform.sso.problems_certificates import (
     CertificateUnfit,
 )
 from functions.platform.sso.schemas_certificates import BindCertificate, CertificateView
+from functions.platform.sso.service.proving import end_proofs
+from functions.platform.sso.service.revoking import revoke_listed
+from functions.platform.sso.service.trusting import check_certificate
 from shared.command import Document
 from shared.ids import new_id
 from shared.problems import Stale
@@ -29,7 +32,7 @@ def bind_certificate(tx: Tx, staff_id: UUID, command: BindCertificate) -> CaCert
     """Enter the certificate of a medium for a member of staff of the acting campus; another officer hands it out.
 
     Raises SamePerson, AccountNotHere, CertificateUnreadable, PrivateKeyShown, CertificateUnfit, CertificateOfAnother,
-    CertificateBound.
+    CertificateUntrusted, CertificateBound.
     """
     person = organisation.staff_member(tx, staff_id)
     if tx.actor.staff_id == staff_id:
@@ -41,6 +44,7 @@ def bind_certificate(tx: Tx, staff_id: UUID, command: BindCertificate) -> CaCert
         raise CertificateUnfit(f"证书已于 {_day(found.valid_to)} 到期，请向 CA 机构换发后再登记。")
     if not rules.names_holder(found, person.name):
         raise CertificateOfAnother("证书主体中没有该职工的姓名，请核对所选职工和证书文件。")
+    check_certificate(tx, found.content, "signing")
     row = CaCertificate(
         certificate_id=new_id(),
         campus_id=tx.campus,
@@ -68,7 +72,7 @@ def bind_certificate(tx: Tx, staff_id: UUID, command: BindCertificate) -> CaCert
 def hand_out_certificate(tx: Tx, certificate_id: UUID, version: int) -> CaCertificate:
     """The medium is given to its holder, who signs the form: from now on it counts. A second person does it.
 
-    Raises CertificateNotFound, CertificateState, SamePerson, Stale.
+    Raises CertificateNotFound, CertificateState, SamePerson, CertificateUntrusted, Stale.
     """
     row = _own(tx, certificate_id)
     tx.assert_distinct([row.bound_by], "登记人和发放人不能是同一人，请由另一人核对本人后发放。")
@@ -78,6 +82,7 @@ def hand_out_certificate(tx: Tx, certificate_id: UUID, version: int) -> CaCertif
         raise CertificateState("该证书已发放、已吊销或已到期，不能再发放。", state_now=row.state)
     if row.valid_to <= tx.now:
         raise CertificateState("该证书已到期，不能发放，请向 CA 机构换发。", state_now=row.state)
+    check_certificate(tx, row.content, "signing")
     after = tx.session.first(
         queries.HAND_OUT, id_=certificate_id, seen=version, now=tx.now, by=tx.actor.subject, name=tx.actor.name
     )
@@ -110,9 +115,9 @@ def report_certificate_lost(tx: Tx, certificate_id: UUID) -> CaCertificate:
 
 def revoke_of(tx: Tx, staff_id: UUID) -> None:
     """Somebody has left: nothing signed from now on is theirs."""
-    for certificate_id in tx.session.all(
-        queries.REVOKE_OF, whose=staff_id, now=tx.now, by=tx.actor.subject, why="left"
-    ):
+    ended = tx.session.all(queries.REVOKE_OF, whose=staff_id, now=tx.now, by=tx.actor.subject, why="left")
+    end_proofs(tx, ended)
+    for certificate_id in ended:
         tx.audit("certificate.revoked", "certificate", certificate_id, staff_id=str(staff_id), reason="left")
 
 
@@ -141,7 +146,9 @@ def signs_with(tx: Tx, staff_id: UUID, at: datetime | None = None) -> list[CaCer
 
 
 def keep_certificates(tx: Tx) -> None:
-    """What is over ends, what ends within 30 days is announced once; run every minute at each campus."""
+    """What is over ends, what its authority has taken back is revoked, what ends within 30 days is announced once; run
+    every minute at each campus."""
+    revoke_listed(tx)
     over = tx.session.send(queries.EXPIRE, campus=tx.campus, now=tx.now)
     ending = tx.session.send(queries.WARN, campus=tx.campus, now=tx.now, soon=tx.now + rules.WARNED_BEFORE)
     for certificate_id in over.all():
@@ -215,6 +222,7 @@ def _revoked(tx: Tx, row: CaCertificate, reason: str) -> CaCertificate:
     after = tx.session.first(queries.REVOKE, id_=row.certificate_id, now=tx.now, by=tx.actor.subject, why=reason)
     if after is None:
         raise CertificateState("该证书已吊销或已到期。", state_now=row.state)
+    end_proofs(tx, [row.certificate_id])
     tx.audit("certificate.revoked", "certificate", row.certificate_id, staff_id=str(row.staff_id), reason=reason)
     return after
 

@@ -13,6 +13,7 @@ from functions.platform.sso.schemas import TokensView
 from functions.platform.sso.service.admission import admit_here, refusal_now
 from functions.platform.sso.service.holding import ease, station_of
 from functions.platform.sso.service.patients import PENDING
+from functions.platform.sso.service.proving import Proven, prove
 from functions.platform.sso.service.realm import note
 from functions.platform.sso.service.sessions import deny_session
 from shared.command import Onward
@@ -23,11 +24,13 @@ from shared.tx import Tx
 WEB_CLIENT = "his-web"
 
 
-def change_over(tx: Tx, staff_id: UUID, way: str) -> Onward[TokensView]:
+def change_over(tx: Tx, staff_id: UUID, way: str, proven: Proven | None = None) -> Onward[TokensView]:
     """Open the session of somebody who has proved to be it at the acting workstation; the one before is signed out,
     a locked screen there included.
 
-    `way`: badge, scan. Raises AccountShut (frozen, left), SignOnNotAllowed (hours of the post), BadgeRefused (no
+    `way`: badge, scan, certificate; `proven`: the certificate, which counts as a factor.
+
+    Raises AccountShut (frozen, left), SignOnNotAllowed (hours of the post), BadgeRefused (no
     account), RealmOutOfReach; the first two count, so they are raised after the commit.
     """
     if shut_out_now(tx, staff_id):
@@ -43,7 +46,7 @@ def change_over(tx: Tx, staff_id: UUID, way: str) -> Onward[TokensView]:
     row = _arrive(tx, staff_id)
     tx.audit("user.switched", "staff", staff_id, workstation=tx.actor.name, way=way)
     tx.emit(LoggedIn(account_id=staff_id, way=way, client=tx.actor.name))
-    opening = _opening(tx, staff_id, posts, row.session_id)
+    opening = _opening(tx, staff_id, posts, row.session_id, proven)
 
     def go_on(steps: Steps) -> TokensView:
         door = directory.Directory()
@@ -125,7 +128,7 @@ def _arrive(tx: Tx, staff_id: UUID) -> WorkstationSession:
 
 
 def _opening(
-    tx: Tx, staff_id: UUID, posts: set[str], session_id: UUID
+    tx: Tx, staff_id: UUID, posts: set[str], session_id: UUID, proven: Proven | None = None
 ) -> Callable[[Steps, directory.Directory], TokensView]:
     person = organisation.staff_member(tx, staff_id)
 
@@ -133,9 +136,14 @@ def _opening(
         account_id = door.account_of(person.staff_no)
         if account_id is None:
             raise BadgeRefused("认证服务没有该职工的在用账号，请联系信息科。")
-        session = door.open_session(account_id, WEB_CLIENT, f"{directory.configuration().host_url}/")
+
+        def before_tokens(sid: str) -> None:
+            if proven is not None:
+                prove(steps, door, staff_id, account_id, sid, proven)
+
+        session = door.open_session(account_id, WEB_CLIENT, f"{directory.configuration().host_url}/", before_tokens)
         steps.step(lambda tx: tx.session.execute(queries.OPENED_AT_REALM, id_=session_id, realm=session.session_id))
-        admit_here(steps, door, staff_id, session.session_id, posts)
+        admit_here(steps, door, staff_id, session.session_id, posts, strong=proven is not None)
         return TokensView(
             state="done",
             account_id=staff_id,

@@ -3,9 +3,10 @@
 from datetime import timedelta
 from uuid import UUID
 
-from functions.platform.sso import directory, queries, rules
+from functions.platform.sso import directory, queries, queries_cas, rules, rules_cas
 from functions.platform.sso.models import Device, Partner
 from functions.platform.sso.problems import DeviceEnded, DeviceNotFound, PartnerNotFound, RealmOutOfReach
+from functions.platform.sso.problems_cas import ServiceTaken
 from functions.platform.sso.schemas import DeviceView, EnrolDevice, PartnerView, RegisterPartner
 from functions.platform.sso.service.realm import declaration, note
 from functions.platform.sso.service.sessions import refuse_before
@@ -86,10 +87,10 @@ def devices_here(tx: Tx, before: UUID, limit: int) -> list[Device]:
 
 
 def register_partner(tx: Tx, command: RegisterPartner) -> Onward[PartnerView]:
-    """Register another maker's program for sign-on by OpenID Connect or SAML 2.0; a secret is in this one answer.
+    """Register another maker's program for sign-on by OpenID Connect, SAML 2.0 or CAS; a secret is in this one answer.
 
-    Raises PartnerCodeTaken, EntityTaken, Invalid (an end beyond 12 months or past, a SAML program without its name or
-    with a pattern for an address).
+    Raises PartnerCodeTaken, EntityTaken, ServiceTaken, Invalid (an end beyond 12 months or past, a SAML program without
+    its name, a SAML or CAS program with a pattern for an address, a CAS program that is to learn what there is not).
     """
     if not tx.now < command.valid_to <= tx.now + PARTNER_TERM:
         raise Invalid("第三方系统的接入期限须在 12 个月以内，到期可续。")
@@ -98,6 +99,8 @@ def register_partner(tx: Tx, command: RegisterPartner) -> Onward[PartnerView]:
         raise Invalid("SAML 系统须填写实体标识（entityID），其他系统不填。")
     if saml and any("*" in address for address in command.redirect_uris):
         raise Invalid("SAML 系统的断言接收地址（ACS）须逐个写全，不能用通配符。")
+    if command.protocol == "cas":
+        _check_cas(tx, command)
     row = Partner(
         partner_id=new_id(),
         code=command.code,
@@ -119,7 +122,7 @@ def register_partner(tx: Tx, command: RegisterPartner) -> Onward[PartnerView]:
 
     def go_on(steps: Steps) -> PartnerView:
         secret = _secret(steps, _partner_client(row))
-        return partner_view(row, None if saml else secret)
+        return partner_view(row, secret if row.protocol == "oidc" else None)
 
     return Onward(partner_view(row), go_on)
 
@@ -147,17 +150,38 @@ def device_view(row: Device, secret: str | None = None) -> DeviceView:
 
 def partner_view(row: Partner, secret: str | None = None) -> PartnerView:
     """A registered program."""
-    names = [name for name in PartnerView.model_fields if name not in {"client_id", "metadata_url", "secret"}]
-    metadata = f"{directory.configuration().issuer}/protocol/saml/descriptor"
+    names = [
+        name for name in PartnerView.model_fields if name not in {"client_id", "metadata_url", "cas_url", "secret"}
+    ]
+    settings = directory.configuration()
+    metadata = f"{settings.issuer}/protocol/saml/descriptor"
+    cas_url = f"{settings.host_url.rstrip('/')}{rules_cas.COOKIE_PATH}"
     return PartnerView(
         client_id=_partner_client(row),
         metadata_url=metadata if row.protocol == "saml" else None,
+        cas_url=cas_url if row.protocol == "cas" else None,
         secret=secret,
         **{name: getattr(row, name) for name in names},
     )
 
 
 # -- inside
+
+
+def _check_cas(tx: Tx, command: RegisterPartner) -> None:
+    if any(mark in address for address in command.redirect_uris for mark in "*#"):
+        raise Invalid("CAS 系统的服务地址须逐个写全，不能用通配符，也不含“#”。")
+    try:
+        rules_cas.items(command.shared_data)
+    except ValueError as error:
+        known = "、".join(rules_cas.ITEMS)
+        raise Invalid(f"CAS 系统共享的数据只能从“{known}”中选，用顿号分开；不认识“{error}”。") from None
+    taken = {
+        address: row.title for row in tx.session.all(queries_cas.PROGRAMS, now=tx.now) for address in row.redirect_uris
+    }
+    for address in command.redirect_uris:
+        if address in taken:
+            raise ServiceTaken(f"服务地址 {address} 已由“{taken[address]}”登记，请核对；换新登记的先停用旧的。")
 
 
 def _client(row: Device) -> str:

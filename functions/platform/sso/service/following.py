@@ -33,11 +33,16 @@ from functions.platform.sso.problems import RealmOutOfReach
 from functions.platform.sso.service.admission import carry_out, judge_sign_ons
 from functions.platform.sso.service.archiving import archive_due
 from functions.platform.sso.service.certificates import keep_certificates, revoke_of
+from functions.platform.sso.service.consenting import end_due
 from functions.platform.sso.service.emergency import emergencies_over, seal_over
 from functions.platform.sso.service.holding import leave_ended
 from functions.platform.sso.service.locking import end_abandoned
-from functions.platform.sso.service.patients import end_grown_up, follow_merge
+from functions.platform.sso.service.messaging import send_messages
+from functions.platform.sso.service.passwords import age_passwords
+from functions.platform.sso.service.patients import follow_merge
+from functions.platform.sso.service.programs import keep_tickets, tell_programs
 from functions.platform.sso.service.realm import note, reconcile, tell
+from functions.platform.sso.service.revoking import fetch_due, tell_stale
 from functions.platform.sso.service.sessions import collect_events
 from shared.steps import Steps
 from shared.tx import Tx
@@ -103,7 +108,11 @@ def each_minute(tx: Tx) -> Onwards | None:
     over = emergencies_over(tx)
     if not organisation.campus(tx).is_head:
         return (lambda steps: seal_over(steps, over)) if over else None
-    end_grown_up(tx)
+    end_due(tx)
+    tell_stale(tx)
+    age_passwords(tx)
+    lists = fetch_due(tx)
+    keep_tickets(tx)
     since = tx.now - TURNED_WITHIN
     if tx.session.first(queries.DEVICES_TURNING, since=since, now=tx.now) is not None:
         note(tx, "realm", "", "device due")
@@ -111,7 +120,7 @@ def each_minute(tx: Tx) -> Onwards | None:
         note(tx, "person", staff_id, "grant due")
     archive = archive_due(tx)
     if not directory.available():
-        return archive
+        return _both(archive, lists)
     run_id: UUID | None = permissions.start_run(tx) if permissions.run_due(tx) else None
 
     def go_on(steps: Steps) -> None:
@@ -126,8 +135,23 @@ def each_minute(tx: Tx) -> Onwards | None:
             log.warning("sign-ons wait to be judged: the realm is out of reach")
         carry_out(steps)
         end_abandoned(steps)
+        tell_programs(steps)
+        send_messages(steps)
         if archive is not None:
             archive(steps)
+        if lists is not None:
+            lists(steps)
+
+    return go_on
+
+
+def _both(first: Onwards | None, second: Onwards | None) -> Onwards | None:
+    if first is None or second is None:
+        return first or second
+
+    def go_on(steps: Steps) -> None:
+        first(steps)
+        second(steps)
 
     return go_on
 

@@ -16,8 +16,12 @@ from functions.platform.sso.problems import (
     SelfMissing,
     SwitchedOff,
     TooManyPersons,
+    WeChatOutOfReach,
 )
 from functions.platform.sso.schemas import BindChild, BindSelf, LinkView, SignPatientOn, TokensView
+from functions.platform.sso.service.consenting import consents_ended, owner_gone
+from functions.platform.sso.service.messaging import way_failed, way_works
+from functions.platform.sso.service.phones import drop_phone, follow_phone, keep_phone
 from functions.platform.sso.service.realm import keep_patient, note
 from shared.command import Onward
 from shared.identity.realm import PATIENT_CLIENT, PATIENT_REDIRECT_URI
@@ -43,10 +47,13 @@ def sign_patient_on(tx: Tx, command: SignPatientOn) -> Onward[TokensView]:
 
     def go_on(steps: Steps) -> TokensView:
         account = client.WeChatLogin()
-        recognised = rules.openid_hash(account.appid, client.openid_of(command.code, account))
-        account_id = steps.step(
-            lambda tx: tx.session.one(queries.OPEN_ACCOUNT, account_id=new_id(), openid_hash=recognised, now=tx.now)
-        )
+        try:
+            openid = client.openid_of(command.code, account)
+        except WeChatOutOfReach:
+            if account.secret:  # it is set up, and does not work
+                steps.step(lambda tx: way_failed(tx, "wechat"))
+            raise
+        account_id = steps.step(lambda tx: _recognised(tx, rules.openid_hash(account.appid, openid)))
         door = directory.Directory()
         keep_patient(steps, door, account_id)
         session = door.open_session(str(account_id), PATIENT_CLIENT, PATIENT_REDIRECT_URI)
@@ -67,11 +74,13 @@ def bind_self(tx: Tx, command: BindSelf) -> LinkView:
 
     Raises RealNameMismatch, SelfBound, BoundAlready, NoAccount.
     """
-    account_id = _account(tx)
-    person = _person(tx, command.document_no)
+    account_id = account_of_patient(tx)
+    person = person_of_number(tx, command.document_no)
     if person is None or person.name != command.name or person.phone != command.phone:
         raise RealNameMismatch("证件号码、姓名、手机号与医院登记不一致，请核对；仍不一致请到窗口更正登记信息。")
-    return _bind(tx, account_id, person, "self", "real_name")
+    link = _bind(tx, account_id, person, "self", "real_name")
+    keep_phone(tx, account_id, person.phone)
+    return link
 
 
 def bind_child(tx: Tx, command: BindChild) -> LinkView:
@@ -79,7 +88,7 @@ def bind_child(tx: Tx, command: BindChild) -> LinkView:
 
     Raises SelfMissing, GuardianProofMissing, RealNameMismatch, TooManyPersons, BoundAlready.
     """
-    account_id = _account(tx)
+    account_id = account_of_patient(tx)
     links = tx.session.all(queries.LINKS, account_id=account_id, now=tx.now)
     own = next((link for link in links if link.relation == "self"), None)
     if own is None:
@@ -87,7 +96,7 @@ def bind_child(tx: Tx, command: BindChild) -> LinkView:
     limit = int(permissions.parameter(tx, "platform.sso.persons_per_wechat").value)
     if len(links) >= limit:
         raise TooManyPersons(f"一个微信最多绑定 {limit} 名就诊人，请先解除不再需要的绑定。")
-    child = _person(tx, command.document_no)
+    child = person_of_number(tx, command.document_no)
     if child is None or child.name != command.name:
         raise RealNameMismatch("证件号码、姓名与医院登记不一致，请核对；仍不一致请到窗口更正登记信息。")
     owner = patients.resolve(tx, [own.patient_id]).get(own.patient_id, own.patient_id)
@@ -99,18 +108,22 @@ def bind_child(tx: Tx, command: BindChild) -> LinkView:
 
 def my_persons(tx: Tx) -> list[LinkView]:
     """Persons bound to the account, the owner first."""
-    rows = tx.session.all(queries.LINKS, account_id=_account(tx), now=tx.now)
+    rows = tx.session.all(queries.LINKS, account_id=account_of_patient(tx), now=tx.now)
     return sorted((_view(tx, row) for row in rows), key=lambda one: (one.relation != "self", one.link_id))
 
 
 def end_link(tx: Tx, link_id: UUID, reason: str) -> None:
     """Unbind a person; the tokens at hand are refused within a minute. Raises LinkNotFound."""
-    account_id = _account(tx)
+    account_id = account_of_patient(tx)
     row = tx.session.first(queries.END_LINK, id_=link_id, account=account_id, now=tx.now, why=reason)
     if row is None:
         raise LinkNotFound("没有这个绑定，请刷新后核对。")
     tx.audit("person.unbound", "patient_account", account_id, patient_id=row.patient_id)
     note(tx, "patient", account_id, "unbound")
+    consents_ended(tx, [row], reason)
+    if row.relation == "self":
+        drop_phone(tx, account_id)
+        owner_gone(tx, account_id)
 
 
 def follow_merge(tx: Tx, patient_ids: list[UUID]) -> None:
@@ -119,19 +132,15 @@ def follow_merge(tx: Tx, patient_ids: list[UUID]) -> None:
         note(tx, "patient", account_id, "merged")
 
 
-def end_grown_up(tx: Tx) -> int:
-    """End guardians' bindings of children who are of age; returns how many."""
-    rows = tx.session.all(queries.END_GROWN_UP, now=tx.now)
-    for row in rows:
-        tx.audit("person.unbound", "patient_account", row.account_id, patient_id=row.patient_id)
-        note(tx, "patient", row.account_id, "of age")
-    return len(rows)
-
-
 # -- inside
 
 
-def _account(tx: Tx) -> UUID:
+def _recognised(tx: Tx, openid_hash: bytes) -> UUID:
+    way_works(tx, "wechat")
+    return tx.session.one(queries.OPEN_ACCOUNT, account_id=new_id(), openid_hash=openid_hash, now=tx.now)
+
+
+def account_of_patient(tx: Tx) -> UUID:
     """The account of the signed-on patient. Raises NotFromHere, NoAccount."""
     if tx.actor.kind != "patient":
         raise NotFromHere("此功能由患者在小程序内办理。")
@@ -144,7 +153,8 @@ def _account(tx: Tx) -> UUID:
     return account_id
 
 
-def _person(tx: Tx, number: str) -> patients.PatientInfo | None:
+def person_of_number(tx: Tx, number: str) -> patients.PatientInfo | None:
+    """Whom the hospital registered with a document."""
     found = patients.resolve_numbers(tx, [("resident_id", number.upper()), ("birth_certificate", number.upper())])
     return patients.access_patient(tx, found[0].patient_id) if found else None
 
@@ -182,5 +192,6 @@ def _shown(row: AccountLink, person: patients.PatientInfo) -> LinkView:
 
 
 def _signed_on(tx: Tx, account_id: UUID, client_id: str) -> None:
+    follow_phone(tx, account_id)
     tx.audit("patient.signed_on", "patient_account", account_id)
     tx.emit(LoggedIn(account_id=account_id, way="wechat", client=client_id))

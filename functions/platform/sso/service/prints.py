@@ -15,6 +15,7 @@ from shared.tx import Tx
 PDF = "application/pdf"
 _STATES = {"active": "在用", "ended": "已停用"}
 _PROTOCOLS = {"oidc": "OIDC（授权码加 PKCE）", "saml": "SAML 2.0", "cas": "CAS 票据"}
+_BY_TICKET = "按票据的服务地址通知"
 
 
 def account_slip(tx: Tx, staff_id: UUID, reason: str) -> Document:
@@ -60,12 +61,12 @@ def partner_form(tx: Tx, partner_id: UUID) -> Document:
     data = {
         "code": row.code,
         "title": row.title,
-        "client_id": partner_view(row).client_id,
+        "client_id": partner_view(row).cas_url or partner_view(row).client_id,
         "protocol": _PROTOCOLS.get(row.protocol, row.protocol),
         "owner": row.owner,
         "shared_data": row.shared_data,
         "addresses": list(row.redirect_uris),
-        "logout_address": row.backchannel_logout_url or None,
+        "logout_address": row.backchannel_logout_url or (_BY_TICKET if row.protocol == "cas" else None),
         "registered_at": row.registered_at,
         "valid_to": row.valid_to,
         "state": _STATES[row.state],

@@ -11,7 +11,15 @@ from events.platform import RealmDriftFound
 from functions.organisation.structure import service as organisation
 from functions.patients.index import service as patients
 from functions.platform.permissions import service as permissions
-from functions.platform.sso import directory, queries
+from functions.platform.sso import (
+    directory,
+    queries,
+    queries_passwords,
+    queries_trust,
+    rules_cas,
+    rules_passwords,
+    rules_trust,
+)
 from functions.platform.sso.models import IdentityChange
 from functions.platform.sso.problems import RealmOutOfReach
 from shared.identity.denied import KEPT
@@ -19,7 +27,7 @@ from shared.identity.partners import SamlDeclaration
 from shared.identity.people import StaffAccount, kept_up
 from shared.identity.posts import POSTS
 from shared.identity.realm import DeviceDeclaration, PartnerDeclaration, RealmDeclaration
-from shared.identity.rights import Grant
+from shared.identity.rights import MAX_PROOFS, Grant
 from shared.ids import new_id
 from shared.settings import Settings
 from shared.steps import Steps
@@ -66,6 +74,12 @@ def declaration(tx: Tx, configuration: Settings | None = None) -> RealmDeclarati
         for row in registered
         if row.protocol == "oidc"
     ]
+    here = f"{settings.host_url.rstrip('/')}{rules_cas.COOKIE_PATH}"
+    programs += [
+        PartnerDeclaration(row.code, row.title, (f"{here}/back",), f"{here}/signed-out", tells_moment=True)
+        for row in registered
+        if row.protocol == "cas"
+    ]
     saml = [
         SamlDeclaration(row.entity_id, row.title, tuple(row.redirect_uris), row.backchannel_logout_url)
         for row in registered
@@ -81,6 +95,7 @@ def declaration(tx: Tx, configuration: Settings | None = None) -> RealmDeclarati
         partners=tuple(programs),
         saml_partners=tuple(saml),
         self_reset=True,
+        certificates=True,
         second_factor=asks_second_factor(settings),
         templates=permissions.published(tx),
         directory_secret=directory.secret(),
@@ -103,6 +118,10 @@ def people(tx: Tx, only: Collection[UUID] | None = None, configuration: Settings
         if row.campus_id in opened:
             grant = Grant(row.campus_id, row.permission, int(row.valid_to.timestamp()))
             grants.setdefault(row.staff_id, []).append(str(grant))
+    states = {row.staff_id: row for row in tx.session.all(queries_passwords.STATES)}
+    proofs: dict[UUID, list[str]] = {}
+    for proof in tx.session.all(queries_trust.PROOFS_NOW, now=tx.now):
+        proofs.setdefault(proof.staff_id, []).append(rules_trust.proof_text(proof))
     found = []
     for person in organisation.staff_accounts(tx):
         if only is not None and person.staff_id not in only:
@@ -113,6 +132,8 @@ def people(tx: Tx, only: Collection[UUID] | None = None, configuration: Settings
             if campus in opened
         }
         privileged = any(POSTS[code].privileged for held in posts.values() for code in held)
+        state = states.get(person.staff_id)
+        set_at, least = (None, None) if state is None else (state.set_at, state.least)
         found.append(
             StaffAccount(
                 staff_no=person.staff_no,
@@ -121,6 +142,8 @@ def people(tx: Tx, only: Collection[UUID] | None = None, configuration: Settings
                 posts=posts,
                 enabled=person.enabled and person.staff_id not in frozen,
                 grants=tuple(sorted(grants.get(person.staff_id, []))),
+                proofs=tuple(sorted(proofs.get(person.staff_id, [])[:MAX_PROOFS])),
+                password_due=rules_passwords.due(privileged, set_at, least, tx.now) if strong else "",
                 second_factor=strong and privileged,
                 initial_password=settings.demo_password or None,
                 must_change_password=not settings.demo_password,
@@ -132,6 +155,10 @@ def people(tx: Tx, only: Collection[UUID] | None = None, configuration: Settings
 def fingerprint(person: StaffAccount) -> str:
     """Changes when anything the realm has to know of a person does."""
     parts = (person.name, str(person.enabled), *sorted(person.group_paths), "", *(person.grants or ()))
+    if person.proofs:
+        parts += ("", *person.proofs)
+    if person.password_due:
+        parts += ("due", person.password_due)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

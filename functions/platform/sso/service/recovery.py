@@ -6,12 +6,13 @@ from uuid import UUID
 
 from events.platform import LoginRiskFound, SessionsEnded
 from functions.organisation.structure import service as organisation
-from functions.platform.sso import directory
+from functions.platform.sso import directory, rules_passwords
 from functions.platform.sso.problems import AccountNotHere
 from functions.platform.sso.schemas import RecoveryView
+from functions.platform.sso.service.passwords import is_privileged, password_set
+from functions.platform.sso.service.realm import asks_second_factor
 from functions.platform.sso.service.sessions import refuse_before
 from shared.command import Onward
-from shared.identity.posts import POSTS
 from shared.tx import SamePerson, Tx
 
 _EASY = "abcdefghjkmnpqrstuvwxyz"
@@ -24,7 +25,7 @@ def give_password(tx: Tx, staff_id: UUID, reason: str) -> Onward[RecoveryView]:
 
     Raises SamePerson, AccountNotHere, StaffNotFound, RealmOutOfReach.
     """
-    return _recover(tx, staff_id, "password.given", reason, _giving(first_password()))
+    return _recover(tx, staff_id, "password.given", reason, _giving(tx, staff_id, first_password()))
 
 
 def unlock_account(tx: Tx, staff_id: UUID, reason: str) -> Onward[RecoveryView]:
@@ -52,15 +53,20 @@ def first_password() -> str:
 
 def giving_password(tx: Tx, staff_id: UUID, act: str, reason: str, password: str) -> Callable[[], RecoveryView]:
     """What `give_password` does, with this password, to be run after the commit. Raises as it."""
-    return _prepared(tx, staff_id, act, reason, _giving(password))[1]
+    return _prepared(tx, staff_id, act, reason, _giving(tx, staff_id, password))[1]
 
 
 # -- inside
 
 
-def _giving(password: str) -> Callable[[directory.Directory, str], tuple[str | None, int]]:
+def _giving(tx: Tx, staff_id: UUID, password: str) -> Callable[[directory.Directory, str], tuple[str | None, int]]:
+    """Holders of privileged posts set theirs by `change_password`: the realm's page would take a short one."""
+    privileged = is_privileged(held.post for held in organisation.posts_of(tx, staff_id))
+    ours = privileged and asks_second_factor(directory.configuration())
+    password_set(tx, staff_id, rules_passwords.GIVEN if ours else rules_passwords.LEAST)
+
     def do(door: directory.Directory, account_id: str) -> tuple[str | None, int]:
-        door.give_password(account_id, password)
+        door.give_password(account_id, password, temporary=not ours)
         return password, 0
 
     return do
@@ -86,7 +92,7 @@ def _prepared(
     if act != "account.unlocked":
         refuse_before(tx, str(staff_id), act)
         tx.emit(SessionsEnded(subject_key=str(staff_id), sessions=0, cause=act))
-    if any(POSTS[held.post].privileged for held in organisation.posts_of(tx, staff_id) if held.post in POSTS):
+    if is_privileged(held.post for held in organisation.posts_of(tx, staff_id)):
         # One administrator letting himself in as another is what the others must hear of.
         tx.emit(LoginRiskFound(subject_key=str(staff_id), staff_id=staff_id, cause=f"privileged_{act}", score=60))
 

@@ -5,11 +5,12 @@ from uuid import UUID
 
 from events.platform import LoginFailed, LoginRiskFound, SessionsEnded
 from functions.organisation.structure import service as organisation
-from functions.platform.sso import directory, queries_reset
+from functions.platform.sso import directory, queries_reset, rules_passwords
 from functions.platform.sso import rules_reset as rules
 from functions.platform.sso.problems import NotFromHere
 from functions.platform.sso.problems_offline import ResetRefused, ResetThrottled, WeakPassword
 from functions.platform.sso.schemas_reset import ResetPassword, ResetView
+from functions.platform.sso.service.passwords import password_set, tell_owner
 from functions.platform.sso.service.sessions import refuse_before
 from shared.command import Onward
 from shared.identity.posts import POSTS
@@ -61,11 +62,14 @@ def _go_on(steps: Steps, command: ResetPassword, owner: _Owner | None) -> ResetV
             "工号或动态口令不正确，或该账号不能自助重置（未绑定动态口令、已锁定、已停用）。"
             "请等动态口令更换后重试，或联系安全管理员。"
         )
+    if owner.privileged and len(command.password) < rules_passwords.LEAST_PRIVILEGED:
+        raise WeakPassword("特权岗位的新密码至少 14 位，请换一个，并等动态口令更换后再提交。")
     account_id = door.account_of(owner.name)
     if account_id is None or not door.choose_password(account_id, command.password):
         steps.step(lambda tx: tx.audit("password.not_reset", "staff", owner.staff_id, cause="policy"))
         raise WeakPassword("新密码不能与最近 5 次用过的相同，请换一个，并等动态口令更换后再提交。")
     steps.step(lambda tx: _done(tx, owner))
+    tell_owner(steps, door, owner.staff_id)
     return ResetView(state="done")
 
 
@@ -90,6 +94,7 @@ def _failed(tx: Tx, owner: _Owner | None) -> None:
 
 def _done(tx: Tx, owner: _Owner) -> None:
     staff_id = owner.staff_id
+    password_set(tx, staff_id, rules_passwords.LEAST_PRIVILEGED if owner.privileged else rules_passwords.LEAST)
     refuse_before(tx, str(staff_id), "password reset by its owner")
     tx.audit("password.reset_by_owner", "staff", staff_id, workstation=tx.actor.name)
     tx.emit(SessionsEnded(subject_key=str(staff_id), sessions=0, cause="password.reset_by_owner"))

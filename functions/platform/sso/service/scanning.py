@@ -98,7 +98,7 @@ def decide_scan(tx: Tx, scan_id: UUID, *, agree: bool, end_others: bool) -> Onwa
 
     def go_on(steps: Steps) -> ScanView:
         if policy.beyond != "displace":
-            _make_room(steps, me, policy, end_others=end_others)
+            make_room(steps, me, policy, end_others=end_others)
         return steps.step(lambda tx: _decide(tx, scan_id, me, "agreed"))
 
     return Onward(ScanView.model_validate(row), go_on)
@@ -146,7 +146,7 @@ def _decide(tx: Tx, scan_id: UUID, me: UUID, decision: str) -> ScanView:
     return ScanView.model_validate(after)
 
 
-def _make_room(steps: Steps, me: UUID, policy: rules_bounds.Policy, *, end_others: bool) -> None:
+def make_room(steps: Steps, me: UUID, policy: rules_bounds.Policy, *, end_others: bool) -> None:
     """Whether one session more is allowed; the oldest ends once the workstation has collected (`admit_here`)."""
     running = directory.Directory().sessions_of(str(me))
     told = steps.step(lambda tx: told_already(tx, [one.session_id for one in running]))

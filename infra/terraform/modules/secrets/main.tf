@@ -127,7 +127,7 @@ resource "kubernetes_secret_v1" "apps" {
 
 # Each is read by one function or two; without content that function says what it cannot do.
 resource "kubernetes_secret_v1" "accounts" {
-  for_each = toset(["his-receipts", "his-wechat-login", "his-identity-check", "his-merchant-keys", "his-package-keys"])
+  for_each = toset(["his-receipts", "his-wechat-login", "his-sms", "his-identity-check", "his-merchant-keys", "his-package-keys"])
   metadata {
     name      = each.key
     namespace = var.apps

@@ -1,0 +1,1 @@
+"""Certification authorities outside: where their revocation lists are fetched from."""

@@ -1,0 +1,67 @@
+"""Rules of passwords by posts: how long, of what, for how long (spec 42; GB/T 22239-2019, 8.1.4.1 a). No I/O, no clock.
+
+The realm knows one rule for everybody: 10 characters, three classes, not the last five, 180 days. Whoever holds a
+privileged post needs 14 and another every 90 days, which only this module can see to.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Literal
+
+from functions.platform.sso.problems_offline import WeakPassword
+
+LEAST, LEAST_PRIVILEGED = 10, 14
+AGE, AGE_PRIVILEGED = timedelta(days=180), timedelta(days=90)
+TOLD_BEFORE = timedelta(days=7)
+CLOCKS_DIFFER = timedelta(seconds=30)
+"""Between the realm and us at most (spec 42). In doubt the realm's page was last, and another has to be set."""
+GIVEN = 0
+"""Set by somebody else: for one sign-on."""
+_LONG_ENOUGH_TO_MEAN = 3
+"""Letters and digits of a word that is looked for in a password; in Chinese characters two."""
+
+Due = Literal["", "initial", "short", "expired"]
+
+
+def check_password(password: str, least: int, words: Iterable[str]) -> None:
+    """Refuse a password that is short, of too few classes, or holds a word of its owner's. Raises WeakPassword."""
+    classes = (
+        any(one.islower() for one in password),
+        any(one.isupper() for one in password),
+        any(one.isdigit() for one in password),
+        any(not one.isalnum() for one in password),
+    )
+    if len(password) < least or sum(classes) < 3:
+        raise WeakPassword(f"新密码至少 {least} 位，大写字母、小写字母、数字、符号至少三类。")
+    plain = _plain(password)
+    for word in words:
+        wanted = _plain(word)
+        if len(wanted) >= (_LONG_ENOUGH_TO_MEAN if wanted.isascii() else 2) and wanted in plain:
+            raise WeakPassword("新密码不能含有工号、姓名、电话、医院名称（包括拼音），请换一个。")
+
+
+def due(privileged: bool, set_at: datetime | None, least: int | None, now: datetime) -> Due:
+    """What is wrong with a password for whoever has it now; both None: nothing is known of it.
+
+    initial: somebody else has set it. short: not known to be long enough for a privileged post. expired: too old for
+    one. What is too old for anybody else the realm sees to by itself.
+    """
+    if least == GIVEN:
+        return "initial"
+    if not privileged:
+        return ""
+    if least is None or set_at is None or least < LEAST_PRIVILEGED:
+        return "short"
+    return "expired" if now >= set_at + AGE_PRIVILEGED else ""
+
+
+def due_at(privileged: bool, set_at: datetime | None, now: datetime) -> datetime | None:
+    """When another password has to be set, from a week before on; None while it is far off or unknown."""
+    if set_at is None:
+        return None
+    at = set_at + (AGE_PRIVILEGED if privileged else AGE)
+    return at if now >= at - TOLD_BEFORE else None
+
+
+def _plain(text: str) -> str:
+    return "".join(one for one in text.lower() if one.isalnum())
