@@ -9,25 +9,28 @@ moved to another row does not open. A blind index (HMAC-SHA256 of the value, as 
 and keeps it unique.
 
 Keys come from HIS_COLUMN_KEYS as `id:base64,id:base64`, 32 bytes each; the first writes, all read. To rotate, let every
-process know the new key (second place), then let it write (first place); the owning module seals its rows anew, and
-when none is left with the old id (integrity check `organisation.column_keys`) that one is taken out. A lost key is lost
-with everything it sealed: keys are kept in the vault, never beside a backup of the database.
+process know the new key (second place), then let it write (first place); the owning modules seal their rows anew, and
+when none is left with the old id (integrity checks `organisation.column_keys`, `patients.column_keys`) that one is
+taken out. A lost key is lost with everything it sealed: keys are kept in the vault, never beside a
+backup of the database.
 """
 
 import base64
 import binascii
-import hashlib
 import hmac
 import os
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.problems import Problem
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -76,6 +79,7 @@ class Cipher:
         self.newest = keys[0][0]
         self._seals = {key_id: _derived(secret, b"seal") for key_id, secret in keys}
         self._marks = {key_id: _derived(secret, b"index") for key_id, secret in keys}
+        self._ready: dict[str, AESGCM] = {}
 
     @classmethod
     def read(cls, text: str) -> "Cipher":
@@ -99,24 +103,20 @@ class Cipher:
 
     def seal(self, text: str, about: str) -> str:
         """A text as the database keeps it. `about` names table, column and row; the same must be said to open it."""
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
         nonce = os.urandom(NONCE_BYTES)
-        closed = AESGCM(self._seals[self.newest]).encrypt(nonce, text.encode(), _bound(self.newest, about))
+        closed = self._seal_of(self.newest).encrypt(nonce, text.encode(), _bound(self.newest, about))
         return f"{self.newest}:{base64.b64encode(nonce + closed).decode()}"
 
     def open(self, sealed: str, about: str) -> str:
         """What was sealed. Raises ColumnKeysMissing for a key this process does not have, SealBroken."""
         from cryptography.exceptions import InvalidTag
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         key_id, _, encoded = sealed.partition(":")
-        key = self._seals.get(key_id)
-        if key is None:
+        if key_id not in self._seals:
             raise ColumnKeysMissing(f"缺少解密所需的密钥 {key_id[:16]}，请联系信息科核对 HIS_COLUMN_KEYS。")
         try:
             raw = base64.b64decode(encoded, validate=True)
-            return AESGCM(key).decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], _bound(key_id, about)).decode()
+            return self._seal_of(key_id).decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], _bound(key_id, about)).decode()
         except (InvalidTag, ValueError) as error:
             raise SealBroken("加密数据与记录不符，可能被改动，请联系信息科核查。") from error
 
@@ -128,8 +128,22 @@ class Cipher:
         """Every index a value may be stored with, that of the writing key first: what a look-up asks for."""
         return [self._mark(key_id, text, column) for key_id in self._marks]
 
+    def proofs(self) -> dict[str, str]:
+        """By key id what shows which key that is and tells nothing of it: kept in the database, it betrays a process
+        that was given another key under the same name."""
+        return {key_id: self._mark(key_id, key_id, "proof").hex() for key_id in self._marks}
+
     def _mark(self, key_id: str, text: str, column: str) -> bytes:
-        return hmac.new(self._marks[key_id], f"{column}\0{text}".encode(), hashlib.sha256).digest()
+        return hmac.digest(self._marks[key_id], f"{column}\0{text}".encode(), "sha256")
+
+    def _seal_of(self, key_id: str) -> "AESGCM":
+        """A key made ready for use, once: people are listed and imported by the thousand."""
+        ready = self._ready.get(key_id)
+        if ready is None:
+            from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+            ready = self._ready[key_id] = AESGCM(self._seals[key_id])
+        return ready
 
 
 def key_of(sealed: str) -> str:

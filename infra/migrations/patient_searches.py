@@ -218,6 +218,49 @@ BEGIN
 END $$
 """
 
+# Since revision 0039. The database knows a mark of the last four characters of an 18-digit number; what is typed before
+# them are digits of the birthday, which is known of the person. Numbers that are not sealed yet are read as before.
+SEARCH_BY_TAIL_SEALED = """
+CREATE FUNCTION patients.search_by_tail(backwards text, tails bigint[], birthday text)
+RETURNS TABLE (found_id uuid, closeness int)
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 50
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $$
+BEGIN
+    IF coalesce(current_setting('his.subject', true), '') = '' THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT alike.survivor_id, 0
+    FROM (
+        (SELECT s.patient_id AS survivor_id
+         FROM patients.patients AS p JOIN patients.patients AS s ON s.patient_id = p.survivor_id
+         WHERE p.phone_reversed >= backwards AND p.phone_reversed < backwards || chr(1114111)
+           AND patients.visible_here(s.confidentiality, s.patient_id)
+         LIMIT 51)
+        UNION ALL
+        (SELECT s.patient_id
+         FROM patients.identifiers AS i
+         JOIN patients.patients AS p ON p.patient_id = i.patient_id
+         JOIN patients.patients AS s ON s.patient_id = p.survivor_id
+         WHERE i.tail = ANY (tails) AND i.status = 'active'
+           AND right(to_char(p.birth_date, 'MMDD'), length(birthday)) = birthday
+           AND patients.visible_here(s.confidentiality, s.patient_id)
+         LIMIT 51)
+        UNION ALL
+        (SELECT s.patient_id
+         FROM patients.identifiers AS i
+         JOIN patients.patients AS p ON p.patient_id = i.patient_id
+         JOIN patients.patients AS s ON s.patient_id = p.survivor_id
+         WHERE i.value_reversed >= backwards AND i.value_reversed < backwards || chr(1114111) AND i.key_id IS NULL
+           AND i.status = 'active' AND i.type IN ('resident_id', 'hmt_residence', 'foreign_pr')
+           AND patients.visible_here(s.confidentiality, s.patient_id)
+         LIMIT 51)
+    ) AS alike;
+END $$
+"""
+
 # Records worth comparing with a person: whoever could reach the lower limit of the match score shares one of these.
 LIKELY_DUPLICATES = """
 CREATE FUNCTION patients.likely_duplicates(

@@ -73,6 +73,12 @@ class Session:
         self.statements = 0
         """Statements so far; tests hold it against each journey's budget."""
 
+    @property
+    def database(self) -> str:
+        """Which database this is, for what a process learned about it."""
+        info = self._connection.info
+        return f"{info.host}:{info.port}/{info.dbname}"
+
     def add(self, *rows: Model) -> None:
         """Insert rows with the next exchange (traces, which nobody reads back, with the commit). They are facts from
         here on."""

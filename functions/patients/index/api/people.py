@@ -110,7 +110,7 @@ def list_corrections(tx: Tx, limit: Limit = 50, cursor: Cursor = None) -> Page[P
     for correction in found:
         tx.audit("patient.correction_read", "correction", correction.correction_id, patient_id=correction.patient_id)
     return Page[PendingCorrection](
-        items=[PendingCorrection.model_validate(correction) for correction in found],
+        items=[service.pending_correction(correction) for correction in found],
         next=str(found[-1].correction_id) if len(found) == limit else None,
     )
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         Correction,
         Identifier,
         IdentityChange,
+        NumberKey,
         Patient,
         Relation,
     )
@@ -33,6 +34,7 @@ __all__ = [
     "MatchCandidate",
     "MatchPoints",
     "Merge",
+    "NumberKey",
     "Patient",
     "PoliceCheck",
     "Relation",

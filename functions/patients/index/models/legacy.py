@@ -68,16 +68,22 @@ class LegacyRow(CampusOwned, Model):
         PrimaryKeyConstraint("import_id", "row_no"),
         Index("ix_legacy_rows_outcome", "import_id", "outcome", "row_no"),
         Index("ix_legacy_rows_number", "import_id", "number", postgresql_where=text("number IS NOT NULL")),
+        Index("ix_legacy_rows_key", "key_id", postgresql_where=text("document_no IS NOT NULL")),
         CheckConstraint("outcome IN ('new', 'linked', 'suspected', 'rejected')", name="outcome"),
+        CheckConstraint("key_id IS NULL OR starts_with(document_no, key_id || ':')", name="key_id"),
         {"schema": SCHEMA},
     )
 
     import_id: Mapped[UUID]
     row_no: Mapped[int]
     person: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    """The row as it was sent."""
+    """The row as it was sent, but for the document number."""
+    document_no: Mapped[str | None] = mapped_column(Text, default=None)
+    """The document number as it was sent: sealed, bound to this row; in clear where `key_id` is missing."""
+    key_id: Mapped[str | None] = mapped_column(Text, default=None)
     number: Mapped[str | None] = mapped_column(Text, default=None)
-    """Document number as it would be stored, so that a later row of the same person is found."""
+    """Mark of the document number, so that a later row of the same person is found: first as it was sent, and once
+    judged as it would be stored."""
     outcome: Mapped[str | None] = mapped_column(Text, default=None)
     reason: Mapped[str | None] = mapped_column(Text, default=None)
     patient_id: Mapped[UUID | None] = mapped_column(default=None)

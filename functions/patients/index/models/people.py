@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     Computed,
     ForeignKey,
@@ -24,7 +25,11 @@ SCHEMA = "patients"
 PATIENT = "patients.patients.patient_id"
 ACTIVE = "status = 'active'"
 SINGLE_VALUED = "type IN ('resident_id', 'birth_certificate', 'insurance_person_no')"
-BY_TAIL = "type IN ('resident_id', 'hmt_residence', 'foreign_pr')"
+CERTIFICATES = (
+    "type IN ('resident_id', 'household_book', 'passport', 'officer', 'hk_macau_permit', 'taiwan_permit',"
+    " 'hmt_residence', 'foreign_pr', 'birth_certificate')"
+)
+"""Kinds whose number is sealed (schemas.values.DOCUMENT_CODES)."""
 
 
 def document() -> JSONB:
@@ -133,6 +138,10 @@ class Patient(Model):
 class Identifier(Model):
     """A number that names a person: document, card, insurance number. An active one names one person only.
 
+    The number of a certificate is sealed (service.numbers): `value` is then the mark it is found by and kept unique by,
+    which nobody turns back into the number. A card's value is its number. A certificate that was entered before numbers
+    were sealed has its number in `value` until the minute's work comes to it.
+
     The reference to the patient is checked at commit, because a number is claimed before its person is written.
     """
 
@@ -155,8 +164,13 @@ class Identifier(Model):
             postgresql_where=text(f"{ACTIVE} AND {SINGLE_VALUED}"),
         ),
         Index("ix_identifiers_stopped", "value", postgresql_where=text("status <> 'active'")),
-        Index("ix_identifiers_tail", "value_reversed", postgresql_where=text(f"{ACTIVE} AND {BY_TAIL}")),
+        Index("ix_identifiers_tail", "tail", postgresql_where=text(f"{ACTIVE} AND tail IS NOT NULL")),
+        Index("ix_identifiers_key", "key_id", postgresql_where=text(CERTIFICATES)),
+        Index("ix_identifiers_clear", "value_reversed", postgresql_where=text(f"key_id IS NULL AND {CERTIFICATES}")),
         Index(None, "patient_id"),
+        CheckConstraint("(sealed IS NULL) = (key_id IS NULL)", name="sealed"),
+        CheckConstraint("sealed IS NULL OR starts_with(sealed, key_id || ':')", name="key_id"),
+        CheckConstraint("sealed IS NULL OR starts_with(value, '#')", name="mark"),
         CheckConstraint("status IN ('active', 'lost', 'replaced', 'revoked')", name="status"),
         CheckConstraint("(status = 'active') = (ended_at IS NULL)", name="ended_at"),
         {"schema": SCHEMA},
@@ -169,6 +183,13 @@ class Identifier(Model):
     value_reversed: Mapped[str] = mapped_column(
         Text(collation="C"), Computed("reverse(value)", persisted=True), init=False
     )
+    """Read by the search for last digits as long as there are numbers not sealed yet."""
+    sealed: Mapped[str | None] = mapped_column(Text, default=None)
+    """A certificate's number as shared.column_cipher seals it, bound to this row."""
+    key_id: Mapped[str | None] = mapped_column(Text, default=None)
+    """The key seal and marks were made with; rotation finds its work by it."""
+    tail: Mapped[int | None] = mapped_column(BigInteger, default=None)
+    """Mark of the last four characters of an 18-digit number, which people type to find somebody."""
     issuer_campus_id: Mapped[str | None] = mapped_column(Text, default=None)
     """Campus that gave a card or number of its own; null for what is valid everywhere."""
     status: Mapped[str] = mapped_column(Text, default="active")
@@ -193,6 +214,8 @@ class Relation(Model):
     __table_args__ = (
         Index(None, "patient_id"),
         Index(None, "related_patient_id", postgresql_where=text("related_patient_id IS NOT NULL")),
+        Index("ix_relations_key", "key_id", postgresql_where=text("document_no IS NOT NULL")),
+        CheckConstraint("key_id IS NULL OR starts_with(document_no, key_id || ':')", name="key_id"),
         {"schema": SCHEMA},
     )
 
@@ -204,6 +227,8 @@ class Relation(Model):
     phone: Mapped[str | None] = mapped_column(Text, default=None)
     document_type: Mapped[str | None] = mapped_column(Text, default=None)
     document_no: Mapped[str | None] = mapped_column(Text, default=None)
+    """Sealed, bound to this row; in clear where `key_id` is missing."""
+    key_id: Mapped[str | None] = mapped_column(Text, default=None)
     is_guardian: Mapped[bool] = mapped_column(default=False)
     is_emergency_contact: Mapped[bool] = mapped_column(default=False)
     shares_account: Mapped[bool] = mapped_column(default=False)
@@ -267,7 +292,9 @@ class Correction(Model):
     __table_args__ = (
         Index("uq_corrections_pending", "patient_id", unique=True, postgresql_where=text("status = 'pending'")),
         Index(None, "status", "correction_id"),
+        Index("ix_corrections_key", "key_id", postgresql_where=text("document_no IS NOT NULL")),
         CheckConstraint("status IN ('pending', 'applied', 'rejected')", name="status"),
+        CheckConstraint("key_id IS NULL OR starts_with(document_no, key_id || ':')", name="key_id"),
         {"schema": SCHEMA},
     )
 
@@ -275,6 +302,10 @@ class Correction(Model):
     patient_id: Mapped[UUID] = mapped_column(ForeignKey(PATIENT))
     seen_version: Mapped[int]
     changes: Mapped[dict[str, Any]]
+    """By field the value asked for; of a document its kind only."""
+    document_no: Mapped[str | None] = mapped_column(Text, default=None)
+    """The number asked for: sealed, bound to this row; in clear where `key_id` is missing."""
+    key_id: Mapped[str | None] = mapped_column(Text, default=None)
     evidence: Mapped[str] = mapped_column(Text)
     evidence_file_id: Mapped[UUID | None] = mapped_column(Uuid, default=None)
     reason: Mapped[str] = mapped_column(Text)
@@ -285,3 +316,15 @@ class Correction(Model):
     decided_at: Mapped[datetime | None] = mapped_column(default=None)
     decided_by: Mapped[str | None] = mapped_column(Text, default=None)
     decision_reason: Mapped[str | None] = mapped_column(Text, default=None)
+
+
+class NumberKey(Model):
+    """A key that numbers of certificates were sealed with. `proof` shows which key it is and tells nothing of it: a
+    process that was given another one under this name, or not this one, writes and finds nothing."""
+
+    __tablename__ = "number_keys"
+    __table_args__ = ({"schema": SCHEMA},)
+
+    key_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    proof: Mapped[str] = mapped_column(Text)
+    first_used_at: Mapped[datetime]

@@ -1,5 +1,6 @@
 """Identity checks with the police."""
 
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import DateTime, Integer, Text, Uuid, bindparam, literal_column, select, update
@@ -34,9 +35,18 @@ TAKE_DUE = Query(
 )
 """Questions that are due, taken for as long as an answer may need; two rounds at once share them."""
 
+
+class ResidentNumber(NamedTuple):
+    """The resident number of a person as it stands there (service.numbers)."""
+
+    identifier_id: UUID
+    value: str
+    sealed: str | None
+
+
 NUMBER = Query(
-    str,
-    select(Identifier.value).where(
+    ResidentNumber,
+    select(Identifier.identifier_id, Identifier.value, Identifier.sealed).where(
         Identifier.patient_id.in_(group_of(bindparam("patient_id", type_=Uuid))),
         Identifier.type == literal_column("'resident_id'"),
         IN_USE,

@@ -33,20 +33,22 @@ RECEIVE = Query(
     int,
     text("""
     WITH received AS (
-        INSERT INTO patients.legacy_rows (campus_id, import_id, row_no, person)
-        SELECT :campus, :import_id, CAST(:first AS int) + place::int - 1, person
-        FROM jsonb_array_elements(CAST(:people AS jsonb)) WITH ORDINALITY AS sent (person, place)
+        INSERT INTO patients.legacy_rows (campus_id, import_id, row_no, person, document_no, key_id, number)
+        SELECT :campus, :import_id, CAST(:first AS int) + place::int - 1, person, document_no, key_id, number
+        FROM unnest(CAST(:people AS jsonb[]), CAST(:documents AS text[]), CAST(:key_ids AS text[]),
+                    CAST(:numbers AS text[])) WITH ORDINALITY AS sent (person, document_no, key_id, number, place)
         ON CONFLICT (import_id, row_no) DO NOTHING RETURNING 1)
     SELECT count(*) FROM received
     """),
 )
-"""Rows from `first` on; a chunk sent twice counts once."""
+"""Rows from `first` on, their document numbers sealed beside; a chunk sent twice counts once."""
 
 RECEIVED = Query(int, select(func.count()).where(LegacyRow.import_id == bindparam("import_id")))
 DIGEST = Query(
     str,
     text("""
-    SELECT encode(sha256(string_agg(sha256(convert_to(person::text, 'UTF8')), '' ORDER BY row_no)), 'hex')
+    SELECT encode(sha256(string_agg(
+        sha256(convert_to(person::text || coalesce(number, ''), 'UTF8')), '' ORDER BY row_no)), 'hex')
     FROM patients.legacy_rows WHERE import_id = :import_id
     """),
 )

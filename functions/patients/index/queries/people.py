@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Date,
     ScalarSelect,
@@ -22,8 +23,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.orm import aliased
 
-from functions.patients.index.models import Dispute, Identifier, Patient
-from functions.patients.index.models.people import ACTIVE
+from functions.patients.index.models import Dispute, Identifier, NumberKey, Patient
+from functions.patients.index.models.people import ACTIVE, CERTIFICATES
 from shared.database.query import Query, among
 
 
@@ -208,16 +209,17 @@ IDENTIFIER = Query(Identifier, select(Identifier).where(Identifier.identifier_id
 _holder = (
     select(Identifier.patient_id)
     .where(
-        Identifier.value == bindparam("value", type_=Text),
+        among(Identifier.value, "forms"),
         Identifier.type == bindparam("type", type_=Text),
         Identifier.issuer_campus_id.is_not_distinct_from(bindparam("issuer", type_=Text)),
         IN_USE,
     )
+    .limit(1)
     .correlate(None)
     .scalar_subquery()
 )
 HOLDER = Query(Patient, select(Patient).where(Patient.patient_id == _survivor_of(_holder)))
-"""The person an active number names."""
+"""The person an active number names, in whatever form the number stands there (service.numbers)."""
 HOLDER_NAMES = Query(
     RecordNames, select(Patient.name, Patient.former_names).where(Patient.patient_id.in_(group_of(_holder)))
 )
@@ -229,23 +231,37 @@ HOLDER_IDENTIFIERS = Query(
 )
 HOLDER_DISPUTED = Query(bool, select(exists().where(Dispute.patient_id.in_(group_of(_holder)), DISPUTE_OPEN)))
 
-_CLAIMED = {
+_CLAIMED: dict[str, Any] = {
     "identifier_id": Uuid(),
     "patient_id": Uuid(),
     "type": Text(),
     "value": Text(),
+    "sealed": Text(),
+    "key_id": Text(),
+    "tail": BigInteger(),
     "issuer_campus_id": Text(),
     "issued_by": Text(),
     "document_valid_to": Date(),
 }
+_wanted = select(
+    *(func.unnest(bindparam(f"{name}s", type_=ARRAY(kind))).label(name) for name, kind in _CLAIMED.items())
+).subquery()
+_stands = aliased(Identifier)
 _claim = insert(Identifier).from_select(
     [*_CLAIMED, "status", "bound_at", "bound_by", "bound_campus_id"],
     select(
-        *(func.unnest(bindparam(f"{name}s", type_=ARRAY(kind))) for name, kind in _CLAIMED.items()),
+        *_wanted.c,
         literal_column("'active'"),
         bindparam("at", type_=Patient.created_at.type),
         bindparam("by", type_=Text),
         bindparam("campus", type_=Text),
+    ).where(
+        ~exists().where(
+            among(_stands.value, "otherwise"),
+            _stands.type == _wanted.c.type,
+            _stands.issuer_campus_id.is_not_distinct_from(_wanted.c.issuer_campus_id),
+            _stands.status == literal_column("'active'"),
+        )
     ),
 )
 CLAIM = Query(
@@ -254,7 +270,8 @@ CLAIM = Query(
         index_elements=["value", "type", "issuer_campus_id"], index_where=text(ACTIVE)
     ).returning(Identifier),
 )
-"""Take numbers for a person; those another person holds are left out of the answer.
+"""Take numbers for a person; those another person holds are left out of the answer, and all when one is held in one of
+the forms it isn't written in any more (`otherwise`).
 
 Waits for a window that is just claiming the same number, so that the second sees what the first made.
 """
@@ -302,6 +319,30 @@ SET_SUCCESSOR = Query(
     update(Identifier)
     .where(Identifier.identifier_id == bindparam("id_"))
     .values(replaced_by=bindparam("successor", type_=Uuid)),
+)
+
+
+class KeyInUse(NamedTuple):
+    """A key numbers were sealed with, and whether some still are."""
+
+    key_id: str
+    proof: str
+    used: bool
+
+
+NUMBER_KEYS = Query(
+    KeyInUse,
+    select(
+        NumberKey.key_id,
+        NumberKey.proof,
+        exists().where(Identifier.key_id == NumberKey.key_id, text(CERTIFICATES)).correlate(NumberKey),
+    ),
+)
+ADD_NUMBER_KEY = Query(
+    object,
+    insert(NumberKey)
+    .values(key_id=bindparam("key_id"), proof=bindparam("proof"), first_used_at=bindparam("now"))
+    .on_conflict_do_nothing(),
 )
 
 NEXT_EMPI = Query(int, select(func.nextval("patients.empi_numbers")))

@@ -8,7 +8,20 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Date, Integer, Text, Uuid, any_, bindparam, column, func, literal, literal_column, select
+from sqlalchemy import (
+    BigInteger,
+    Date,
+    Integer,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    column,
+    func,
+    literal,
+    literal_column,
+    select,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, array
 from sqlalchemy.orm import aliased
 
@@ -34,6 +47,7 @@ class Hit(NamedTuple):
     status: str
     confidentiality: str
     document: str | None
+    """`identifier_id/number`, the number sealed, or in clear where it isn't yet (service.numbers)."""
     closeness: int
 
 
@@ -49,6 +63,7 @@ class Comparable(NamedTuple):
     phone: str | None
     current_address: dict[str, Any] | None
     guardian_document: str | None
+    """`relation_id/number` likewise, or a number that was just read."""
     insurance_no: str | None
     mother_id: UUID | None
     birth_order: int | None
@@ -56,7 +71,7 @@ class Comparable(NamedTuple):
 
 def _number(types: list[str]) -> Any:
     return (
-        select(Identifier.value)
+        select(func.concat(Identifier.identifier_id, "/", func.coalesce(Identifier.sealed, Identifier.value)))
         .where(Identifier.patient_id == Patient.patient_id, IN_USE, Identifier.type == any_(array(types)))
         .order_by(Identifier.identifier_id)
         .limit(1)
@@ -77,7 +92,7 @@ _insurance_no = (
 )
 """A person has one at a time: written so that the unique index of single numbers answers, statistics or not."""
 _guardian_document = (
-    select(Relation.document_no)
+    select(func.concat(Relation.relation_id, "/", Relation.document_no))
     .where(
         Relation.patient_id == Patient.patient_id,
         Relation.is_guardian,
@@ -129,7 +144,14 @@ BY_NAME = _search(
 )
 BY_PINYIN = _search(func.patients.search_by_pinyin, _text, _born, _sex)
 BY_PHONE = _search(func.patients.search_by_phone, _text)
-BY_TAIL = _search(func.patients.search_by_tail, _text)
+BY_TAIL = _search(
+    func.patients.search_by_tail,
+    _text,
+    bindparam("tails", type_=ARRAY(BigInteger)),
+    bindparam("birthday", type_=Text),
+)
+"""Last digits: read backwards of a telephone, of an ID number as the marks of its last four with those of the birthday
+before them."""
 
 _matched = aliased(Patient)
 BY_IDENTIFIER = Query(

@@ -1,10 +1,11 @@
 """A person as HL7 FHIR R4 says it, for the patient identifier cross-reference and demographics query of IHE.
 
 Numbers travel with the system that gave them: the object identifiers of WS/T 500 where they name one, names of our own
-for the rest; a number a campus gives by itself carries the campus. Nothing here is masked: the wire is no screen.
+for the rest; a number a campus gives by itself carries the campus. What answers a question is not masked: the wire is
+no screen.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
@@ -12,6 +13,7 @@ from uuid import UUID
 from functions.patients.index.rules.names import split_name
 
 EMPI_SYSTEM = "urn:his:empi"
+RENDERED = "http://hl7.org/fhir/StructureDefinition/rendered-value"
 _OWN = "urn:his:identifier:"
 _BY_STANDARD = {
     "resident_id": "urn:oid:2.16.156.10011.1.3",
@@ -120,15 +122,25 @@ def birth_date_text(day: date, precision: str) -> str:
     return {"year": f"{day:%Y}", "month": f"{day:%Y-%m}"}.get(precision, day.isoformat())
 
 
-def patient_resource(person: Person, numbers: Iterable[Number]) -> dict[str, Any]:
-    """A Patient. What is not known is left out, as FHIR demands."""
+def masked_identifier(kind: str, shown: str, issuer: str | None) -> dict[str, Any]:
+    """An Identifier whose value is held back: what may be shown of it stands beside it, as FHIR has it."""
+    whole = identifier(kind, "", issuer)
+    del whole["value"]
+    return whole | {"_value": {"extension": [{"url": RENDERED, "valueString": shown}]}}
+
+
+def patient_resource(person: Person, numbers: Iterable[Number], masked: Collection[str] = ()) -> dict[str, Any]:
+    """A Patient. What is not known is left out, as FHIR demands. The values of `masked` kinds of number are masked."""
     resource: dict[str, Any] = {
         "resourceType": "Patient",
         "id": str(person.patient_id),
         "meta": {"versionId": str(person.version)},
         "identifier": [
             empi_identifier(person.empi_no),
-            *(identifier(one.type, one.value, one.issuer_campus_id) for one in numbers),
+            *(
+                (masked_identifier if one.type in masked else identifier)(one.type, one.value, one.issuer_campus_id)
+                for one in numbers
+            ),
         ],
         "active": person.status == "active",
         "name": [human_name(person.name, "official"), *(human_name(name, "old") for name in person.former_names)],

@@ -40,7 +40,12 @@ if TYPE_CHECKING:
         set_confidentiality,
     )
     from functions.patients.index.service.checking import check_identity, checks
-    from functions.patients.index.service.correct import confirm_correction, correct_patient, reject_correction
+    from functions.patients.index.service.correct import (
+        confirm_correction,
+        correct_patient,
+        pending_correction,
+        reject_correction,
+    )
     from functions.patients.index.service.dispute import open_dispute, settle_dispute
     from functions.patients.index.service.duplicates import mark_not_same, pair_details, pairs, propose_pair
     from functions.patients.index.service.exchange import (
@@ -169,6 +174,7 @@ __all__ = [
     "own_view",
     "pair_details",
     "pairs",
+    "pending_correction",
     "printed_name",
     "propose_pair",
     "query_demographics",

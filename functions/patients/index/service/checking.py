@@ -14,6 +14,7 @@ from functions.patients.index.models import Patient, PoliceCheck
 from functions.patients.index.queries import checks as queries
 from functions.patients.index.schemas.checks import CheckView
 from functions.patients.index.schemas.values import IdentityLevel
+from functions.patients.index.service.numbers import number_of
 from functions.patients.index.service.read import survivor
 from functions.patients.index.service.verify import raise_level
 from shared.command import Onward
@@ -120,7 +121,7 @@ def _question(tx: Tx, row: PoliceCheck) -> client.Question | None:
     if held is None:
         _answer(tx, row, "outdated", patient, None)
         return None
-    return client.Question(row.check_id, patient.name, held)
+    return client.Question(row.check_id, patient.name, number_of(held))
 
 
 def _book(tx: Tx, row: PoliceCheck, question: client.Question, verdict: client.Verdict) -> None:

@@ -13,10 +13,12 @@ from functions.patients.index.schemas.people import (
     CorrectPatient,
     DecideCorrection,
     DocumentCorrection,
+    PendingCorrection,
 )
 from functions.patients.index.schemas.values import DOCUMENT_CODES, Evidence, IdentifierType
 from functions.patients.index.service import facts, matching
 from functions.patients.index.service.identifiers import replace_document
+from functions.patients.index.service.numbers import CORRECTIONS, changes_of, document_fields, number_of
 from functions.patients.index.service.read import survivor
 from functions.patients.index.service.verify import change_patient
 from functions.patients.index.service.views import patient_view
@@ -57,11 +59,15 @@ def correct_patient(tx: Tx, patient_id: UUID, command: CorrectPatient) -> Correc
 
 
 def _hold(tx: Tx, patient: Patient, held: list[Identifier], command: CorrectPatient) -> CorrectionView:
+    asked = command.changes.model_dump(mode="json", exclude_unset=True)
+    number = asked["document"].pop("number") if asked.get("document") else None
+    correction_id = new_id()
     correction = Correction(
-        correction_id=new_id(),
+        correction_id=correction_id,
         patient_id=patient.patient_id,
         seen_version=patient.version,
-        changes=command.changes.model_dump(mode="json", exclude_unset=True),
+        changes=asked,
+        **document_fields(tx, correction_id, number, CORRECTIONS),
         evidence=command.evidence.value,
         evidence_file_id=command.evidence_file_id,
         reason=command.reason,
@@ -75,6 +81,21 @@ def _hold(tx: Tx, patient: Patient, held: list[Identifier], command: CorrectPati
         correction_id=correction.correction_id,
         status="pending",
         patient=patient_view(patient, held, tx.now, disputed=False),
+    )
+
+
+def pending_correction(correction: Correction) -> PendingCorrection:
+    """A correction as the second person compares it with the document: whole."""
+    return PendingCorrection(
+        correction_id=correction.correction_id,
+        patient_id=correction.patient_id,
+        changes=changes_of(correction),
+        evidence=correction.evidence,
+        evidence_file_id=correction.evidence_file_id,
+        reason=correction.reason,
+        acting_campus_id=correction.acting_campus_id,
+        requested_at=correction.requested_at,
+        requested_by=correction.requested_by,
     )
 
 
@@ -93,7 +114,7 @@ def confirm_correction(tx: Tx, correction_id: UUID) -> CorrectionView:
     tx.check_version(patient.version, correction.seen_version)
     command = CorrectPatient(
         version=patient.version,
-        changes=CorrectedFields.model_validate(correction.changes),
+        changes=CorrectedFields.model_validate(changes_of(correction)),
         evidence=Evidence(correction.evidence),
         evidence_file_id=correction.evidence_file_id,
         reason=correction.reason,
@@ -172,7 +193,7 @@ def renamed(patient: Patient, text: str) -> dict[str, Any]:
 
 def _resident(identifier: Identifier) -> rules.ResidentId | None:
     kinds = {kind.value for kind in rules.ResidentIdKind}
-    return rules.parse_resident_id(identifier.value) if identifier.type in kinds else None
+    return rules.parse_resident_id(number_of(identifier)) if identifier.type in kinds else None
 
 
 def _document(changes: CorrectedFields) -> facts.CheckedNumber | None:

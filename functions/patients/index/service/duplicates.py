@@ -16,6 +16,7 @@ from functions.patients.index.schemas.stewardship import (
     SideView,
 )
 from functions.patients.index.service import matching
+from functions.patients.index.service.numbers import number_of
 from functions.patients.index.service.read import resolve
 from shared.problems import NotFound
 from shared.tx import Tx
@@ -83,7 +84,7 @@ def _side(tx: Tx, patient_id: UUID) -> SideView:
         phone=patient.phone,
         address=address.get("text"),
         identity_level=patient.identity_level,
-        identifiers=[f"{one.type}:{one.value}" for one in numbers.all()],
+        identifiers=[f"{one.type}:{number_of(one)}" for one in numbers.all()],
         created_campus_id=patient.created_campus_id,
         created_at=patient.created_at,
         version=patient.version,

@@ -45,6 +45,7 @@ from functions.patients.index.service.duplicates import propose_pair
 from functions.patients.index.service.facts import checked_number
 from functions.patients.index.service.finding import hits_of
 from functions.patients.index.service.identifiers import announce, bind
+from functions.patients.index.service.numbers import SEALED, forms_of, masked, number_of
 from functions.patients.index.service.read import survivor
 from functions.patients.index.service.register import register_patient
 from shared.problems import NotFound
@@ -104,7 +105,8 @@ def cross_reference(tx: Tx, source: str, targets: Sequence[str]) -> FhirAnswer:
 def take_feed(tx: Tx, source: str, resource: FhirPatient) -> FhirAnswer:
     """Another system registers, revises or joins somebody it knows by a number (ITI-104).
 
-    A new person is registered as unverified; of a known one phone, address and further numbers follow. A link
+    A new person is registered as unverified; of a known one phone, address and further numbers follow. The answer is
+    kept for whoever asks again, so certificates stand in it masked. A link
     `replaced-by` is put before the steward. Raises FeedConflict for another name, sex or birth date, NumberUnknown,
     and whatever registration and binding refuse.
     """
@@ -119,7 +121,7 @@ def take_feed(tx: Tx, source: str, resource: FhirPatient) -> FhirAnswer:
     if not resource.active:
         raise _question("停用档案须注明由哪份档案取代（link.type = replaced-by）。")
     person = survivor(tx, _registered(tx, given, resource)) if known is None else _revised(tx, known, given, resource)
-    return _resources(tx, [person])[0]
+    return _resources(tx, [person], whole=False)[0]
 
 
 # -- asking
@@ -185,7 +187,7 @@ def _people(tx: Tx, ids: Sequence[UUID]) -> list[Patient]:
     return [rows[one] for one in dict.fromkeys(ids) if one in rows]
 
 
-def _resources(tx: Tx, persons: Sequence[Patient]) -> list[dict[str, Any]]:
+def _resources(tx: Tx, persons: Sequence[Patient], *, whole: bool = True) -> list[dict[str, Any]]:
     """What goes out of the house, each person traced."""
     if not persons:
         return []
@@ -199,8 +201,14 @@ def _resources(tx: Tx, persons: Sequence[Patient]) -> list[dict[str, Any]]:
             restricted=person.confidentiality == "restricted",
             reason_code="exchange",
         )
+    shown = [one._replace(value=number_of(one) if whole else masked(one)) for one in held]
     return [
-        fhir.patient_resource(person, [one for one in held if one.holder_id == person.patient_id]) for person in persons
+        fhir.patient_resource(
+            person,
+            [one for one in shown if one.holder_id == person.patient_id],
+            masked=frozenset() if whole else SEALED,
+        )
+        for person in persons
     ]
 
 
@@ -208,7 +216,8 @@ def _holder(tx: Tx, token: fhir.Token) -> Patient | None:
     if token.kind == "empi":
         hit = tx.session.first(search.BY_EMPI, text=token.value)
         return survivor(tx, hit.patient_id) if hit else None
-    return tx.session.first(people.HOLDER, value=token.value, type=token.kind, issuer=token.issuer)
+    forms = forms_of(tx, token.kind or "", token.value)
+    return tx.session.first(people.HOLDER, forms=forms, type=token.kind, issuer=token.issuer)
 
 
 def _token(text: str) -> fhir.Token:

@@ -20,10 +20,11 @@ from functions.patients.index.schemas.people import (
     ResolvedIdentifier,
     ResolveIds,
 )
-from functions.patients.index.service import masks
+from functions.patients.index.service import masks, numbers
 from functions.patients.index.service.facts import checked_number
 from functions.patients.index.service.read import resolve, resolve_numbers
 from functions.patients.index.service.views import age_text, masked_address, masked_phone
+from shared.column_cipher import Cipher, ColumnKeysMissing
 from shared.database.query import Query
 from shared.database.session import Pending
 from shared.identity import data_rules
@@ -89,16 +90,47 @@ def find(tx: Tx, wanted: FindPatients) -> FoundPatients:
 def hits_of(tx: Tx, wanted: FindPatients) -> tuple[list[tuple[Hit, str]], list[Way]]:
     """Whom a text finds, closest first, with how they match; and in which ways it was looked for."""
     text = " ".join(unicodedata.normalize("NFKC", wanted.text or "").split())
-    sent = _send(tx, text, wanted)
+    number = _Numbers(tx, text)
+    sent = _send(tx, text, wanted, number)
     kinds = [way for way, _ in sent]
-    stopped = tx.session.send(people.STOPPED, values=_numbers(text)) if Way.IDENTIFIER in kinds else None
+    stopped = tx.session.send(people.STOPPED, values=number.forms) if Way.IDENTIFIER in kinds else None
     hits = _ranked(sent, wanted)
     if stopped is not None and not hits:
         _refuse_stopped(stopped.first())
+        number.require_keys()
     return hits, kinds
 
 
-def _send(tx: Tx, text: str, wanted: FindPatients) -> list[tuple[Way, Pending[Hit]]]:
+class _Numbers:
+    """What a text stands as when it is a number. Without the keys cards and telephones are found all the same."""
+
+    def __init__(self, tx: Tx, text: str) -> None:
+        self.forms: list[str] = []
+        self.tails: list[int] = []
+        self._missing: ColumnKeysMissing | None = None
+        found = ways(text) if text else []
+        if Way.IDENTIFIER not in found:
+            return
+        seals: Cipher | None = None
+        try:
+            seals = numbers.keys(tx)
+        except ColumnKeysMissing as missing:
+            self._missing = missing
+        self.forms = numbers.typed_forms(seals, _numbers(text))
+        if seals is not None and Way.TAIL in found:
+            self.tails = numbers.tail_marks(seals, _tail(text)[-numbers.TAIL :])
+
+    def require_keys(self) -> None:
+        """Nobody found is no answer when certificates could not be looked for. Raises ColumnKeysMissing."""
+        if self._missing is not None:
+            raise self._missing
+
+
+def _tail(text: str) -> str:
+    return text.replace(" ", "").upper()
+
+
+def _send(tx: Tx, text: str, wanted: FindPatients, number: _Numbers) -> list[tuple[Way, Pending[Hit]]]:
     if wanted.mother_id is not None:
         return [(Way.MOTHER, tx.session.send(search.BY_MOTHER, mother_id=wanted.mother_id))]
     if not text:
@@ -114,11 +146,12 @@ def _send(tx: Tx, text: str, wanted: FindPatients) -> list[tuple[Way, Pending[Hi
             case Way.EMPI:
                 ask(search.BY_EMPI, text=text.replace(" ", ""))
             case Way.IDENTIFIER:
-                ask(search.BY_IDENTIFIER, values=_numbers(text))
+                ask(search.BY_IDENTIFIER, values=number.forms)
             case Way.PHONE:
                 ask(search.BY_PHONE, text=_local(text))
             case Way.TAIL:
-                ask(search.BY_TAIL, text=text.replace(" ", "").upper()[::-1])
+                tail = _tail(text)
+                ask(search.BY_TAIL, text=tail[::-1], tails=number.tails, birthday=tail[: -numbers.TAIL])
             case Way.PINYIN:
                 ask(search.BY_PINYIN, text=_letters(text), **narrowed)
             case Way.NAME:
@@ -147,11 +180,11 @@ def _letters(text: str) -> str:
 def _numbers(text: str) -> list[str]:
     """A number as typed and as stored; an old 15-digit one also as the 18 digits that replaced it."""
     number = normalise_id_number(text)
-    numbers = {text, number}
+    found = {text, number}
     if re.fullmatch(r"[1-9][0-9]{14}", number):
         with suppress(rules.IdFormat, rules.IdBirthDate):  # then it is some other card of fifteen digits
-            numbers.add(rules.upgrade_15_digit(number).number)
-    return sorted(numbers)
+            found.add(rules.upgrade_15_digit(number).number)
+    return sorted(found)
 
 
 def _local(text: str) -> str:
@@ -190,7 +223,7 @@ def _found(tx: Tx, hit: Hit, match: str) -> FoundPatient:
         birth_date=hit.birth_date,
         age=age_text(hit, tx.now),
         phone=masked_phone(hit.phone),
-        document=rules.mask_identity_number(hit.document) if hit.document else None,
+        document=numbers.masked_hit(hit.document),
         address=masked_address(hit.current_address),
         identity_level=hit.identity_level,
         status=hit.status,
@@ -201,8 +234,8 @@ def _found(tx: Tx, hit: Hit, match: str) -> FoundPatient:
 
 def resolve_many(tx: Tx, wanted: ResolveIds) -> Resolved:
     """Survivors of ids and of numbers, up to 1,000 each, in one round trip per kind."""
-    numbers = [checked_number(one.type, one.value) for one in wanted.identifiers]
-    found = resolve_numbers(tx, [(one.type.value, one.value) for one in numbers])
+    asked = [checked_number(one.type, one.value) for one in wanted.identifiers]
+    found = resolve_numbers(tx, [(one.type.value, one.value) for one in asked])
     return Resolved(
         patient_ids=resolve(tx, wanted.patient_ids),
         identifiers=[ResolvedIdentifier(type=one.type, value=one.value, patient_id=one.patient_id) for one in found],

@@ -11,10 +11,12 @@ from functions.patients.index.queries import people
 from functions.patients.index.schemas.people import BindIdentifier, IdentifierView, ReplaceIdentifier, StopIdentifier
 from functions.patients.index.schemas.values import CAMPUS_ISSUED, DOCUMENT_CODES, SINGLE_VALUED, IdentifierType
 from functions.patients.index.service.facts import CheckedNumber, checked_number
+from functions.patients.index.service.numbers import SEALED, forms, forms_of, keys, written
 from functions.patients.index.service.read import survivor
 from functions.patients.index.service.views import identifier_view
 from shared.database.session import Pending
 from shared.ids import new_id
+from shared.locks import WAIT_LOCK, LockKind, lock_key
 from shared.problems import NotFound
 from shared.tx import Tx
 
@@ -32,12 +34,24 @@ def claim(
     Waits for another window that is just taking the same number. A number that a campus gives is the acting one's.
     """
     ordered = sorted(numbers, key=lambda number: (number.type.value, number.value))
+    sealed = [number.value for number in ordered if number.type.value in SEALED]
+    seals = keys(tx, writing=True) if sealed else None
+    ids = [new_id() for _ in ordered]
+    rows = [written(seals, one.type.value, one.value, row_id) for one, row_id in zip(ordered, ids, strict=True)]
+    if seals is not None and seals.older:
+        # While keys are turned over one number has several marks, and the unique index sees each for itself.
+        for number in sealed:
+            tx.session.execute(WAIT_LOCK, key=lock_key(LockKind.IDENTITY_NUMBER, f"patient:{number}"))
     return tx.session.send(
         people.CLAIM,
-        identifier_ids=[new_id() for _ in ordered],
+        identifier_ids=ids,
         patient_ids=[patient_id for _ in ordered],
         types=[number.type.value for number in ordered],
-        values=[number.value for number in ordered],
+        values=[row.value for row in rows],
+        sealeds=[row.sealed for row in rows],
+        key_ids=[row.key_id for row in rows],
+        tails=[row.tail for row in rows],
+        otherwise=[] if seals is None else [form for number in sealed for form in forms(seals, number)[1:]],
         issuer_campus_ids=[tx.campus if number.type in CAMPUS_ISSUED else None for number in ordered],
         issued_bys=[issued_by for _ in ordered],
         document_valid_tos=[valid_to for _ in ordered],
@@ -57,9 +71,8 @@ def bind(
     valid_to: date | None = None,
 ) -> list[Identifier]:
     """Bind the numbers the person does not hold yet. Raises IdentifierInUse, IdentifierKindTaken."""
-    holds = {(one.type, one.value) for one in held}
     kinds = {one.type for one in held}
-    wanted = {(one.type.value, one.value): one for one in numbers if (one.type.value, one.value) not in holds}
+    wanted = {(one.type.value, one.value): one for one in numbers if _held(tx, held, one) is None}
     if not wanted:
         return []
     for number in wanted.values():
@@ -69,6 +82,13 @@ def bind(
     if len(rows) < len(wanted):
         raise problems.IdentifierInUse()
     return rows
+
+
+def _held(tx: Tx, held: Sequence[Identifier], number: CheckedNumber) -> Identifier | None:
+    """The row a person has a number by already."""
+    found = [one for one in held if one.type == number.type.value]
+    known = forms_of(tx, number.type.value, number.value) if found else []
+    return next((one for one in found if one.value in known), None)
 
 
 def announce(tx: Tx, row: Identifier, survivor_id: UUID) -> None:
@@ -86,7 +106,10 @@ def bind_identifier(tx: Tx, patient_id: UUID, command: BindIdentifier) -> Identi
     for row in bind(tx, patient.patient_id, held, [number], issued_by=command.issued_by, valid_to=command.valid_to):
         announce(tx, row, patient.patient_id)
         return identifier_view(row)
-    return next(identifier_view(one) for one in held if (one.type, one.value) == (number.type.value, number.value))
+    standing = _held(tx, held, number)
+    if standing is None:
+        raise problems.IdentifierInUse()
+    return identifier_view(standing)
 
 
 def report_lost(tx: Tx, identifier_id: UUID, command: StopIdentifier) -> IdentifierView:

@@ -14,6 +14,7 @@ from functions.patients.index.models import LegacyImport
 from functions.patients.index.queries import legacy
 from functions.patients.index.schemas.legacy import OpenImport, SendRows
 from functions.patients.index.service.legacy_slice import Person, judge
+from functions.patients.index.service.numbers import about_row, keys, mark
 from shared.database.engine import REPORT
 from shared.ids import new_id
 from shared.problems import Conflict, NotFound, Problem, Stale
@@ -73,9 +74,23 @@ def receive_rows(tx: Tx, import_id: UUID, command: SendRows) -> tuple[LegacyImpo
     current = _locked(tx, import_id, "receiving")
     if command.first + len(command.people) - 1 > current.rows:
         raise RowsBeyond(f"申报 {current.rows} 行，收到的行号超过了它，请核对文件。")
-    people = [person.model_dump(exclude_defaults=True) for person in command.people]
+    numbers = [person.document_no for person in command.people]
+    seals = keys(tx, writing=True) if any(numbers) else None
     tx.session.execute(
-        legacy.RECEIVE, campus=tx.campus, import_id=import_id, first=command.first, people=orjson.dumps(people).decode()
+        legacy.RECEIVE,
+        campus=tx.campus,
+        import_id=import_id,
+        first=command.first,
+        people=[
+            orjson.dumps(person.model_dump(exclude_defaults=True, exclude={"document_no"})).decode()
+            for person in command.people
+        ],
+        documents=[
+            seals.seal(number, about_row(import_id, row_no)) if seals and number else None
+            for row_no, number in enumerate(numbers, command.first)
+        ],
+        key_ids=[seals.newest if seals and number else None for number in numbers],
+        numbers=[mark(seals, number) if seals and number else None for number in numbers],
     )
     return current, tx.session.one(legacy.RECEIVED, import_id=import_id)
 
@@ -146,7 +161,7 @@ def _judged(tx: Tx, current: LegacyImport, people: list[Person]) -> LegacyImport
             outcomes=[person.outcome for person in people],
             reasons=[person.reason for person in people],
             patients=[person.patient_id if loading and person.outcome != "rejected" else None for person in people],
-            numbers=[person.number.value if person.number else None for person in people],
+            numbers=[person.mark for person in people],
         )
     counts = {
         outcome: getattr(current, f"{outcome}_rows") + sum(person.outcome == outcome for person in people)

@@ -18,6 +18,8 @@ from functions.patients.index.queries.search import Comparable
 from functions.patients.index.rules.legacy import is_old_number, read_day, read_sex
 from functions.patients.index.schemas.values import IdentifierType, IdentityLevel
 from functions.patients.index.service import facts, matching
+from functions.patients.index.service.numbers import forms, keys, number_of_row, written
+from shared.column_cipher import Cipher
 from shared.database.model import Model
 from shared.database.query import insert_many, stored
 from shared.ids import new_id
@@ -38,6 +40,8 @@ class Person:
     born: date = date.min
     phone: str | None = None
     number: facts.CheckedNumber | None = None
+    mark: str | None = None
+    """What the document number is found by."""
     numbered: bool = False
     """The old number names somebody of the index already, so it isn't bound again."""
     cards: list[facts.CheckedNumber] = field(default_factory=list)
@@ -68,7 +72,7 @@ class Person:
 def judge(tx: Tx, current: LegacyImport, rows: Iterable[LegacyRow]) -> list[Person]:
     """What becomes of each row; in the loading phase new people and their numbers are written."""
     people = [_read(tx, row) for row in rows]
-    _find_known(tx, current, people)
+    _find_known(tx, current, people, keys(tx, writing=True))
     new = [person for person in people if person.outcome == "new"]
     if current.status == "loading":
         _write(tx, people, new)
@@ -84,7 +88,7 @@ def _read(tx: Tx, row: LegacyRow) -> Person:
         person.reject("缺少原系统编号")
         return person
     try:
-        number = person.cell("document_no")
+        number = number_of_row(row)
         if number and not is_old_number(number):
             person.number = facts.checked_number(IdentifierType.RESIDENT_ID, number)
         said = facts.described(
@@ -125,24 +129,32 @@ _CARDS = {
 """Columns of cards. They are bound, and say nothing of who a row is: cards were lent and given out twice."""
 
 
-def _find_known(tx: Tx, current: LegacyImport, people: list[Person]) -> None:
+def _find_known(tx: Tx, current: LegacyImport, people: list[Person], seals: Cipher) -> None:
     """Link the rows whose old number, document or insurance number is somebody's already, in the index or the file."""
     open_rows = [person for person in people if person.outcome != "rejected"]
-    documents = [person.number.value for person in open_rows if person.number]
+    documents: dict[str, str] = {}
+    for person in people:
+        if person.number is not None:
+            known_as = forms(seals, person.number.value)
+            person.mark = known_as[0]
+            documents.update(dict.fromkeys(known_as, person.number.value))
     numbers = [person.cell(name) for person in open_rows for name in ("legacy_no", "insurance_person_no")]
     numbers += [card.value for person in open_rows for card in person.cards]
+    found = tx.session.all(legacy.OWNERS, values=sorted({*documents, *filter(None, numbers)}), campus=tx.campus)
     owners: _Owners = {
-        (owner.type, owner.value): (owner.patient_id, {owner.name.casefold(), *map(str.casefold, owner.former_names)})
-        for owner in tx.session.all(
-            legacy.OWNERS, values=sorted({*documents, *filter(None, numbers)}), campus=tx.campus
+        (one.type, documents.get(one.value, one.value)): (
+            one.patient_id,
+            {one.name.casefold(), *map(str.casefold, one.former_names)},
         )
+        for one in found
     }
     numbered = {value for kind, value in owners if kind == "legacy"}
     if current.status == "checking":
         for earlier in tx.session.all(
-            legacy.EARLIER, import_id=current.import_id, numbers=documents, until=current.done
+            legacy.EARLIER, import_id=current.import_id, numbers=list(documents), until=current.done
         ):
-            owners.setdefault(("resident_id", earlier.number), (None, {rules.normalise_name(earlier.name).casefold()}))
+            number = documents[earlier.number]
+            owners.setdefault(("resident_id", number), (None, {rules.normalise_name(earlier.name).casefold()}))
     for person in open_rows:
         keys = [("legacy", person.cell("legacy_no"))]
         keys += [(person.number.type.value, person.number.value)] if person.number else []
@@ -179,6 +191,7 @@ def _write(tx: Tx, people: list[Person], new: list[Person]) -> None:
         sequences = tx.session.all(legacy.EMPI_NUMBERS, count=len(new))
         common = _common_patient(tx, new[0])
         _insert(tx, Patient, [_patient(common, person, number) for person, number in zip(new, sequences, strict=True)])
+    seals = keys(tx, writing=True)
     held: list[tuple[UUID, str, str, str | None]] = []
     for person in people:
         if person.outcome == "rejected":
@@ -210,13 +223,8 @@ def _write(tx: Tx, people: list[Person], new: list[Person]) -> None:
             Identifier,
             [
                 bound
-                | {
-                    "identifier_id": new_id(),
-                    "patient_id": owner,
-                    "type": kind,
-                    "value": value,
-                    "issuer_campus_id": issuer,
-                }
+                | written(seals, kind, value, row_id := new_id())._asdict()
+                | {"identifier_id": row_id, "patient_id": owner, "type": kind, "issuer_campus_id": issuer}
                 for owner, kind, value, issuer in held
             ],
         )

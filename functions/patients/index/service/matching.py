@@ -13,6 +13,7 @@ from functions.patients.index import rules
 from functions.patients.index.models import MatchCandidate, MatchPoints
 from functions.patients.index.queries import stewardship
 from functions.patients.index.queries.search import Comparable
+from functions.patients.index.service.numbers import guardian_number
 from shared.database.session import Pending
 from shared.ids import new_id
 from shared.schemas import SHANGHAI
@@ -68,7 +69,7 @@ def identity_of(record: Comparable) -> rules.Identity:
         sex=record.sex,
         phone=record.phone,
         village=_village(record.current_address),
-        guardian_document=record.guardian_document,
+        guardian_document=guardian_number(record.guardian_document),
         insurance_no=record.insurance_no,
         mother_id=record.mother_id,
         birth_order=record.birth_order,
@@ -82,7 +83,8 @@ def _village(address: dict[str, Any] | None) -> str | None:
 
 
 def fingerprint(left: rules.Identity, right: rules.Identity) -> str:
-    """Hash of what was compared, the same in either order."""
+    """Hash of what was compared, the same in either order. Of a guardian's number what screens show of it: nobody is to
+    find the whole number by hashing guesses."""
     sides = sorted(
         json.dumps(
             [
@@ -91,7 +93,7 @@ def fingerprint(left: rules.Identity, right: rules.Identity) -> str:
                 one.sex,
                 one.phone,
                 one.village,
-                one.guardian_document,
+                one.guardian_document and rules.mask_identity_number(one.guardian_document),
                 one.insurance_no,
             ],
             ensure_ascii=False,

@@ -12,6 +12,7 @@ from functions.patients.index.queries import care, people, stewardship
 from functions.patients.index.schemas.stewardship import MERGEABLE, MergePatients, MergeView, RejectMerge
 from functions.patients.index.schemas.values import IdentityLevel
 from functions.patients.index.service import facts
+from functions.patients.index.service.numbers import number_of
 from functions.patients.index.service.verify import change_patient, plain
 from shared.ids import new_id
 from shared.problems import Invalid, NotFound
@@ -136,7 +137,7 @@ class _Pair:
             raise problems.MergeTwins("同母同日出生，疑似多胞胎；请先绑定双方出生医学证明编号再合并。")
 
     def _values(self, kind: str, side: int) -> set[str]:
-        return {one.value for one in self._numbers[side] if one.type == kind}
+        return {number_of(one) for one in self._numbers[side] if one.type == kind}
 
     def ask(self, confirmed: list[str] | tuple[str, ...]) -> None:
         """Ask whoever may object: an open settlement blocks."""

@@ -13,6 +13,7 @@ from functions.patients.index.models import Identifier, Merge, Patient
 from functions.patients.index.problems import NoVisitCard
 from functions.patients.index.queries import care, people, stewardship
 from functions.patients.index.schemas.values import DOCUMENT_CODES, IdentifierType, IdentityLevel, OpeningReason
+from functions.patients.index.service.numbers import changes_of, number_of
 from functions.patients.index.service.read import opened, survivor
 from functions.patients.index.service.views import age_text
 from shared.command import Document
@@ -134,9 +135,8 @@ def change_application(tx: Tx, correction_id: UUID) -> Document:
     )
     patient = survivor(tx, correction.patient_id)
     document = _document_no(identifiers.all())
-    before: dict[str, Any] = {field: getattr(patient, field, None) for field in correction.changes} | {
-        "document": document
-    }
+    changes = changes_of(correction)
+    before: dict[str, Any] = {field: getattr(patient, field, None) for field in changes} | {"document": document}
     if correction.status == "applied":
         before |= {change.field: change.old_value for change in written.all()}
     tx.audit("form.read", "correction", correction_id, patient_id=patient.patient_id, form="change_application")
@@ -154,7 +154,7 @@ def change_application(tx: Tx, correction_id: UUID) -> Document:
                 "old": _shown(field, before[field]),
                 "new": _shown(field, value) or "清空",
             }
-            for field, value in correction.changes.items()
+            for field, value in changes.items()
         ],
     }
     return organisation.office_form(tx, "change_application", data, f"信息变更申请表-{patient.empi_no}.pdf")
@@ -205,7 +205,7 @@ def _side(patient: Patient, identifiers: Sequence[Identifier], before: Mapping[s
 
 def _document_no(identifiers: Sequence[Identifier]) -> str | None:
     kinds = {kind.value for kind in DOCUMENT_CODES}
-    return next((one.value for one in identifiers if one.type in kinds), None)
+    return next((number_of(one) for one in identifiers if one.type in kinds), None)
 
 
 def _shown(field: str, value: Any) -> str | None:

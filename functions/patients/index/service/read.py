@@ -11,6 +11,7 @@ from functions.patients.index.schemas.care import AlertView, AllergyView, Banner
 from functions.patients.index.schemas.people import PatientDetails, PatientView
 from functions.patients.index.schemas.values import IdentityLevel, OpeningReason
 from functions.patients.index.service import masks
+from functions.patients.index.service.numbers import forms_of
 from functions.patients.index.service.views import age_text, identifier_view, patient_view, relation_view
 from shared.identity import data_rules
 from shared.problems import NotFound
@@ -40,12 +41,14 @@ def resolve_numbers(tx: Tx, numbers: Iterable[tuple[str, str]]) -> list[NumberHo
     wanted = list(dict.fromkeys(numbers))
     if not wanted:
         return []
-    return tx.session.all(
+    asked = {(kind, form): number for kind, number in wanted for form in forms_of(tx, kind, number)}
+    found = tx.session.all(
         people.RESOLVE_NUMBERS,
-        types=[kind for kind, _ in wanted],
-        values=[value for _, value in wanted],
+        types=[kind for kind, _ in asked],
+        values=[form for _, form in asked],
         campus=tx.campus,
     )
+    return [one._replace(value=asked[one.type, one.value]) for one in found]
 
 
 def group_ids(tx: Tx, patient_id: UUID) -> list[UUID]:

@@ -32,6 +32,7 @@ from functions.patients.index.service import facts, matching
 from functions.patients.index.service.checking import queue_check
 from functions.patients.index.service.facts import CheckedNumber, Described
 from functions.patients.index.service.identifiers import announce, bind, claim
+from functions.patients.index.service.numbers import document_fields, forms_of
 from functions.patients.index.service.read import survivor
 from functions.patients.index.service.verify import raise_level
 from functions.patients.index.service.views import patient_view
@@ -48,7 +49,7 @@ class _Claim:
     """One exchange with the database: who holds the number, and the number taken when nobody does."""
 
     def __init__(self, tx: Tx, patient_id: UUID, number: CheckedNumber, command: RegisterPatient) -> None:
-        key = {"value": number.value, "type": number.type.value, "issuer": None}
+        key = {"forms": forms_of(tx, number.type.value, number.value), "type": number.type.value, "issuer": None}
         self._holder = tx.session.send(people.HOLDER, **key)
         self._names = tx.session.send(people.HOLDER_NAMES, **key)
         self._identifiers = tx.session.send(people.HOLDER_IDENTIFIERS, **key)
@@ -223,21 +224,21 @@ def _add_guardian(tx: Tx, patient: Patient, guardian: GuardianRead | None) -> st
     """Record the guardian of a new person; returns the guardian's document number."""
     if guardian is None:
         return None
-    number = None
+    relation_id, number = new_id(), None
     if guardian.document_no is not None:
         if guardian.document_type is None:
             raise Invalid("请选择监护人证件类型。", errors=[{"field": "guardian.document_type", "message": "必填"}])
         number = facts.checked_number(guardian.document_type, guardian.document_no)
     tx.session.add(
         Relation(
-            relation_id=new_id(),
+            relation_id=relation_id,
             patient_id=patient.patient_id,
             kind=guardian.relation.value,
             related_patient_id=guardian.patient_id,
             name=rules.normalise_name(guardian.name),
             phone=facts.checked_phone(guardian.phone),
             document_type=number.type.value if number else None,
-            document_no=number.value if number else None,
+            **document_fields(tx, relation_id, number.value if number else None),
             is_guardian=True,
             is_emergency_contact=True,
             recorded_at=tx.now,

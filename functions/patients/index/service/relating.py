@@ -11,6 +11,7 @@ from functions.patients.index.schemas.people import RelationView
 from functions.patients.index.schemas.values import OpeningReason
 from functions.patients.index.service import masks
 from functions.patients.index.service.facts import checked_number, checked_phone
+from functions.patients.index.service.numbers import document_fields, number_of_relation
 from functions.patients.index.service.read import opened, resolve_numbers, survivor
 from functions.patients.index.service.views import relation_view
 from shared.identity import data_rules
@@ -32,15 +33,16 @@ def relate(tx: Tx, patient_id: UUID, command: RelateInput) -> RelationView:
         if command.document_type is None:
             raise Invalid("请选择证件类型。", errors=[{"field": "document_type", "message": "必填"}])
         number = checked_number(command.document_type, command.document_no)
+    relation_id = new_id()
     row = Relation(
-        relation_id=new_id(),
+        relation_id=relation_id,
         patient_id=patient.patient_id,
         kind=command.kind.value,
         related_patient_id=related.patient_id if related else None,
         name=rules.normalise_name(command.name),
         phone=checked_phone(command.phone),
         document_type=number.type.value if number else None,
-        document_no=number.value if number else None,
+        **document_fields(tx, relation_id, number.value if number else None),
         is_guardian=command.is_guardian,
         is_emergency_contact=command.is_emergency_contact,
         shares_account=command.shares_account,
@@ -83,16 +85,16 @@ def guardians(tx: Tx, patient_id: UUID) -> list[RelationView]:
     views = [(row, relation_view(row, patient, tx.today)) for row in rows.all()]
     standing = [(row, one) for row, one in views if one.is_guardian and one.in_force]
     unlinked = {
-        (row.document_type, row.document_no)
+        row.relation_id: (row.document_type, number)
         for row, _ in standing
-        if row.related_patient_id is None and row.document_type and row.document_no
+        if row.related_patient_id is None and row.document_type and (number := number_of_relation(row))
     }
-    holders = {(one.type, one.value): one.patient_id for one in resolve_numbers(tx, sorted(unlinked))}
+    holders = {(one.type, one.value): one.patient_id for one in resolve_numbers(tx, sorted(set(unlinked.values())))}
     names = {one.patient_id: one.name for one in tx.session.all(people.NAMES, ids=sorted(set(holders.values())))}
     found = []
     for row, one in standing:
-        holder = holders.get((row.document_type or "", row.document_no or ""))
-        if row.related_patient_id is None and holder is not None and names[holder] == row.name:
+        holder = holders.get(unlinked.get(row.relation_id, ("", "")))
+        if holder is not None and names[holder] == row.name:
             one = one.model_copy(update={"related_patient_id": holder})
         found.append(one)
     return found

@@ -7,6 +7,7 @@ from typing import Protocol
 from functions.patients.index import rules
 from functions.patients.index.models import Identifier, Patient, Relation
 from functions.patients.index.schemas.people import IdentifierView, PatientView, RelationView
+from functions.patients.index.service.numbers import masked, number_of
 from shared.schemas import SHANGHAI
 
 
@@ -45,7 +46,7 @@ def identifier_view(identifier: Identifier, *, full: bool = False) -> Identifier
     return IdentifierView(
         identifier_id=identifier.identifier_id,
         type=identifier.type,
-        value=identifier.value if full else rules.mask_identity_number(identifier.value),
+        value=number_of(identifier) if full else masked(identifier),
         issuer_campus_id=identifier.issuer_campus_id,
         status=identifier.status,
     )
