@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
 from typing import NamedTuple
+from uuid import UUID
 
 from functions.patients.index import service as patients
 from functions.patients.index.schemas.people import FindPatients
-from functions.patients.index.service import DocumentRead, IdentifierType, RegisterPatient
+from functions.patients.index.service import DocumentRead, IdentifierType, RegisterPatient, numbers
 from loadtests.bench.ground import Ground, Superuser
 from loadtests.bench.recording import recorded
 from loadtests.bench.seeding import CAMPUS, Population
@@ -43,6 +44,14 @@ class Search(NamedTuple):
     whole: list[float]
     bare: list[float]
     hits: float
+
+
+class HeldNumber(NamedTuple):
+    """A certificate of the index, as it stands there."""
+
+    identifier_id: UUID
+    value: str
+    sealed: str | None
 
 
 class Index(NamedTuple):
@@ -86,10 +95,12 @@ def _texts(ground: Ground, population: int) -> list[tuple[str, float | None, lis
     drawn = random.sample(range(population), min(population, SAMPLE))
     with ground.superuser() as connection:
         rows = connection.execute(
-            "SELECT p.name, p.name_pinyin, p.name_initials, p.phone, i.value FROM patients.patients AS p"
-            " JOIN patients.identifiers AS i USING (patient_id) WHERE patient_id = ANY (%s::uuid[])",
+            "SELECT p.name, p.name_pinyin, p.name_initials, p.phone, i.identifier_id, i.value, i.sealed"
+            " FROM patients.patients AS p JOIN patients.identifiers AS i USING (patient_id)"
+            " WHERE patient_id = ANY (%s::uuid[])",
             [[patient_id(number) for number in drawn]],
         ).fetchall()
+    documents = [numbers.number_of(HeldNumber(row[4], row[5], row[6])) for row in rows]
     names = Counter(row[0] for row in rows)
     common = [name for name, _ in names.most_common(COMMON)]
     rare = sorted(name for name, count in names.items() if count == 1)
@@ -103,7 +114,9 @@ def _texts(ground: Ground, population: int) -> list[tuple[str, float | None, lis
         return [name[:-1] + random.choice(endings) for name in draw(values)]
 
     return [
-        ("ID number", EXACT, draw([row[4] for row in rows])),
+        ("ID number", EXACT, draw(documents)),
+        ("last four of the ID number", FUZZY, draw([number[-4:] for number in documents])),
+        ("birthday and last four of it", FUZZY, draw([number[-8:] for number in documents])),
         ("phone", EXACT, draw([row[3] for row in rows])),
         ("name, one of the most common", FUZZY, draw(common)),
         ("name, rare", FUZZY, draw(rare)),

@@ -1,5 +1,6 @@
 """A durable PostgreSQL of its own, with the hospital's schema, gone when the run is over."""
 
+import base64
 import os
 import shutil
 import socket
@@ -12,6 +13,7 @@ import psycopg
 from infra.local.postgres import Postgres
 from infra.migrations import upgrade
 from loadtests.bench.realm import Realm
+from shared.column_cipher import KEY_BYTES
 from shared.settings import REPOSITORY, Settings
 
 DATABASE = "his"
@@ -42,6 +44,7 @@ class Ground:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("HIS_", "OTEL_"))}
         return inherited | {
             "HIS_FUNCTIONS": functions,
+            "HIS_COLUMN_KEYS": os.environ["HIS_COLUMN_KEYS"],
             "HIS_DATABASE_URL": self.settings.database_url,
             "HIS_KEYCLOAK_URL": self.settings.keycloak_url,
             "HIS_STATE_DIR": str(self.settings.state_dir),
@@ -61,6 +64,7 @@ def prepared() -> Iterator[Ground]:
     """A running, migrated database beside the state of the checkout: on its disk, not in memory."""
     state = Settings().state_dir.absolute() / f"bench-{os.getpid()}"
     state.mkdir(parents=True)
+    os.environ["HIS_COLUMN_KEYS"] = f"bench:{base64.b64encode(os.urandom(KEY_BYTES)).decode()}"
     server = Postgres(state, free_port())
     realm = Realm()
     try:

@@ -4,8 +4,10 @@ import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from uuid import UUID
 
 from functions.patients.index import rules
+from functions.patients.index.service import numbers
 from loadtests.bench.ground import Ground, Superuser
 from loadtests.bench.hosts import serving
 from loadtests.bench.realm import BenchFront
@@ -14,6 +16,7 @@ from loadtests.demo import found
 from loadtests.founding import SEED
 from loadtests.population import Person, copy_text, people
 from loadtests.preparing import prepare_hospital
+from shared.column_cipher import cipher
 from shared.schemas import SHANGHAI
 
 CAMPUS = "hq"
@@ -26,7 +29,9 @@ _PATIENT_COLUMNS = (
     " birth_precision, ethnic_group, phone, current_address, payer_kind, identity_level, confidentiality, status,"
     " created_campus_id, created_at, created_by, version"
 )
-_IDENTIFIER_COLUMNS = "identifier_id, patient_id, type, value, status, bound_at, bound_by, bound_campus_id"
+_IDENTIFIER_COLUMNS = (
+    "identifier_id, patient_id, type, value, sealed, key_id, tail, status, bound_at, bound_by, bound_campus_id"
+)
 
 
 class Population:
@@ -51,6 +56,7 @@ class Population:
                 _copy(connection, "patients.patients", _PATIENT_COLUMNS, _patients(batch))
                 _copy(connection, "patients.identifiers", _IDENTIFIER_COLUMNS, _identifiers(batch))
                 connection.execute("SELECT setval('patients.empi_numbers', %s)", [self.count])
+                _register_key(connection)
             for statement in rebuilt:
                 connection.execute(statement)
             connection.execute("VACUUM ANALYZE patients.patients, patients.identifiers")
@@ -160,18 +166,28 @@ def _patients(batch: Iterable[Person]) -> Iterator[tuple[object, ...]]:
 
 
 def _identifiers(batch: Iterable[Person]) -> Iterator[tuple[object, ...]]:
-    made = datetime.now(UTC)
+    made, seals = datetime.now(UTC), cipher()
     for person in batch:
+        row_id = UUID(patient_id(person.number).replace("019a0000-0000", "019a0000-0002"))
         yield (
-            patient_id(person.number).replace("019a0000-0000", "019a0000-0002"),
+            row_id,
             patient_id(person.number),
             "resident_id",
-            person.id_number,
+            *numbers.written(seals, "resident_id", person.id_number, row_id),
             "active",
             made,
             "bench",
             CAMPUS,
         )
+
+
+def _register_key(connection: Superuser) -> None:
+    """The key, as the first process that sealed a number left it."""
+    seals = cipher()
+    connection.execute(
+        "INSERT INTO patients.number_keys (key_id, proof, first_used_at) VALUES (%s, %s, now()) ON CONFLICT DO NOTHING",
+        [seals.newest, seals.proofs()[seals.newest]],
+    )
 
 
 def _copy(connection: Superuser, table: str, columns: str, rows: Iterable[tuple[object, ...]]) -> None:

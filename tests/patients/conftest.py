@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,6 +12,7 @@ import pytest
 
 from functions import registry
 from functions.organisation.structure import service as organisation
+from functions.patients.index.service import numbers
 from shared.database.query import Query
 from shared.resident_id import check_digit
 from shared.tx import Tx
@@ -104,6 +106,16 @@ class Desks:
         before = self.hospital.census()
         yield
         assert self.hospital.census() == before
+
+
+def numbers_of(hospital: Hospital, patient_id: object) -> list[dict[str, Any]]:
+    """The numbers of a record, opened, in the order they were bound."""
+    rows = hospital.rows(
+        "SELECT identifier_id, type, value, sealed, status FROM patients.identifiers WHERE patient_id = %s"
+        " ORDER BY identifier_id",
+        [patient_id],
+    )
+    return [row | {"number": numbers.number_of(SimpleNamespace(**row))} for row in rows]
 
 
 def refused(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from functions.patients.index import service
 from functions.patients.index.queries import people
 from functions.patients.index.service.verify import change_patient
 from shared.problems import Stale
-from tests.patients.conftest import BASE, Desks, refused, resident_id
+from tests.patients.conftest import BASE, Desks, numbers_of, refused, resident_id
 from tests.support.hospital import Hospital
 
 
@@ -132,7 +132,7 @@ def test_a_wrong_document_number_is_replaced(desks: Desks, hospital: Hospital) -
     assert desks.register("证号更正", right)["patient_id"] == person["patient_id"]
     assert desks.register("别人别人", wrong)["patient_id"] != person["patient_id"], "the wrong number is free again"
     taken = desks.register("已有证号", resident_id("19790910"))
-    other = hospital.value("SELECT value FROM patients.identifiers WHERE patient_id = %s", [taken["patient_id"]])
+    other = numbers_of(hospital, taken["patient_id"])[0]["number"]
     person_now = desks.registrar.get(path(person)).json()
     with desks.unchanged():
         refused(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from functions.patients.index import service
 from functions.patients.index.service.finding import Way, ways
-from tests.patients.conftest import BASE, Desks, refused, resident_id
+from tests.patients.conftest import BASE, Desks, numbers_of, refused, resident_id
 from tests.support.hospital import Hospital
 
 FIND = f"{BASE}/patients/find"
@@ -193,11 +193,8 @@ def test_restricted_people_are_hidden_but_where_they_are_treated(desks: Desks, h
 
 
 def resident_number(hospital: Hospital, person: dict[str, Any]) -> str:
-    return str(
-        hospital.value(
-            "SELECT value FROM patients.identifiers WHERE patient_id = %s AND type = 'resident_id'",
-            [person["patient_id"]],
-        )
+    return next(
+        str(one["number"]) for one in numbers_of(hospital, person["patient_id"]) if one["type"] == "resident_id"
     )
 
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from functions.patients.index import rules, service
 from functions.patients.index.queries import care, checks, exchange, people, search, stewardship
 from functions.patients.index.schemas.people import FindPatients
-from functions.patients.index.service import facts, matching
+from functions.patients.index.service import facts, matching, numbers
 from loadtests.population.people import Person
 from loadtests.population.people import people as population
+from shared.column_cipher import cipher
 from shared.database.query import Query
 from shared.ids import new_id
 from shared.tx import Tx
@@ -29,7 +30,9 @@ _PATIENT = (
     " birth_precision, phone, identity_level, confidentiality, status, created_campus_id, created_at, created_by,"
     " version"
 )
-_IDENTIFIER = "identifier_id, patient_id, type, value, status, bound_at, bound_by, bound_campus_id"
+_IDENTIFIER = (
+    "identifier_id, patient_id, type, value, sealed, key_id, tail, status, bound_at, bound_by, bound_campus_id"
+)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +62,9 @@ def county(hospital: Hospital) -> list[Person]:
                 )
         with connection.cursor().copy(f"COPY patients.identifiers ({_IDENTIFIER}) FROM STDIN") as copy:
             for person, one in zip(made, ids, strict=True):
-                copy.write_row((new_id(), one, "resident_id", person.id_number, "active", "2026-01-01", "x", "hq"))
+                row_id = new_id()
+                kept = numbers.written(cipher(), "resident_id", person.id_number, row_id)
+                copy.write_row((row_id, one, "resident_id", *kept, "active", "2026-01-01", "x", "hq"))
         connection.execute("ANALYZE patients.patients")
         connection.execute("ANALYZE patients.identifiers")
     assert hospital.value("SELECT count(*) FROM patients.patients WHERE name = '王伟'") >= COMMON
@@ -98,6 +103,8 @@ class Reads:
         ("phone", 40),
         ("empi", 20),
         ("tail", 1_500),
+        ("last four of the ID", 200),
+        ("birthday and last four of the ID", 200),
         ("name", 2_500),
         ("common name", 700),
         ("initials", 700),
@@ -114,6 +121,8 @@ def test_a_search_reads_little(hospital: Hospital, county: list[Person], way: st
         "phone": {"text": person.phone},
         "empi": {"text": rules.empi_number(person.number + 1)},
         "tail": {"text": person.phone[-4:]},
+        "last four of the ID": {"text": person.id_number[-4:]},
+        "birthday and last four of the ID": {"text": person.id_number[-8:]},
         "name": {"text": person.name},
         "common name": {"text": "王伟"},
         "initials": {"text": person.initials},
@@ -153,8 +162,8 @@ def test_likely_duplicates_read_little(hospital: Hospital, county: list[Person])
         (people.GROUP, {"patient_id": "id"}),
         (people.RESOLVE, {"ids": "ids"}),
         (people.IDENTIFIERS, {"patient_id": "id"}),
-        (people.HOLDER, {"value": "number", "type": "resident_id", "issuer": None}),
-        (people.HOLDER_IDENTIFIERS, {"value": "number", "type": "resident_id", "issuer": None}),
+        (people.HOLDER, {"forms": ["number"], "type": "resident_id", "issuer": None}),
+        (people.HOLDER_IDENTIFIERS, {"forms": ["number"], "type": "resident_id", "issuer": None}),
         (people.RESOLVE_NUMBERS, {"types": ["resident_id"], "values": ["number"], "campus": "hq"}),
         (people.NEWBORN, {"mother_id": "id", "birth_date": "2026-01-01", "birth_order": 1}),
         (people.EARLIER_NAMES, {"patient_id": "id"}),
@@ -173,8 +182,13 @@ def test_likely_duplicates_read_little(hospital: Hospital, county: list[Person])
 def test_a_look_up_uses_its_index(
     hospital: Hospital, county: list[Person], query: Query[Any], params: dict[str, Any]
 ) -> None:
-    known = {"id": UUID(int=1), "ids": [UUID(int=1), UUID(int=2)], "number": someone(county).id_number}
+    known = {"id": UUID(int=1), "ids": [UUID(int=1), UUID(int=2)]}
     bound = {name: known.get(value, value) if isinstance(value, str) else value for name, value in params.items()}
+    bound |= {
+        name: numbers.forms(cipher(), someone(county).id_number) for name in ("forms", "values") if name in params
+    }
+    if "types" in params:
+        bound["types"] = ["resident_id"] * len(bound["values"])
     with hospital.tx("hq") as tx:
         text = plan(tx, query, **bound)
     assert "Seq Scan on patients" not in text, text
@@ -247,8 +261,10 @@ def test_searches_belong_to_the_search_role_alone(hospital: Hospital) -> None:
 def test_without_sign_on_nothing_is_found(hospital: Hospital, county: list[Person]) -> None:
     person = someone(county)
     with psycopg.connect(hospital.settings.database_url) as connection:
-        for call, parameter in (("search_by_phone", person.phone), ("search_by_tail", person.phone[::-1][:6])):
-            assert connection.execute(f"SELECT * FROM patients.{call}(%s)", [parameter]).fetchall() == []
+        assert connection.execute("SELECT * FROM patients.search_by_phone(%s)", [person.phone]).fetchall() == []
+        tails = numbers.tail_marks(cipher(), person.id_number[-4:])
+        by_tail = "SELECT * FROM patients.search_by_tail(%s, %s::bigint[], '')"
+        assert connection.execute(by_tail, [person.phone[::-1][:6], tails]).fetchall() == []
         assert connection.execute("SELECT * FROM patients.search_by_pinyin(%s, NULL, NULL)", ["ww"]).fetchall() == []
 
 

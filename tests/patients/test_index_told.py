@@ -22,7 +22,7 @@ from functions.patients.index.problems import IdentifierInUse
 from functions.patients.index.rules import Sex
 from functions.patients.index.schemas.care import RecordAlert
 from shared.deliveries import handle
-from tests.patients.conftest import BASE, Desks, resident_id
+from tests.patients.conftest import BASE, Desks, numbers_of, resident_id
 from tests.support.hospital import Hospital, delivery_of
 
 EXPECTED, CORRECTED = date(2027, 5, 20), date(2027, 5, 28)
@@ -173,10 +173,8 @@ def test_the_newest_certificate_counts_and_no_two_children_share_one(desks: Desk
     first, second = (child.patient_id for child in children)
     told(hospital, certificate(first, mother, "Z450000001", "蒙小山"))
     told(hospital, certificate(first, mother, "Z450000002", "蒙小山"))
-    numbers = hospital.rows(
-        "SELECT value, status FROM patients.identifiers WHERE patient_id = %s ORDER BY identifier_id", [first]
-    )
-    assert [tuple(row.values()) for row in numbers] == [("Z450000001", "replaced"), ("Z450000002", "active")]
+    numbers = [(one["number"], one["status"]) for one in numbers_of(hospital, first)]
+    assert numbers == [("Z450000001", "replaced"), ("Z450000002", "active")]
     with hospital.tx("mch") as tx:
         tx.emit(certificate(second, mother, "Z450000002", "蒙小海"))
     row = hospital.events()[-1]
