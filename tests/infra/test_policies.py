@@ -101,6 +101,10 @@ def test_secrets_come_by_reference(pod: Pod) -> None:
             assert not re.search(r"://[^/]*@", value), name
 
 
+OPENS_NUMBERS = {"organisation/structure", "patients/index", "platform/sso"}
+"""Who keeps ID numbers, and the sign-on of patients, who say who they are by theirs."""
+
+
 def secrets_of(pod: Pod) -> set[str]:
     """Every secret a pod reads, as settings or as files."""
     told = [one for container in pod.containers for one in container.get("envFrom", [])]
@@ -126,9 +130,11 @@ def test_what_keeps_the_realm_is_read_by_sign_on_and_its_job_only() -> None:
 
 def test_what_one_function_is_trusted_with_is_nobody_elses() -> None:
     """A stolen backup, another function's instance or an operator's job opens no ID number and signs no payment."""
-    declared = [name for app in all_apps() for name in (*app.trust.secrets, app.trust.keys) if name]
-    assert {"his-columns", "his-merchant-keys", "his-receipts"} <= set(declared)
-    assert len(declared) == len(set(declared))
+    declared = [(name, app.name) for app in all_apps() for name in (*app.trust.secrets, app.trust.keys) if name]
+    assert {"his-columns", "his-merchant-keys", "his-receipts"} <= {name for name, _ in declared}
+    assert {function for name, function in declared if name == "his-columns"} == OPENS_NUMBERS
+    others = [name for name, _ in declared if name != "his-columns"]
+    assert len(others) == len(set(others))
 
 
 def test_only_who_declares_it_reaches_outside() -> None:

@@ -29,5 +29,5 @@ app = FunctionApp(
     },
     minute=minute.each_minute,
     scaling=Scaling(warm=1, peak=20, concurrency=5),
-    trust=Trust(secrets=("his-identity-check",), outside=True),
+    trust=Trust(secrets=("his-identity-check", "his-columns"), outside=True),
 )

@@ -52,5 +52,5 @@ app = FunctionApp(
     },
     minute=service.each_minute,
     scaling=Scaling(warm=1, peak=3, concurrency=5),
-    trust=Trust(secrets=("his-directory", "his-wechat-login", "his-sms"), outside=True),
+    trust=Trust(secrets=("his-directory", "his-wechat-login", "his-sms", "his-columns"), outside=True),
 )
