@@ -34,9 +34,9 @@ RECEIVE = Query(
     text("""
     WITH received AS (
         INSERT INTO patients.legacy_rows (campus_id, import_id, row_no, person, document_no, key_id, number)
-        SELECT :campus, :import_id, CAST(:first AS int) + place::int - 1, person, document_no, key_id, number
-        FROM unnest(CAST(:people AS jsonb[]), CAST(:documents AS text[]), CAST(:key_ids AS text[]),
-                    CAST(:numbers AS text[])) WITH ORDINALITY AS sent (person, document_no, key_id, number, place)
+        SELECT :campus, :import_id, CAST(:first AS int) + place::int - 1, sent -> 'person', sent ->> 'document_no',
+               CASE WHEN sent ? 'document_no' THEN CAST(:key_id AS text) END, sent ->> 'number'
+        FROM jsonb_array_elements(CAST(:people AS jsonb)) WITH ORDINALITY AS sent (sent, place)
         ON CONFLICT (import_id, row_no) DO NOTHING RETURNING 1)
     SELECT count(*) FROM received
     """),

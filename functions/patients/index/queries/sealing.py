@@ -48,6 +48,9 @@ LEFT = Query(
 )
 """Whether anything is left to seal; of old systems' rows those of the acting campus."""
 
+IN_CLEAR = Query(bool, select(exists().where(Identifier.key_id.is_(None), _HELD)))
+"""Whether any number of a person stands in clear."""
+
 IDENTIFIERS = Query(
     Held,
     select(Identifier.identifier_id, Identifier.type, Identifier.value, Identifier.sealed)

@@ -6,15 +6,17 @@ A file that was loaded before changes nothing, and a person who was loaded befor
 """
 
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 import orjson
 
 from functions.patients.index.models import LegacyImport
 from functions.patients.index.queries import legacy
-from functions.patients.index.schemas.legacy import OpenImport, SendRows
+from functions.patients.index.schemas.legacy import LegacyPerson, OpenImport, SendRows
 from functions.patients.index.service.legacy_slice import Person, judge
 from functions.patients.index.service.numbers import about_row, keys, mark
+from shared.column_cipher import Cipher
 from shared.database.engine import REPORT
 from shared.ids import new_id
 from shared.problems import Conflict, NotFound, Problem, Stale
@@ -74,25 +76,27 @@ def receive_rows(tx: Tx, import_id: UUID, command: SendRows) -> tuple[LegacyImpo
     current = _locked(tx, import_id, "receiving")
     if command.first + len(command.people) - 1 > current.rows:
         raise RowsBeyond(f"申报 {current.rows} 行，收到的行号超过了它，请核对文件。")
-    numbers = [person.document_no for person in command.people]
-    seals = keys(tx, writing=True) if any(numbers) else None
+    seals = keys(tx, writing=True) if any(person.document_no for person in command.people) else None
+    people = [_received(seals, import_id, row_no, one) for row_no, one in enumerate(command.people, command.first)]
     tx.session.execute(
         legacy.RECEIVE,
         campus=tx.campus,
         import_id=import_id,
         first=command.first,
-        people=[
-            orjson.dumps(person.model_dump(exclude_defaults=True, exclude={"document_no"})).decode()
-            for person in command.people
-        ],
-        documents=[
-            seals.seal(number, about_row(import_id, row_no)) if seals and number else None
-            for row_no, number in enumerate(numbers, command.first)
-        ],
-        key_ids=[seals.newest if seals and number else None for number in numbers],
-        numbers=[mark(seals, number) if seals and number else None for number in numbers],
+        people=orjson.dumps(people).decode(),
+        key_id=seals.newest if seals else None,
     )
     return current, tx.session.one(legacy.RECEIVED, import_id=import_id)
+
+
+def _received(seals: Cipher | None, import_id: UUID, row_no: int, sent: LegacyPerson) -> dict[str, Any]:
+    """A row as it is kept: the document number sealed beside the rest."""
+    person = sent.model_dump(exclude_defaults=True)
+    number = person.pop("document_no", None)
+    if seals is None or not number:
+        return {"person": person}
+    sealed = seals.seal(number, about_row(import_id, row_no))
+    return {"person": person, "document_no": sealed, "number": mark(seals, number)}
 
 
 def check_import(tx: Tx, import_id: UUID, version: int) -> LegacyImport:

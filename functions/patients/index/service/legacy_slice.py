@@ -13,12 +13,12 @@ import orjson
 
 from functions.patients.index import rules
 from functions.patients.index.models import Identifier, LegacyImport, LegacyRow, Patient
-from functions.patients.index.queries import legacy, search
+from functions.patients.index.queries import legacy, sealing, search
 from functions.patients.index.queries.search import Comparable
 from functions.patients.index.rules.legacy import is_old_number, read_day, read_sex
 from functions.patients.index.schemas.values import IdentifierType, IdentityLevel
 from functions.patients.index.service import facts, matching
-from functions.patients.index.service.numbers import forms, keys, number_of_row, written
+from functions.patients.index.service.numbers import SEALED, forms, keys, number_of_row, written
 from shared.column_cipher import Cipher
 from shared.database.model import Model
 from shared.database.query import insert_many, stored
@@ -133,9 +133,10 @@ def _find_known(tx: Tx, current: LegacyImport, people: list[Person], seals: Ciph
     """Link the rows whose old number, document or insurance number is somebody's already, in the index or the file."""
     open_rows = [person for person in people if person.outcome != "rejected"]
     documents: dict[str, str] = {}
+    in_clear = tx.session.one(sealing.IN_CLEAR)
     for person in people:
         if person.number is not None:
-            known_as = forms(seals, person.number.value)
+            known_as = forms(seals, person.number.value, in_clear=in_clear)
             person.mark = known_as[0]
             documents.update(dict.fromkeys(known_as, person.number.value))
     numbers = [person.cell(name) for person in open_rows for name in ("legacy_no", "insurance_person_no")]
@@ -223,9 +224,14 @@ def _write(tx: Tx, people: list[Person], new: list[Person]) -> None:
             Identifier,
             [
                 bound
-                | written(seals, kind, value, row_id := new_id())._asdict()
-                | {"identifier_id": row_id, "patient_id": owner, "type": kind, "issuer_campus_id": issuer}
-                for owner, kind, value, issuer in held
+                | {
+                    **(written(seals, kind, value, row_id)._asdict() if kind in SEALED else {"value": value}),
+                    "identifier_id": row_id,
+                    "patient_id": owner,
+                    "type": kind,
+                    "issuer_campus_id": issuer,
+                }
+                for owner, kind, value, issuer, row_id in ((*one, new_id()) for one in held)
             ],
         )
 

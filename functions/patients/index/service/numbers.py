@@ -110,9 +110,10 @@ def mark(seals: Cipher, number: str) -> str:
     return _text(seals.index(number, COLUMN))
 
 
-def forms(seals: Cipher, number: str) -> list[str]:
+def forms(seals: Cipher, number: str, *, in_clear: bool = True) -> list[str]:
     """Everything a row may have this number as: the mark of each key, the writing one's first, and in clear."""
-    return [*(_text(one) for one in seals.indexes(number, COLUMN)), number]
+    marks = [_text(one) for one in seals.indexes(number, COLUMN)]
+    return [*marks, number] if in_clear else marks
 
 
 def forms_of(tx: Tx, kind: str, number: str) -> list[str]:
