@@ -23,8 +23,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.orm import aliased
 
-from functions.patients.index.models import Dispute, Identifier, NumberKey, Patient
-from functions.patients.index.models.people import ACTIVE, CERTIFICATES
+from functions.patients.index.models import Dispute, Identifier, Patient
+from functions.patients.index.models.people import ACTIVE
 from shared.database.query import Query, among
 
 
@@ -319,30 +319,6 @@ SET_SUCCESSOR = Query(
     update(Identifier)
     .where(Identifier.identifier_id == bindparam("id_"))
     .values(replaced_by=bindparam("successor", type_=Uuid)),
-)
-
-
-class KeyInUse(NamedTuple):
-    """A key numbers were sealed with, and whether some still are."""
-
-    key_id: str
-    proof: str
-    used: bool
-
-
-NUMBER_KEYS = Query(
-    KeyInUse,
-    select(
-        NumberKey.key_id,
-        NumberKey.proof,
-        exists().where(Identifier.key_id == NumberKey.key_id, text(CERTIFICATES)).correlate(NumberKey),
-    ),
-)
-ADD_NUMBER_KEY = Query(
-    object,
-    insert(NumberKey)
-    .values(key_id=bindparam("key_id"), proof=bindparam("proof"), first_used_at=bindparam("now"))
-    .on_conflict_do_nothing(),
 )
 
 NEXT_EMPI = Query(int, select(func.nextval("patients.empi_numbers")))

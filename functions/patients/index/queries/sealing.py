@@ -1,4 +1,4 @@
-"""Numbers of certificates that are in clear, or sealed with a key that is being turned over: a batch at a time.
+"""The keys of certificates' numbers; and numbers that are in clear or sealed with an older key, a batch at a time.
 
 Rows somebody else has just taken are left to them, so that the minutes of two campuses share the work.
 """
@@ -7,11 +7,13 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Integer, Text, Uuid, bindparam, exists, or_, select, text, tuple_
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
-from functions.patients.index.models import Correction, Identifier, LegacyRow, Relation
+from functions.patients.index.models import Correction, Identifier, LegacyRow, NumberKey, Relation
 from functions.patients.index.models.people import CERTIFICATES
 from shared.database.query import Query, among
+
+_HELD = text(CERTIFICATES)
 
 
 class Held(NamedTuple):
@@ -23,12 +25,35 @@ class Held(NamedTuple):
     sealed: str | None
 
 
+class KeyInUse(NamedTuple):
+    """A key numbers were sealed with, and whether some still are."""
+
+    key_id: str
+    proof: str
+    used: bool
+
+
+NUMBER_KEYS = Query(
+    KeyInUse,
+    select(
+        NumberKey.key_id,
+        NumberKey.proof,
+        exists().where(Identifier.key_id == NumberKey.key_id, _HELD).correlate(NumberKey),
+    ),
+)
+ADD_NUMBER_KEY = Query(
+    object,
+    insert(NumberKey)
+    .values(key_id=bindparam("key_id"), proof=bindparam("proof"), first_used_at=bindparam("now"))
+    .on_conflict_do_nothing(),
+)
+
+
 def _due(model: Any) -> Any:
     """Never sealed, or by a key that writes no more."""
     return or_(model.key_id.is_(None), among(model.key_id, "older"))
 
 
-_HELD = text(CERTIFICATES)
 _limit = bindparam("limit", type_=Integer)
 
 LEFT = Query(

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from functions.patients.index import rules
 from functions.patients.index.models import Correction, LegacyRow, Relation
-from functions.patients.index.queries import people
+from functions.patients.index.queries import sealing
 from functions.patients.index.schemas.values import DOCUMENT_CODES
 from shared.column_cipher import Cipher, ColumnKeysMissing, SealBroken, cipher
 from shared.tx import Tx
@@ -71,7 +71,7 @@ def keys(tx: Tx, *, writing: bool = False) -> Cipher:
     if _trusted.get(place, 0.0) > time.monotonic():
         return ours
     proofs = ours.proofs()
-    known = {row.key_id: row for row in tx.session.all(people.NUMBER_KEYS)}
+    known = {row.key_id: row for row in tx.session.all(sealing.NUMBER_KEYS)}
     for row in known.values():
         if row.key_id not in proofs and row.used:
             raise ColumnKeysMissing(
@@ -86,7 +86,7 @@ def keys(tx: Tx, *, writing: bool = False) -> Cipher:
     if ours.newest in known:
         _trusted[place] = time.monotonic() + TRUSTED
     elif writing:
-        tx.session.execute(people.ADD_NUMBER_KEY, key_id=ours.newest, proof=proofs[ours.newest], now=tx.now)
+        tx.session.execute(sealing.ADD_NUMBER_KEY, key_id=ours.newest, proof=proofs[ours.newest], now=tx.now)
     return ours
 
 
