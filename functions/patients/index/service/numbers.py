@@ -30,7 +30,7 @@ TAIL = 4
 """Characters at the end of an 18-digit number that have a mark of their own; what stands before them is a birthday."""
 UNREADABLE = "******"
 """Shown for a number this process has no key to."""
-TRUSTED = 60.0
+TRUSTED = 60
 """Seconds after which a process looks again whether its keys are those of the database."""
 
 _EIGHTEEN_DIGITS = frozenset(kind.value for kind in rules.ResidentIdKind)
@@ -68,7 +68,7 @@ def keys(tx: Tx, *, writing: bool = False) -> Cipher:
     """
     ours = cipher()
     place = (tx.session.database, ours, writing)
-    if _trusted.get(place, 0.0) > time.monotonic():
+    if _trusted.get(place, 0) > time.monotonic():
         return ours
     proofs = ours.proofs()
     known = {row.key_id: row for row in tx.session.all(sealing.NUMBER_KEYS)}
