@@ -34,7 +34,7 @@ TRUSTED = 60
 """Seconds after which a process looks again whether its keys are those of the database."""
 
 _EIGHTEEN_DIGITS = frozenset(kind.value for kind in rules.ResidentIdKind)
-_trusted: dict[tuple[str, Cipher, bool], float] = {}
+_trusted: dict[tuple[str, Cipher, bool], int] = {}
 
 
 class Kept(Protocol):
@@ -68,7 +68,7 @@ def keys(tx: Tx, *, writing: bool = False) -> Cipher:
     """
     ours = cipher()
     place = (tx.session.database, ours, writing)
-    if _trusted.get(place, 0) > time.monotonic():
+    if _trusted.get(place, 0) > int(time.monotonic()):
         return ours
     proofs = ours.proofs()
     known = {row.key_id: row for row in tx.session.all(sealing.NUMBER_KEYS)}
@@ -84,7 +84,7 @@ def keys(tx: Tx, *, writing: bool = False) -> Cipher:
                 "请信息科核对 HIS_COLUMN_KEYS。"
             )
     if ours.newest in known:
-        _trusted[place] = time.monotonic() + TRUSTED
+        _trusted[place] = int(time.monotonic()) + TRUSTED
     elif writing:
         tx.session.execute(sealing.ADD_NUMBER_KEY, key_id=ours.newest, proof=proofs[ours.newest], now=tx.now)
     return ours
