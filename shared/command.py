@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import cache, wraps
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 from urllib.parse import quote
+from uuid import UUID
 
 from fastapi import Request
 from pydantic import BaseModel, TypeAdapter
@@ -227,13 +228,18 @@ class Repeat(NamedTuple):
     @classmethod
     def of(cls, call: Call) -> "Repeat":
         """Of a command that came with a key."""
-        key = (call.idempotency_key or "").encode()
-        return cls(hashlib.sha256(key).hexdigest(), hmac.new(key, _request(call), hashlib.sha256).digest())
+        key = call.idempotency_key or ""
+        return cls(kept_as(key), hmac.new(key.encode(), _request(call), hashlib.sha256).digest())
 
     @classmethod
     def before(cls, call: Call) -> "Repeat":
         """As the release before kept it: a command repeated while the release changes has one effect too."""
         return cls(call.idempotency_key or "", hashlib.sha256(_request(call)).digest())
+
+
+def kept_as(key: str) -> str:
+    """What a client's Idempotency-Key is kept as: 128 bits of its hash, written as a UUID."""
+    return str(UUID(bytes=hashlib.sha256(key.encode()).digest()[:16]))
 
 
 def _request(call: Call) -> bytes:

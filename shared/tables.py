@@ -37,7 +37,7 @@ class IdempotentAnswer(CampusOwned, Model):
 
     subject: Mapped[str] = mapped_column(Text)
     key: Mapped[str] = mapped_column(Text)
-    """SHA-256 of the client's Idempotency-Key (shared.command.Repeat)."""
+    """Hash of the client's Idempotency-Key (shared.command.kept_as)."""
     request_hash: Mapped[bytes] = mapped_column(LargeBinary)
     status: Mapped[int] = mapped_column(SmallInteger)
     body: Mapped[bytes] = mapped_column(LargeBinary)

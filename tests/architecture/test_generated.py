@@ -12,8 +12,13 @@ from shared.identity import posts
 FOR_LATER: dict[str, str] = {}
 """Permissions without a route yet -> the module that will ask for them."""
 
-FOR_EVERYBODY = {"/api/payments/gateway/notifications/{channel}/{merchant_id}"}
-"""Paths without a permission: whoever calls them is believed by a signature, not by a token."""
+TICKETS = ("validate", "serviceValidate", "proxyValidate", "p3/serviceValidate", "p3/proxyValidate", "proxy")
+FOR_EVERYBODY = {
+    "/api/payments/gateway/notifications/{channel}/{merchant_id}",
+    *(f"/api/platform/sso/cas/{step}" for step in ("login", "back", "logout", "signed-out", *TICKETS)),
+}
+"""Paths without a permission: whoever calls them is believed by a signature or a ticket, or is a browser on its way to
+the realm's login page."""
 
 
 def test_generated_files_are_fresh() -> None:

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from functions.platform.permissions import signing
 from integrity.runner import run
+from shared.command import kept_as
 from shared.settings import Settings
 from tests.platform.conftest import BASE, Consortium, ok, refused
 
@@ -169,7 +170,8 @@ def test_a_package_with_what_nobody_knows_is_refused_whole_and_kept(
     path = f"{PACKAGES}/{kept['package_id']}"
     refused(consortium.office.post(f"{path}/review", {"version": 1}), 409, "permission_state")
     assert values(consortium) == before
-    consortium.hospital.execute("DELETE FROM kernel.idempotent_answers WHERE key = 'one-package-0001'")
+    kept_as_key = {"key": kept_as("one-package-0001")}
+    assert consortium.hospital.execute("DELETE FROM kernel.idempotent_answers WHERE key = %(key)s", kept_as_key) == 1
 
 
 def test_a_changed_or_foreign_package_is_refused_and_the_attempt_stays(consortium: Consortium, keys: Path) -> None:

@@ -1,7 +1,6 @@
 """Signing on at a campus's bridge while the line is down: who may, for how long, and what is told afterwards."""
 
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 
 from functions.platform.sso import rules, rules_offline
 from functions.platform.sso.service import offline
+from shared.command import kept_as
 from shared.ids import new_id
 from tests.platform.beyond import SSO, badge, enrolled, signed_on
 from tests.platform.conftest import BASE, ORGANISATION, ok, refused
@@ -102,9 +102,7 @@ def test_the_bridge_recognises_card_and_pin_of_who_works_here(world: World, brid
         "waiting": 0,
         "people": [],
     }, "a repeated answer holds no verifiers: they are in no kept answer"
-    kept = hospital.rows(
-        "SELECT body FROM kernel.idempotent_answers WHERE key = %s", [sha256(key.encode()).hexdigest()]
-    )
+    kept = hospital.rows("SELECT body FROM kernel.idempotent_answers WHERE key = %s", [kept_as(key)])
     assert kept
     assert b"argon2" not in bytes(kept[0]["body"])
 

