@@ -79,7 +79,7 @@ class ReceiptSimulator:
     """The platform on a port of its own, as a context."""
 
     def __init__(self, app_id: str = "hospital", key: str = "test-key", port: int = 0, first: int = 1) -> None:
-        """`first` is the number of its first bill."""
+        """`first` is the number of its first bill; those below were issued in a life before and are believed."""
         self.app_id = app_id
         self.key = key
         self.books = Books()
@@ -171,10 +171,10 @@ class ReceiptSimulator:
         return bill.told()
 
     def _write_off(self, content: dict[str, Any]) -> dict[str, Any]:
-        bill = self._known(self.books.by_number(content["billNo"]))
+        bill = self._issued(content["billNo"])
         if bill.red_number is None:
+            bill.red_number = f"{self._first + self.books.red:010d}"
             self.books.red += 1
-            bill.red_number = f"{self.books.red:010d}"
         return {
             "eScarletBillBatchCode": RED_BATCH,
             "eScarletBillNo": bill.red_number,
@@ -183,7 +183,7 @@ class ReceiptSimulator:
         }
 
     def _to_paper(self, content: dict[str, Any]) -> dict[str, Any]:
-        bill, paper_no = self._known(self.books.by_number(content["billNo"])), content["pBillNo"]
+        bill, paper_no = self._issued(content["billNo"]), content["pBillNo"]
         if bill.red_number is not None:
             raise No("E0104")
         if self.books.papers.get(paper_no, bill.number) != bill.number:
@@ -198,6 +198,12 @@ class ReceiptSimulator:
             if bill.paper_no == content["pBillNo"]:
                 bill.paper_no = None
         return {}
+
+    def _issued(self, number: str) -> IssuedBill:
+        bill = self.books.by_number(number)
+        if bill is None and number.isdigit() and int(number) < self._first:
+            bill = self.books.bills[f"before {number}"] = IssuedBill(f"before {number}", BATCH, number, "", "")
+        return self._known(bill)
 
     @staticmethod
     def _known(bill: IssuedBill | None) -> IssuedBill:

@@ -267,7 +267,16 @@ def test_what_the_platform_says_no_to(books: ReceiptSimulator) -> None:
         ours.issue({"busNo": "1", "placeCode": "hq", "totalAmt": "1.00", "chargeDetail": []})
     assert caught.value.code == "E0201"
     with pytest.raises(Refused, match="E0103"):
-        ours.reverse({"billNo": "0000000001", "placeCode": "hq"})
+        ours.reverse({"billNo": f"{books._first:010d}", "placeCode": "hq"})
+
+
+def test_what_was_issued_before_the_platform_started_again_is_reversed_once() -> None:
+    with ReceiptSimulator("hospital", KEY, first=7) as platform:
+        ours = ReceiptPlatform(ReceiptPlatformSettings(url=platform.url, app_id="hospital", key=KEY, timeout=5))
+        first = ours.reverse({"billNo": "0000000006", "placeCode": "hq"})
+        assert ours.reverse({"billNo": "0000000006", "placeCode": "hq"}) == first
+        with pytest.raises(Refused, match="E0103"):
+            ours.reverse({"billNo": "0000000007", "placeCode": "hq"})
 
 
 def test_nobody_listens() -> None:
