@@ -9,21 +9,29 @@ from contextlib import contextmanager
 from typing import Any
 
 from infra.cluster.kubernetes import ClusterError, get, kubectl, until
-from infra.his.manifests.names import NAMESPACE, PREWARM
+from infra.his.manifests.names import NAMESPACE, PREWARM, WORKER
 
 
 @contextmanager
 def held_back() -> Iterator[None]:
-    """While this lasts the declared minimum of every service holds, whoever is expected at the windows.
+    """While this lasts the declared minimum of every service holds, and nothing but callers wakes one.
 
-    Its own runs, every five minutes, would set another meanwhile.
+    The pre-warmer's own runs, every five minutes, would set another minimum meanwhile; the worker tells every function
+    that a minute has passed, and an instance takes most of a minute to go.
     """
+    workers = str(get("deployment", WORKER)["spec"]["replicas"])
     _suspend(True)
+    _scale_worker("0")
     try:
         run_prewarm("--factor", "0")
         yield
     finally:
+        _scale_worker(workers)
         _suspend(False)
+
+
+def _scale_worker(replicas: str) -> None:
+    kubectl("-n", NAMESPACE, "scale", f"deployment/{WORKER}", f"--replicas={replicas}")
 
 
 def run_prewarm(*options: str) -> str:
