@@ -215,57 +215,44 @@ _FIND_ANSWER = Query(
 )
 
 
-class Repeat(NamedTuple):
-    """How a command is known again: by a hash of its key, and by its request under that key.
-
-    A body may hold a PIN or an ID number, which anybody finds by hashing guesses. The key itself is kept nowhere, so
-    without it the hash of the request says nothing.
-    """
-
-    key: str
-    request_hash: bytes
-
-    @classmethod
-    def of(cls, call: Call) -> "Repeat":
-        """Of a command that came with a key."""
-        key = call.idempotency_key or ""
-        return cls(kept_as(key), hmac.new(key.encode(), _request(call), hashlib.sha256).digest())
-
-    @classmethod
-    def before(cls, call: Call) -> "Repeat":
-        """As the release before kept it: a command repeated while the release changes has one effect too."""
-        return cls(call.idempotency_key or "", hashlib.sha256(_request(call)).digest())
-
-
 def kept_as(key: str) -> str:
     """What a client's Idempotency-Key is kept as: 128 bits of its hash, written as a UUID."""
     return str(UUID(bytes=hashlib.sha256(key.encode()).digest()[:16]))
 
 
-def _request(call: Call) -> bytes:
-    return b"\0".join((call.target.encode(), call.campus.encode(), call.body))
+def _request_hash(call: Call, kept_key: str) -> bytes:
+    """What a request is known again by, under its key as it was kept.
+
+    A body may hold a PIN or an ID number, which anybody finds by hashing guesses. So the hash is keyed with what the
+    client sent, which is kept nowhere. The release before kept the key itself and a plain hash: a command repeated
+    while the release changes has one effect too.
+    """
+    key = call.idempotency_key or ""
+    request = b"\0".join((call.target.encode(), call.campus.encode(), call.body))
+    if kept_key == key:
+        return hashlib.sha256(request).digest()
+    return hmac.new(key.encode(), request, hashlib.sha256).digest()
 
 
 def _first_answer(tx: Tx, call: Call) -> IdempotentAnswer | None:
-    subject = call.actor.subject
-    known = dict([Repeat.of(call), Repeat.before(call)])
-    ours = tx.session.send(TRY_LOCK, key=lock_key(LockKind.IDEMPOTENCY, f"{subject}\0{call.idempotency_key}"))
-    answer = tx.session.first(_FIND_ANSWER, subject=subject, keys=list(known))
+    subject, key = call.actor.subject, call.idempotency_key or ""
+    ours = tx.session.send(TRY_LOCK, key=lock_key(LockKind.IDEMPOTENCY, f"{subject}\0{key}"))
+    answer = tx.session.first(_FIND_ANSWER, subject=subject, keys=[kept_as(key), key])
     if not ours.one():
         raise StillRunning("上一次提交仍在处理，请稍候查看结果，不要重复提交。")
-    if answer is not None and answer.request_hash != known[answer.key]:
+    if answer is not None and answer.request_hash != _request_hash(call, answer.key):
         raise KeyReused("同一 Idempotency-Key 不能用于内容不同的请求，请为新的操作生成新的键。")
     return answer
 
 
 def _keep_answer(tx: Tx, call: Call, status: int, body: bytes) -> None:
-    repeat = Repeat.of(call)
+    key = kept_as(call.idempotency_key or "")
     tx.session.add(
         IdempotentAnswer(
             subject=call.actor.subject,
-            key=repeat.key,
+            key=key,
             campus_id=tx.campus,
-            request_hash=repeat.request_hash,
+            request_hash=_request_hash(call, key),
             status=status,
             body=body,
             created_at=tx.now,
