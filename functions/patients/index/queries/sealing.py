@@ -135,22 +135,19 @@ SEAL_IDENTIFIERS = Query(
 """A number that stands twice, in two forms, stays as it is: people decide whose it is (integrity check)."""
 
 
-SEAL_RELATIONS = Query(
-    object,
-    text("""
-    UPDATE patients.relations AS held SET document_no = fresh.sealed, key_id = :key_id
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:sealeds AS text[])) AS fresh (id, sealed)
-    WHERE held.relation_id = fresh.id
-    """).bindparams(bindparam("ids", type_=ARRAY(Uuid))),
-)
-SEAL_CORRECTIONS = Query(
-    object,
-    text("""
-    UPDATE patients.corrections AS held SET document_no = fresh.sealed, key_id = :key_id
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:sealeds AS text[])) AS fresh (id, sealed)
-    WHERE held.correction_id = fresh.id
-    """).bindparams(bindparam("ids", type_=ARRAY(Uuid))),
-)
+def _seal_documents(table: str, row_id: str) -> Query[object]:
+    return Query(
+        object,
+        text(f"""
+        UPDATE patients.{table} AS held SET document_no = fresh.sealed, key_id = :key_id
+        FROM unnest(CAST(:ids AS uuid[]), CAST(:sealeds AS text[])) AS fresh (id, sealed)
+        WHERE held.{row_id} = fresh.id
+        """).bindparams(bindparam("ids", type_=ARRAY(Uuid))),  # noqa: S608  names of this file
+    )
+
+
+SEAL_RELATIONS = _seal_documents("relations", "relation_id")
+SEAL_CORRECTIONS = _seal_documents("corrections", "correction_id")
 SEAL_LEGACY_ROWS = Query(
     object,
     text("""

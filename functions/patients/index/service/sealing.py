@@ -5,7 +5,7 @@ done is not done again. A number that does not open stays as it is, for whoever 
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 from uuid import UUID
@@ -25,6 +25,7 @@ from functions.patients.index.service.numbers import (
 )
 from shared.column_cipher import Cipher, ColumnKeysMissing, SealBroken
 from shared.database.engine import REPORT
+from shared.database.query import Query
 from shared.resident_id import normalise_id_number
 from shared.steps import Steps
 from shared.tx import Tx
@@ -94,36 +95,34 @@ def _identifiers(tx: Tx, seals: Cipher, place: Place) -> Place | None:
 
 def _relations(tx: Tx, seals: Cipher, place: Place) -> Place | None:
     rows = tx.session.all(queries.RELATIONS, older=list(seals.older), after=place.after, limit=BATCH)
-    opened = {
-        row.relation_id: number
-        for row in rows
-        if (number := _opened(partial(number_of_relation, row), "relation", row.relation_id)) is not None
-    }
-    tx.session.execute(
-        queries.SEAL_RELATIONS,
-        ids=list(opened),
-        sealeds=[seals.seal(number, f"{RELATIONS}:{row_id}") for row_id, number in opened.items()],
-        key_id=seals.newest,
-    )
-    _trace(tx, seals, "relations", len(opened))
-    return Place(rows[-1].relation_id) if rows else None
+    numbers = {row.relation_id: partial(number_of_relation, row) for row in rows}
+    return _documents(tx, seals, "relation", RELATIONS, queries.SEAL_RELATIONS, numbers)
 
 
 def _corrections(tx: Tx, seals: Cipher, place: Place) -> Place | None:
     rows = tx.session.all(queries.CORRECTIONS, older=list(seals.older), after=place.after, limit=BATCH)
-    opened = {
-        row.correction_id: number
-        for row in rows
-        if (number := _opened(partial(opened_correction, row), "correction", row.correction_id)) is not None
-    }
+    numbers = {row.correction_id: partial(opened_correction, row) for row in rows}
+    return _documents(tx, seals, "correction", CORRECTIONS, queries.SEAL_CORRECTIONS, numbers)
+
+
+def _documents(
+    tx: Tx,
+    seals: Cipher,
+    kind: str,
+    column: str,
+    seal: Query[object],
+    numbers: Mapping[UUID, Callable[[], str | None]],
+) -> Place | None:
+    """Seal the numbers that open, by the row they stand in; the rows come in their order."""
+    opened = {row_id: number for row_id, read in numbers.items() if (number := _opened(read, kind, row_id)) is not None}
     tx.session.execute(
-        queries.SEAL_CORRECTIONS,
+        seal,
         ids=list(opened),
-        sealeds=[seals.seal(number, f"{CORRECTIONS}:{row_id}") for row_id, number in opened.items()],
+        sealeds=[seals.seal(number, f"{column}:{row_id}") for row_id, number in opened.items()],
         key_id=seals.newest,
     )
-    _trace(tx, seals, "corrections", len(opened))
-    return Place(rows[-1].correction_id) if rows else None
+    _trace(tx, seals, f"{kind}s", len(opened))
+    return Place(list(numbers)[-1]) if numbers else None
 
 
 def _legacy_rows(tx: Tx, seals: Cipher, place: Place) -> Place | None:
