@@ -28,7 +28,7 @@ class NarrowDay(MoneyDay):
 WRONG = {
     "a refund moves no money": (paying_back, "_move_money", lambda *given: []),
     "a bill paid by a course leaves the course as it was": (completing, "use_course", lambda *given: None),
-    "a surcharge stays when its line goes back": (refunding, "surcharges_of", lambda *given: []),
+    "a surcharge stays when its line goes back": (refunding, "_surcharges_of", lambda *given: []),
     "a float confirmed is no entry of the journal": (floats, "book", lambda *given, **more: None),
     "who packed a bag may pack its slips again": (bags, "BagSlip", partial(BagSlip, inside=False)),
     "what is given up is no entry of the journal": (debts, "_exchange", lambda *given: None),

@@ -7,13 +7,12 @@ from decimal import Decimal
 
 from functions.payments.billing import rules
 from functions.payments.billing.models import Settlement
-from functions.payments.billing.problems import NotRefundable, SettlementUnknown
+from functions.payments.billing.problems import SettlementUnknown
 from functions.payments.billing.queries import charges, settlements
 from functions.payments.billing.queries import tenders as tender_queries
 from functions.payments.billing.schemas import QuoteRefund
 from functions.payments.billing.service.refundable import require_refundable
-from functions.payments.billing.service.refunding import Request, amount_of, asked, surcharges_of
-from functions.payments.billing.service.regrouping import Wanted
+from functions.payments.billing.service.refunding import Request, amount_of, asked, wanted_of
 from functions.payments.billing.service.returning import origins_of
 from shared.money import ZERO, Money
 from shared.tx import Tx
@@ -41,13 +40,7 @@ def quote_refund(tx: Tx, command: QuoteRefund) -> RefundQuoted:
     settlement = sent.first()
     if settlement is None or settlement.campus_id != tx.campus:
         raise SettlementUnknown("本院区没有这张结算单，请核对结算单号。")
-    if len(ids) != len(command.lines):
-        raise NotRefundable("同一项目请合并为一行后提交。")
-    by_id = {charge.charge_id: charge for charge in found.all()}
-    lines = [Wanted(by_id[line.charge_id], line.quantity) for line in command.lines if line.charge_id in by_id]
-    if len(lines) != len(command.lines):
-        raise NotRefundable("所选项目不在该结算单中，请刷新后重新选择。")
-    lines += surcharges_of(lines, by_id.values())
+    lines = wanted_of(command.lines, found.all())
     for line in lines:
         require_refundable(settlement, line)
     request = asked(tx, settlement, tenders, lines, "", "", command.cash_instead)

@@ -24,7 +24,7 @@ from functions.payments.billing.queries import charges, refunds, settlements
 from functions.payments.billing.queries import debts as debt_queries
 from functions.payments.billing.queries import tenders as tender_queries
 from functions.payments.billing.rules import RefundCase
-from functions.payments.billing.schemas import ChangeRefund, DecideRefund, RequestRefund
+from functions.payments.billing.schemas import ChangeRefund, DecideRefund, RefundQuantity, RequestRefund
 from functions.payments.billing.service.part_packages import at_list_prices
 from functions.payments.billing.service.paying_back import PaidBack, insured, pay_back, refuse_insured
 from functions.payments.billing.service.refundable import require_refundable
@@ -74,13 +74,7 @@ def request_refund(tx: Tx, command: RequestRefund, *, pay: bool = True) -> tuple
     settlement = locked.first()
     if settlement is None:
         raise SettlementUnknown("本院区没有这张结算单，请核对结算单号。")
-    if len(ids) != len(command.lines):
-        raise NotRefundable("同一项目请合并为一行后提交。")
-    by_id = {charge.charge_id: charge for charge in found.all()}
-    lines = [Wanted(by_id[line.charge_id], line.quantity) for line in command.lines if line.charge_id in by_id]
-    if len(lines) != len(command.lines):
-        raise NotRefundable("所选项目不在该结算单中，请刷新后重新选择。")
-    lines += surcharges_of(lines, by_id.values())
+    lines = wanted_of(command.lines, found.all())
     request = asked(tx, settlement, tenders, lines, command.reason_code, command.reason, command.cash_instead)
     if command.expected is not None and command.expected != amount_of(request):
         raise RefundChanged(
@@ -104,7 +98,18 @@ def asked(
     return Request(settlement, tenders, again.lines, reason_code, reason, cash_instead, again.ruled, again.elsewhere)
 
 
-def surcharges_of(lines: Sequence[Wanted], found: Iterable[Charge]) -> list[Wanted]:
+def wanted_of(chosen: Sequence[RefundQuantity], found: Sequence[Charge]) -> list[Wanted]:
+    """The lines somebody chose and the surcharges that go back with them. Raises NotRefundable."""
+    if len({line.charge_id for line in chosen}) != len(chosen):
+        raise NotRefundable("同一项目请合并为一行后提交。")
+    by_id = {charge.charge_id: charge for charge in found}
+    lines = [Wanted(by_id[line.charge_id], line.quantity) for line in chosen if line.charge_id in by_id]
+    if len(lines) != len(chosen):
+        raise NotRefundable("所选项目不在该结算单中，请刷新后重新选择。")
+    return lines + _surcharges_of(lines, found)
+
+
+def _surcharges_of(lines: Sequence[Wanted], found: Iterable[Charge]) -> list[Wanted]:
     """Surcharges go back with the lines they belong to, quantity by quantity (spec 40)."""
     quantities = {line.charge.charge_id: line.quantity for line in lines}
     return [
