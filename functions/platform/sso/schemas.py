@@ -28,6 +28,10 @@ class TokensView(View):
     expires_in: int
 
 
+PENDING = TokensView(state="pending", account_id=None, access_token="", refresh_token="", expires_in=0)
+"""What is kept of a sign-on: the tokens are in its one answer."""
+
+
 class SignPatientOn(Input):
     """The code wx.login() gave to the mini-program: good for one exchange within five minutes."""
 

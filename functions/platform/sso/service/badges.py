@@ -16,9 +16,8 @@ from functions.platform.sso.problems import (
     NotFromHere,
     SwitchedOff,
 )
-from functions.platform.sso.schemas import IssueBadge, SwitchUser, TokensView
+from functions.platform.sso.schemas import PENDING, IssueBadge, SwitchUser, TokensView
 from functions.platform.sso.service.changing_over import change_over
-from functions.platform.sso.service.patients import PENDING
 from shared.command import Onward
 from shared.ids import new_id
 from shared.steps import Steps

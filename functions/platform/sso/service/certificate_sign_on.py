@@ -15,12 +15,11 @@ from functions.platform.sso.models_trust import CertificateChallenge
 from functions.platform.sso.problems import NotFromHere
 from functions.platform.sso.problems_certificates import CertificateUnreadable
 from functions.platform.sso.problems_trust import CertificateRefused, CertificateUntrusted, ChallengeGone
-from functions.platform.sso.schemas import TokensView
+from functions.platform.sso.schemas import PENDING, TokensView
 from functions.platform.sso.schemas_trust import ChallengeView, SignOnByCertificate
 from functions.platform.sso.service.admission import refusal_now
 from functions.platform.sso.service.bounding import settled
 from functions.platform.sso.service.changing_over import change_over, posts_now, shut_out_now
-from functions.platform.sso.service.patients import PENDING
 from functions.platform.sso.service.proving import Proven
 from functions.platform.sso.service.scanning import make_room
 from functions.platform.sso.service.trusting import check_certificate

@@ -9,10 +9,9 @@ from functions.platform.permissions import service as permissions
 from functions.platform.sso import directory, queries, queries_locks
 from functions.platform.sso.models import WorkstationSession
 from functions.platform.sso.problems import AccountShut, BadgeRefused, RealmOutOfReach, SignOnNotAllowed
-from functions.platform.sso.schemas import TokensView
+from functions.platform.sso.schemas import PENDING, TokensView
 from functions.platform.sso.service.admission import admit_here, refusal_now
 from functions.platform.sso.service.holding import ease, station_of
-from functions.platform.sso.service.patients import PENDING
 from functions.platform.sso.service.proving import Proven, prove
 from functions.platform.sso.service.realm import note
 from functions.platform.sso.service.sessions import deny_session

@@ -25,13 +25,12 @@ from functions.platform.sso.problems import (
     RealmOutOfReach,
     UnlockRefused,
 )
-from functions.platform.sso.schemas import TokensView
+from functions.platform.sso.schemas import PENDING, TokensView
 from functions.platform.sso.schemas_locks import LockScreen, LockView, UnlockWorkstation
 from functions.platform.sso.service.admission import end_now
 from functions.platform.sso.service.badges import wrong_pin
 from functions.platform.sso.service.changing_over import end_former, reopening, shut_out_now
 from functions.platform.sso.service.holding import ease, hold, lift, over, station_of
-from functions.platform.sso.service.patients import PENDING
 from shared.command import Onward
 from shared.identity.realm import DeviceDeclaration
 from shared.ids import new_id

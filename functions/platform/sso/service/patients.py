@@ -5,7 +5,7 @@ from uuid import UUID
 from events.platform import LoggedIn
 from functions.patients.index import service as patients
 from functions.platform.permissions import service as permissions
-from functions.platform.sso import client, directory, queries, rules
+from functions.platform.sso import client, queries, rules
 from functions.platform.sso.models import AccountLink
 from functions.platform.sso.problems import (
     GuardianProofMissing,
@@ -18,19 +18,18 @@ from functions.platform.sso.problems import (
     TooManyPersons,
     WeChatOutOfReach,
 )
-from functions.platform.sso.schemas import BindChild, BindSelf, LinkView, SignPatientOn, TokensView
+from functions.platform.sso.schemas import PENDING, BindChild, BindSelf, LinkView, SignPatientOn, TokensView
 from functions.platform.sso.service.consenting import consents_ended, owner_gone
 from functions.platform.sso.service.messaging import way_failed, way_works
-from functions.platform.sso.service.phones import drop_phone, follow_phone, keep_phone
-from functions.platform.sso.service.realm import keep_patient, note
+from functions.platform.sso.service.phones import drop_phone, follow_phone, keep_phone, opened
+from functions.platform.sso.service.realm import note
 from shared.command import Onward
-from shared.identity.realm import PATIENT_CLIENT, PATIENT_REDIRECT_URI
+from shared.identity.realm import PATIENT_CLIENT
 from shared.ids import new_id
 from shared.steps import Steps
 from shared.tx import Tx
 
 RELATIONS = {"self": "本人", "child": "子女", "parent": "父母", "spouse": "配偶", "other": "其他亲属"}
-PENDING = TokensView(state="pending", account_id=None, access_token="", refresh_token="", expires_in=0)
 
 
 def sign_patient_on(tx: Tx, command: SignPatientOn) -> Onward[TokensView]:
@@ -54,17 +53,7 @@ def sign_patient_on(tx: Tx, command: SignPatientOn) -> Onward[TokensView]:
                 steps.step(lambda tx: way_failed(tx, "wechat"))
             raise
         account_id = steps.step(lambda tx: _recognised(tx, rules.openid_hash(account.appid, openid)))
-        door = directory.Directory()
-        keep_patient(steps, door, account_id)
-        session = door.open_session(str(account_id), PATIENT_CLIENT, PATIENT_REDIRECT_URI)
-        steps.step(lambda tx: _signed_on(tx, account_id, PATIENT_CLIENT))
-        return TokensView(
-            state="done",
-            account_id=account_id,
-            access_token=session.access_token,
-            refresh_token=session.refresh_token,
-            expires_in=session.expires_in,
-        )
+        return opened(steps, account_id, _signed_on)
 
     return Onward(PENDING, go_on)
 
@@ -191,7 +180,7 @@ def _shown(row: AccountLink, person: patients.PatientInfo) -> LinkView:
     )
 
 
-def _signed_on(tx: Tx, account_id: UUID, client_id: str) -> None:
+def _signed_on(tx: Tx, account_id: UUID) -> None:
     follow_phone(tx, account_id)
     tx.audit("patient.signed_on", "patient_account", account_id)
-    tx.emit(LoggedIn(account_id=account_id, way="wechat", client=client_id))
+    tx.emit(LoggedIn(account_id=account_id, way="wechat", client=PATIENT_CLIENT))

@@ -4,6 +4,7 @@ Whether an account belongs to a phone shows in nothing: unknown phones have thei
 only the message is missing. It goes out after the answer, so the time taken says nothing either.
 """
 
+from collections.abc import Callable
 from uuid import UUID
 
 from events.platform import LoggedIn, LoginFailed, MessageAsked
@@ -14,7 +15,7 @@ from functions.platform.sso import rules_phones as rules
 from functions.platform.sso.models_phones import AccountPhone, PhoneCode
 from functions.platform.sso.problems import NotFromHere, SwitchedOff
 from functions.platform.sso.problems_phones import CodeRefused, CodeTooSoon, TooManyFailures
-from functions.platform.sso.schemas import TokensView
+from functions.platform.sso.schemas import PENDING, TokensView
 from functions.platform.sso.schemas_phones import AskPhoneCode, PhoneCodeView, SignOnByPhone
 from functions.platform.sso.service.messaging import put_out
 from functions.platform.sso.service.realm import keep_patient
@@ -24,7 +25,6 @@ from shared.ids import new_id
 from shared.steps import Steps
 from shared.tx import Tx
 
-_PENDING = TokensView(state="pending", account_id=None, access_token="", refresh_token="", expires_in=0)
 _ASKED = (
     "该手机号已完成本人绑定的，验证码已发送，5 分钟内有效。没有收到的，请用微信登录；从未绑定的，请先在微信小程序内"
     "完成本人绑定，或带身份证到窗口办理。"
@@ -90,20 +90,22 @@ def sign_on_by_phone(tx: Tx, command: SignOnByPhone) -> Onward[TokensView]:
     tx.session.execute(queries_phones.SEEN, of_account=account_id, now=tx.now)
     tx.audit("patient.signing_on", "patient_account", account_id, way="phone")
 
-    def go_on(steps: Steps) -> TokensView:
-        door = directory.Directory()
-        keep_patient(steps, door, account_id)
-        session = door.open_session(str(account_id), PATIENT_CLIENT, PATIENT_REDIRECT_URI)
-        steps.step(lambda tx: _signed_on(tx, account_id))
-        return TokensView(
-            state="done",
-            account_id=account_id,
-            access_token=session.access_token,
-            refresh_token=session.refresh_token,
-            expires_in=session.expires_in,
-        )
+    return Onward(PENDING, lambda steps: opened(steps, account_id, _signed_on))
 
-    return Onward(_PENDING, go_on)
+
+def opened(steps: Steps, account_id: UUID, signed_on: Callable[[Tx, UUID], None]) -> TokensView:
+    """A session of a patient's account, whichever way it was recognised; `signed_on` books it."""
+    door = directory.Directory()
+    keep_patient(steps, door, account_id)
+    session = door.open_session(str(account_id), PATIENT_CLIENT, PATIENT_REDIRECT_URI)
+    steps.step(lambda tx: signed_on(tx, account_id))
+    return TokensView(
+        state="done",
+        account_id=account_id,
+        access_token=session.access_token,
+        refresh_token=session.refresh_token,
+        expires_in=session.expires_in,
+    )
 
 
 def make_room(tx: Tx, hashed: bytes) -> None:
@@ -174,7 +176,7 @@ def _wrong(tx: Tx, row: PhoneCode | None, counted: str) -> Onward[TokensView]:
         tx.audit("phone_code.refused", "phone_code", row.code_id)
         if row.account_id is not None:
             tx.emit(LoginFailed(account_id=row.account_id, way="phone", reason="code"))
-    return Onward(_PENDING, _refuse)
+    return Onward(PENDING, _refuse)
 
 
 def _refuse(steps: Steps) -> TokensView:
