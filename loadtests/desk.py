@@ -6,14 +6,16 @@ doubled.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 from uuid import uuid4
 
 import httpx
 
-TRIES = 9
+PATIENCE = 90.0
+"""Seconds a person goes on asking a hospital that does not answer: longer than a killed process takes to come back."""
 _AGAIN = {502, 503, 504}
 
 
@@ -28,7 +30,7 @@ class Refused(Exception):
 
 
 class Unreachable(Exception):
-    """The hospital did not answer, however often it was asked."""
+    """The hospital did not answer, however long it was asked; says what came last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,24 +72,33 @@ class Desk:
 
     def _call(self, method: str, path: str, body: Any, params: dict[str, Any], key: str | None) -> httpx.Response:
         name = f"{method} {_shape(path)}"
-        for attempt in range(TRIES):
+        patience = time.monotonic() + PATIENCE
+        pauses = _pauses()
+        while True:
             headers = {"authorization": f"Bearer {self._token()}", "x-campus": self.campus}
             if key is not None:
                 headers["idempotency-key"] = key
             started = time.perf_counter()
             try:
                 answer = self._http.request(method, path, json=body, params=params, headers=headers)
-            except httpx.TransportError:
-                time.sleep(min(2.0, 0.1 * 2**attempt))
-                continue
-            self._watch(Timing(name, time.perf_counter() - started))
-            if answer.status_code in _AGAIN or _still_running(answer):
-                time.sleep(min(2.0, 0.1 * 2**attempt))
-                continue
-            if answer.status_code >= 400:
-                raise Refused(answer.status_code, answer.json())
-            return answer
-        raise Unreachable(f"{name} at {self.campus}")
+            except httpx.TransportError as cut:
+                last = repr(cut)
+            else:
+                self._watch(Timing(name, time.perf_counter() - started))
+                if answer.status_code not in _AGAIN and not _still_running(answer):
+                    if answer.status_code >= 400:
+                        raise Refused(answer.status_code, answer.json())
+                    return answer
+                last = f"{answer.status_code} {answer.text[:200]}"
+            if time.monotonic() > patience:
+                raise Unreachable(f"{name} at {self.campus}: {last}")
+            time.sleep(next(pauses))
+
+
+def _pauses() -> Iterator[float]:
+    """Seconds between two tries: 0.1, 0.2, ... and 2 from then on."""
+    yield from (0.1, 0.2, 0.4, 0.8, 1.6)
+    yield from repeat(2.0)
 
 
 def _still_running(answer: httpx.Response) -> bool:
