@@ -16,7 +16,6 @@ import secrets
 import time
 from itertools import count
 from pathlib import Path
-from threading import Thread
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -111,12 +110,11 @@ def main() -> None:
     platform = ReceiptPlatformSettings()
     if platform.key:
         first = _since_begin(10, 10**10)
-        receipts = ReceiptSimulator(platform.app_id, platform.key, options.receipts_port, first)
-        Thread(target=receipts.serve, daemon=True).start()
+        receipts = ReceiptSimulator(platform.app_id, platform.key, options.receipts_port, first).start()
         print(f"HIS_RECEIPTS_URL={receipts.url}")
     messages = SmsGateway()
     if messages.access_key_secret:
-        texts = SmsSimulator(messages.access_key_id, messages.access_key_secret, port=options.sms_port).__enter__()
+        texts = SmsSimulator(messages.access_key_id, messages.access_key_secret, port=options.sms_port).start()
         print(f"HIS_SMS_URL={texts.url}")
     server = Server(channels, options.port).start()
     for line in lines:

@@ -131,7 +131,7 @@ class AcquiringBank:
             status = 200
         except Refused as refusal:
             status, document = refusal.status, {"outcome": "declined", "reason": f"{refusal.code} {refusal.message}"}
-        return Reply(status, {"Content-Type": "application/json"}, json.dumps(document, ensure_ascii=False).encode())
+        return Reply.json(status, document)
 
     def _route(self, path: str, data: dict[str, Any]) -> dict[str, Any]:
         found = _PATH.match(path)

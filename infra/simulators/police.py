@@ -11,17 +11,18 @@ It says match, mismatch or unknown; 401 for a wrong or repeated signature, 503 w
 import hashlib
 import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any
 
 from functions.patients.index.client import signature
+from infra.simulators.listening import Listening
+from infra.simulators.wire import Cut, Reply
 
 
-class PoliceSimulator:
+class PoliceSimulator(Listening):
     """The register of citizens of one county."""
 
     def __init__(self, app_id: str, key: str, *, port: int = 0) -> None:
+        super().__init__(port)
         self._app_id = app_id
         self._key = key
         self._citizens: dict[str, str] = {}
@@ -31,46 +32,15 @@ class PoliceSimulator:
         """answers, busy, silent, forged."""
         self.asked: list[dict[str, Any]] = []
         """Questions that came with a good signature."""
-        simulator = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-                if simulator.mode == "silent":
-                    self.close_connection = True
-                    return
-                status, answer = simulator._answer(self.path, dict(self.headers.items()), body)
-                key = "somebody else's" if simulator.mode == "forged" else simulator._key
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(answer)))
-                self.send_header("X-Timestamp", "1700000000")
-                self.send_header("X-Signature", signature(key, "1700000000", self.headers.get("X-Nonce", ""), answer))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Quiet: a request holds names and numbers."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-
-    @property
-    def url(self) -> str:
-        """Where it answers."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> "PoliceSimulator":
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join(5)
-        self._server.server_close()
+    def handle(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Reply:
+        """Answer a question, signed."""
+        if self.mode == "silent":
+            raise Cut
+        status, answer = self._answer(path, headers, body)
+        key, moment = "somebody else's" if self.mode == "forged" else self._key, "1700000000"
+        signed = {"X-Timestamp": moment, "X-Signature": signature(key, moment, headers.get("X-Nonce", ""), answer)}
+        return Reply(status, {"Content-Type": "application/json", **signed}, answer)
 
     def knows(self, number: str, name: str) -> None:
         """A citizen."""

@@ -14,11 +14,12 @@ import threading
 from collections import deque
 from dataclasses import dataclass, field
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from uuid import uuid4
 
 from functions.payments.billing.client import DONE, REPEATED, packed, signature, unpacked
+from infra.simulators.listening import Listening
+from infra.simulators.wire import Reply
 
 BATCH = "45060125"
 RED_BATCH = "45060225"
@@ -75,47 +76,32 @@ class No(Exception):
     """The platform says no, with one of its codes."""
 
 
-class ReceiptSimulator:
-    """The platform on a port of its own, as a context."""
+class ReceiptSimulator(Listening):
+    """The platform on a port of its own."""
 
     def __init__(self, app_id: str = "hospital", key: str = "test-key", port: int = 0, first: int = 1) -> None:
         """`first` is the number of its first bill; those below were issued in a life before and are believed."""
+        super().__init__(port)
         self.app_id = app_id
         self.key = key
         self.books = Books()
         self._first = first
         self._faults: deque[str] = deque()
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> "ReceiptSimulator":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def fail(self, fault: str, times: int = 1) -> None:
         """The next calls go wrong this way."""
         with self._lock:
             self._faults.extend([fault] * times)
 
-    def serve(self) -> None:
-        """Serve until the process ends."""
-        self._server.serve_forever()
-
     # -- one call
 
-    def answer(self, operation: str, raw: bytes) -> tuple[int, bytes]:
-        """Status and body of the answer to a call."""
+    def handle(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Reply:
+        """Answer a call; the end of the path names it."""
+        status, answer = self._answer(path.rstrip("/").rpartition("/")[2], body)
+        return Reply(status, {"Content-Type": "application/json"}, answer)
+
+    def _answer(self, operation: str, raw: bytes) -> tuple[int, bytes]:
         with self._lock:
             fault = self._faults.popleft() if self._faults else ""
             self.books.calls.append(operation)
@@ -216,25 +202,6 @@ class ReceiptSimulator:
         sign = signature(self.app_id, data, noise, key)
         return json.dumps({"data": data, "noise": noise, "sign": sign}).encode()
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        simulator = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                length = int(self.headers.get("content-length", "0"))
-                operation = self.path.rstrip("/").rpartition("/")[2]
-                status, body = simulator.answer(operation, self.rfile.read(length))
-                self.send_response(status)
-                self.send_header("content-type", "application/json")
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                """Quiet: the books hold what happened."""
-
-        return Handler
-
 
 def main() -> None:
     """Run the platform on a port: `python -m infra.simulators.receipts --port 28701 --key ...`."""
@@ -243,7 +210,7 @@ def main() -> None:
     parser.add_argument("--app-id", default="hospital")
     parser.add_argument("--key", required=True)
     arguments = parser.parse_args()
-    ReceiptSimulator(arguments.app_id, arguments.key, arguments.port).serve()
+    ReceiptSimulator(arguments.app_id, arguments.key, arguments.port).start().wait()
 
 
 if __name__ == "__main__":

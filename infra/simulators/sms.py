@@ -17,14 +17,15 @@ import secrets
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 from functions.platform.sso.sms import ACTION, ALGORITHM, EMPTY, VERSION, authorization
+from infra.simulators.listening import Listening
+from infra.simulators.wire import Cut, Reply
 
 SKEW = timedelta(minutes=15)
+CONTENT_TYPE = "application/json;charset=utf-8"
 _PHONE = re.compile(r"1[3-9]\d{9}")
 
 
@@ -35,7 +36,7 @@ class Received(NamedTuple):
     parameters: dict[str, str]
 
 
-class SmsSimulator:
+class SmsSimulator(Listening):
     """One account at the gateway, and the phones of one county."""
 
     def __init__(
@@ -47,6 +48,7 @@ class SmsSimulator:
         port: int = 0,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        super().__init__(port)
         self._clock = clock
         self._key_id = key_id
         self._secret = secret
@@ -55,58 +57,22 @@ class SmsSimulator:
         self._phones: dict[str, list[Received]] = {}
         self._refusals: list[str] = []
         self._busy = 0
-        self._silent = threading.Event()
-        self._delay = threading.Event()
+        self._silent = False
         self._seconds = 0
         self._lock = threading.Lock()
         self.asked = 0
         """Requests so far, refused ones too."""
-        simulator = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                if simulator._silent.is_set():
-                    self.close_connection = True
-                    return
-                simulator._delay.wait(simulator._seconds)
-                status, said = simulator._answer(self.path, {k.lower(): v for k, v in self.headers.items()})
-                self._say(status, {**said, "RequestId": secrets.token_hex(16).upper()})
-
-            def do_GET(self) -> None:
-                phone = self.path.removeprefix("/control/phones/")
-                self._say(200, [one._asdict() for one in simulator.to(phone)])
-
-            def _say(self, status: int, said: object) -> None:
-                body = json.dumps(said, ensure_ascii=False).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json;charset=utf-8")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Quiet: a request holds phones and codes."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-
-    @property
-    def url(self) -> str:
-        """Where it answers."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> "SmsSimulator":
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._delay.set()
-        self._server.shutdown()
-        self._thread.join(5)
-        self._server.server_close()
+    def handle(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Reply:
+        """Take a message, or show a phone."""
+        if method == "GET":
+            received = [one._asdict() for one in self.to(path.removeprefix("/control/phones/"))]
+            return Reply.json(200, received, CONTENT_TYPE)
+        if self._silent:
+            raise Cut
+        self._ended.wait(self._seconds)
+        status, said = self._answer(path, {name.lower(): value for name, value in headers.items()})
+        return Reply.json(status, {**said, "RequestId": secrets.token_hex(16).upper()}, CONTENT_TYPE)
 
     def to(self, phone: str) -> list[Received]:
         """What a phone received, oldest first."""
@@ -125,10 +91,7 @@ class SmsSimulator:
 
     def silent(self, on: bool = True) -> None:
         """Close connections without a word."""
-        if on:
-            self._silent.set()
-        else:
-            self._silent.clear()
+        self._silent = on
 
     def slow(self, seconds: int) -> None:
         """Answer so many seconds later."""

@@ -4,6 +4,8 @@
         code = wechat.issue("openid-of-somebody")      # what wx.login() would give to the mini-program
         HIS_WECHAT_LOGIN_URL=wechat.url
 
+GET /control/wechat_login and POST /control/wechat_login/codes {"openid": "..."} do the same for people who try it out.
+
 GET /sns/jscode2session. Errors as WeChat gives them, always with status 200: 40013 unknown appid, 40125 wrong secret,
 40029 unknown or expired code, 40163 code used before, -1 busy (`busy()`), and no answer at all (`silent()`).
 """
@@ -13,74 +15,45 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from infra.simulators.listening import Listening
+from infra.simulators.wire import Cut, Reply
 
 CODE_SECONDS = 300.0
 
 
-class WeChatLoginSimulator:
+class WeChatLoginSimulator(Listening):
     """One mini-program's sign-on. `clock` gives seconds, so that a test can let codes expire."""
 
     def __init__(self, appid: str, secret: str, *, port: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(port)
         self._appid = appid
         self._secret = secret
         self._clock = clock
         self._codes: dict[str, tuple[str, float]] = {}
         self._used: set[str] = set()
         self._busy = 0
-        self._silent = threading.Event()
+        self._silent = False
         self._lock = threading.Lock()
         self.asked = 0
         """Requests answered so far."""
-        self._port = port
 
-    def _open(self) -> ThreadingHTTPServer:
-        simulator = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                if simulator._silent.is_set():
-                    self.close_connection = True
-                    return
-                parts = urlsplit(self.path)
-                if parts.path != "/sns/jscode2session":
-                    self.send_error(404)
-                    return
+    def handle(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Reply:
+        """WeChat's own address, and the control interface for people and tests."""
+        parts = urlsplit(path)
+        match (method, parts.path):
+            case ("GET", "/sns/jscode2session"):
+                if self._silent:
+                    raise Cut
                 query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-                body = simulator.body(query)
-                self.send_response(200)
-                self.send_header("Content-Type", "text/plain")  # as WeChat does
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Quiet: the address of a request holds the secret."""
-
-        server = ThreadingHTTPServer(("127.0.0.1", self._port), Handler)
-        server.daemon_threads = True
-        return server
-
-    @property
-    def url(self) -> str:
-        """Where it answers."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> "WeChatLoginSimulator":
-        self._server = self._open()
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join(5)
-        self._server.server_close()
+                return Reply.json(200, self.answer(query), "text/plain")  # as WeChat does
+            case ("GET", "/control/wechat_login"):
+                return Reply.json(200, {"asked": self.asked})
+            case ("POST", "/control/wechat_login/codes"):
+                return Reply.json(200, {"code": self.issue(json.loads(body)["openid"])})
+        return Reply.json(404, {"code": "NO_SUCH_PATH"})
 
     def issue(self, openid: str) -> str:
         """A code for a WeChat user, good once within five minutes."""
@@ -96,14 +69,7 @@ class WeChatLoginSimulator:
 
     def silent(self, on: bool = True) -> None:
         """Close connections without a word."""
-        if on:
-            self._silent.set()
-        else:
-            self._silent.clear()
-
-    def body(self, query: dict[str, str]) -> bytes:
-        """What WeChat would say, as it stands on the wire."""
-        return json.dumps(self.answer(query)).encode()
+        self._silent = on
 
     def answer(self, query: dict[str, str]) -> dict[str, Any]:
         """What WeChat would say."""

@@ -1,6 +1,7 @@
 """What all simulators share: the way a request goes through faults, keys, payers, and letters to the hospital."""
 
 import base64
+import json
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -50,6 +51,11 @@ class Reply(NamedTuple):
     status: int
     headers: dict[str, str]
     body: bytes
+
+    @classmethod
+    def json(cls, status: int, document: object, content_type: str = "application/json") -> Self:
+        """A document as its words stand."""
+        return cls(status, {"Content-Type": content_type}, json.dumps(document, ensure_ascii=False).encode())
 
 
 class Letter(NamedTuple):
