@@ -101,6 +101,7 @@ HARM = {
         "tenders", "payment_id = gen_random_uuid(), returned = 0.01", f"tender_id = {ELECTRONIC}"
     ),
     "money.course_balance": money("course_movements", "amount = amount + 0.01", f"course_id = {COURSE}"),
+    "money.debt_journal": money("money_movements", "amount = amount + 0.01", "method = 'debt'"),
     "money.course_journal": money("money_movements", "amount = amount + 0.01", "method = 'course'"),
     "money.receipt_waiting": money("receipt_jobs", "queued_at = now() - interval '2 days'", "state = 'queued'"),
     "numbers.courses": series("course"),
