@@ -89,7 +89,6 @@ hypothesis.settings.load_profile("house")
 RUN = pytest.StashKey[services.Run]()
 LONG = (
     "patients/test_index_legacy.py",
-    "loadtests/test_patient_user.py",
     "contracts/test_openapi.py",
     "platform/test_sso_staff.py",
     "journeys/test_morning.py",

@@ -1,6 +1,8 @@
 """The whole house: Keycloak, a host and a worker as processes, and a morning played through HTTP with real tokens."""
 
+import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -33,8 +35,8 @@ class House(HostProcess):
 
 
 @pytest.fixture(scope="module")
-def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Payment channels and the receipt platform as a process; the settings that point to them."""
+def outside(tmp_path_factory: pytest.TempPathFactory, keycloak: Keycloak) -> Iterator[dict[str, str]]:
+    """The town as a process: payment channels, the receipt platform, WeChat's sign-on; settings that point to it."""
     folder, port, receipts = tmp_path_factory.mktemp("outside") / "secrets", free_port(), free_port()
     url = f"http://127.0.0.1:{port}"
     given = {
@@ -45,6 +47,13 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
         "HIS_RECEIPTS_URL": f"http://127.0.0.1:{receipts}",
         "HIS_RECEIPTS_APP_ID": "hospital",
         "HIS_RECEIPTS_KEY": "shared-by-both",
+        "HIS_WECHAT_LOGIN_URL": url,
+        "HIS_WECHAT_LOGIN_APPID": "wx-town",
+        "HIS_WECHAT_LOGIN_SECRET": "wechat-app-secret-of-the-town",
+        # Gateways and patients get accounts in the realm.
+        "HIS_KEYCLOAK_ADMIN": keycloak.admin_user,
+        "HIS_KEYCLOAK_ADMIN_PASSWORD": keycloak.admin_password,
+        "HIS_DEMO_PASSWORD": PASSWORD,
     }
     options = ["--port", str(port), "--receipts-port", str(receipts), "--secrets", str(folder)]
     simulators = subprocess.Popen(
@@ -158,9 +167,12 @@ def test_the_audit_chain_of_the_morning_holds(house: Settings, hospital: Hospita
 
 
 def test_a_clinic_hour_under_load_with_kills_adds_up(
-    house: Settings, hospital: Hospital, host: HostProcess, tmp_path: Path
+    house: Settings, hospital: Hospital, host: HostProcess, outside: dict[str, str], tmp_path: Path
 ) -> None:
-    """Locust replays the busiest minutes while functions are killed: no cent, number or event is missing or doubled."""
+    """Locust replays the busiest minutes while functions are killed: no cent, number or event is missing or doubled.
+
+    Families sign on through WeChat meanwhile and read who opened their records.
+    """
     options = ["--headless", "--only-summary", "--html", str(tmp_path / "report.html"), "--seed", "11"]
     options += ["--visits", "680", "--begins", "08:00", "--ends", "08:40", "--speed", "120"]
     given = {f"HIS_{name.upper()}": str(value) for name, value in house.model_dump().items() if value is not None}
@@ -170,16 +182,30 @@ def test_a_clinic_hour_under_load_with_kills_adds_up(
         locust = subprocess.Popen(
             [sys.executable, "-m", "locust", "-f", "loadtests/locustfile.py", *options],
             cwd=REPOSITORY,
-            env={**os.environ, **given, "PYTHONPATH": str(REPOSITORY)},
+            env={**os.environ, **given, **outside, "PYTHONPATH": str(REPOSITORY)},
             stdout=log,
             stderr=subprocess.STDOUT,
         )
+
+    def said() -> str:
+        return (tmp_path / "locust.log").read_text()
+
     for served in (5, 20):  # the replay goes on by the clock: a busy machine serves fewer before it ends
         come = until(lambda served=served: hospital.value(visits) >= before + served, 120.0)
-        assert come, (tmp_path / "locust.log").read_text()
+        assert come, said()
         host.kill()
         host.start()
     verdict = locust.wait(300)
-    assert verdict == 0, (tmp_path / "locust.log").read_text()
+    assert verdict == 0, said()
     assert hospital.value(visits) > before + 20
     assert (tmp_path / "report.html").stat().st_size > 10_000
+    patients = re.search(r'^\{"signed_on": .*$', said(), re.MULTILINE)
+    assert patients is not None, said()
+    seen = json.loads(patients.group())
+    assert seen["families"] > 0
+    assert seen["registers"] >= 2 * seen["families"], "parent and child, each register read to its end"
+    assert seen["entries"] > seen["registers"]
+    bound = hospital.rows("SELECT relation, proof FROM platform.account_links")
+    assert {(row["relation"], row["proof"]) for row in bound} == {("self", "real_name"), ("child", "guardian")}
+    kept = Path(house.secrets_dir) / "load-miniprogram.json"
+    assert kept.stat().st_mode & 0o077 == 0, "the gateway's secret is its owner's alone"

@@ -165,9 +165,13 @@ class Hospital:
         tables = self.rows(
             "SELECT schemaname || '.' || relname AS name FROM pg_stat_user_tables"
             " WHERE schemaname NOT IN ('public')"
-            " AND relname NOT IN ('audit_entries', 'permission_uses', 'schema_history')"
+            " AND relname NOT IN ('audit_entries', 'permission_uses', 'schema_history') ORDER BY 1"
         )
-        return {row["name"]: self.value(f"SELECT count(*) FROM {row['name']}") for row in tables}
+        # One statement, prepared: it is asked before and after most refusals of the suite.
+        counts = " UNION ALL ".join(
+            f"SELECT '{one['name']}' AS name, count(*) AS rows FROM {one['name']}" for one in tables
+        )
+        return {row["name"]: row["rows"] for row in self._owner.execute(counts, prepare=True)}
 
     def events(self, kind: str = "") -> list[dict[str, Any]]:
         """Outbox rows in order; `kind` is the end of a type, such as `visit_registered`."""
