@@ -1,6 +1,5 @@
 """What is read, locked and changed of permissions and parameters."""
 
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import and_, bindparam, func, null, or_, select, update
@@ -12,14 +11,11 @@ from functions.platform.permissions.models import (
     PermissionRequest,
     TemplateVersion,
 )
+from shared.database.periods import holds, lasts
 from shared.database.query import Query, among, constant, one_of
 from shared.tables import DeniedSubject
 
 _AT = bindparam("at", type_=TemplateVersion.valid_from.type)
-
-
-def _in_force(table: Any) -> Any:
-    return and_(table.valid_from <= _AT, or_(table.valid_to.is_(null()), table.valid_to > _AT))
 
 
 # -- templates
@@ -27,12 +23,12 @@ def _in_force(table: Any) -> Any:
 _PUBLISHED = one_of(TemplateVersion.state, "in_force", "superseded")
 TEMPLATES_AT = Query(
     TemplateVersion,
-    select(TemplateVersion).where(_PUBLISHED, _in_force(TemplateVersion)).order_by(TemplateVersion.post),
+    select(TemplateVersion).where(_PUBLISHED, holds(TemplateVersion, _AT)).order_by(TemplateVersion.post),
 )
 """The versions in force at a moment, one a post at most."""
 TEMPLATE_AT = Query(
     TemplateVersion,
-    select(TemplateVersion).where(_PUBLISHED, TemplateVersion.post == bindparam("post"), _in_force(TemplateVersion)),
+    select(TemplateVersion).where(_PUBLISHED, TemplateVersion.post == bindparam("post"), holds(TemplateVersion, _AT)),
 )
 LOCK_TEMPLATES = Query(
     TemplateVersion,
@@ -90,7 +86,7 @@ GRANT = Query(ExtraScope, select(ExtraScope).where(ExtraScope.grant_id == bindpa
 GRANTS_OF = Query(
     ExtraScope,
     select(ExtraScope)
-    .where(ExtraScope.staff_id == bindparam("staff_id"), _in_force(ExtraScope))
+    .where(ExtraScope.staff_id == bindparam("staff_id"), holds(ExtraScope, _AT))
     .order_by(ExtraScope.campus_id, ExtraScope.permission),
 )
 GRANTS_TO_COME = Query(
@@ -99,7 +95,7 @@ GRANTS_TO_COME = Query(
     .where(ExtraScope.staff_id == bindparam("staff_id"), ExtraScope.valid_to > _AT)
     .order_by(ExtraScope.valid_from, ExtraScope.grant_id),
 )
-ALL_GRANTS = Query(ExtraScope, select(ExtraScope).where(_in_force(ExtraScope)).order_by(ExtraScope.grant_id))
+ALL_GRANTS = Query(ExtraScope, select(ExtraScope).where(holds(ExtraScope, _AT)).order_by(ExtraScope.grant_id))
 GRANTS_TURNING = Query(
     UUID,
     select(ExtraScope.staff_id)
@@ -126,7 +122,7 @@ GRANTS_HERE = Query(
 HOLDERS_OF = Query(
     ExtraScope,
     select(ExtraScope)
-    .where(ExtraScope.permission == bindparam("permission"), _in_force(ExtraScope))
+    .where(ExtraScope.permission == bindparam("permission"), holds(ExtraScope, _AT))
     .order_by(ExtraScope.grant_id)
     .limit(500),
 )
@@ -243,7 +239,7 @@ VALUES_FOR = Query(
             and_(ParameterValue.level == constant("workstation"), ParameterValue.level_id == bindparam("place")),
         ),
         _EFFECTIVE,
-        _in_force(ParameterValue),
+        holds(ParameterValue, _AT),
     ),
 )
 """Every value that could decide at one desk, at most one a level."""
@@ -272,7 +268,7 @@ VALUES_AT_LEVEL = Query(
         ParameterValue.level == bindparam("level"),
         ParameterValue.level_id == bindparam("level_id"),
         _EFFECTIVE,
-        or_(ParameterValue.valid_to.is_(null()), ParameterValue.valid_to > _AT),
+        lasts(ParameterValue, _AT),
     )
     .order_by(ParameterValue.valid_from)
     .with_for_update(),
@@ -285,7 +281,7 @@ VALUES_OF = Query(
     .order_by(ParameterValue.value_id.desc())
     .limit(bindparam("limit")),
 )
-ALL_VALUES_AT = Query(ParameterValue, select(ParameterValue).where(_EFFECTIVE, _in_force(ParameterValue)))
+ALL_VALUES_AT = Query(ParameterValue, select(ParameterValue).where(_EFFECTIVE, holds(ParameterValue, _AT)))
 VALUES_ASKED = Query(
     ParameterValue,
     select(ParameterValue)

@@ -4,9 +4,10 @@ from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import DateTime, Text, and_, bindparam, func, null, or_, select, update
+from sqlalchemy import DateTime, Text, bindparam, func, null, or_, select, update
 
 from functions.platform.permissions.models import ConfigPackage, DataRule, PermissionUse
+from shared.database.periods import holds
 from shared.database.query import Query, constant
 
 _AT = bindparam("at", type_=DateTime(timezone=True))
@@ -21,7 +22,7 @@ RULES_AT = Query(
         DataRule.state == constant("effective"),
         or_(bindparam("kind", type_=Text) == "", DataRule.kind == bindparam("kind", type_=Text)),
         or_(DataRule.at_campus == constant(""), DataRule.at_campus == bindparam("campus")),
-        and_(DataRule.valid_from <= _AT, or_(DataRule.valid_to.is_(null()), DataRule.valid_to > _AT)),
+        holds(DataRule, _AT),
         DataRule.content.is_not(null()),
     )
     .order_by(DataRule.kind, DataRule.key, DataRule.at_campus)
@@ -33,7 +34,7 @@ ALL_RULES_AT = Query(
     select(DataRule)
     .where(
         DataRule.state == constant("effective"),
-        and_(DataRule.valid_from <= _AT, or_(DataRule.valid_to.is_(null()), DataRule.valid_to > _AT)),
+        holds(DataRule, _AT),
         DataRule.content.is_not(null()),
     )
     .order_by(DataRule.kind, DataRule.key, DataRule.at_campus),

@@ -14,14 +14,14 @@ from functions.catalogue.codes.models import (
     ReferenceRange,
     ValueSetBinding,
 )
+from shared.database.periods import holds, lasts
 from shared.database.query import Query, among, constant
 
 MOMENT = DateTime(timezone=True)
 _AT = bindparam("at", type_=MOMENT)
 _in_force = and_(
     CodeMapping.status == constant("checked"),
-    CodeMapping.valid_from <= _AT,
-    or_(CodeMapping.valid_to.is_(null()), CodeMapping.valid_to > _AT),
+    holds(CodeMapping, _AT),
 )
 
 # -- mappings
@@ -92,7 +92,7 @@ END_MAPPING = Query(
     .where(
         CodeMapping.mapping_id == bindparam("id_"),
         CodeMapping.status == constant("checked"),
-        or_(CodeMapping.valid_to.is_(null()), CodeMapping.valid_to > bindparam("until", type_=MOMENT)),
+        lasts(CodeMapping, bindparam("until", type_=MOMENT)),
         CodeMapping.valid_from < bindparam("until", type_=MOMENT),
     )
     .values(valid_to=bindparam("until", type_=MOMENT))
@@ -247,8 +247,7 @@ RANGES = Query(
     select(ReferenceRange)
     .where(
         among(ReferenceRange.item_code, "codes"),
-        ReferenceRange.valid_from <= _AT,
-        or_(ReferenceRange.valid_to.is_(null()), ReferenceRange.valid_to > _AT),
+        holds(ReferenceRange, _AT),
     )
     .order_by(ReferenceRange.item_code, ReferenceRange.age_from_days, ReferenceRange.range_id),
 )

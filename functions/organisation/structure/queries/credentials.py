@@ -16,8 +16,8 @@ from functions.organisation.structure.models import (
     StaffMember,
     StaffSuspension,
 )
-from functions.organisation.structure.queries.structure import in_force
 from functions.organisation.structure.rules.credentials import WARNING_DAYS
+from shared.database.periods import ended, ended_by, holds, in_force
 from shared.database.query import Query, among, constant, one_of
 
 _AT = bindparam("at", type_=Privilege.valid_from.type)
@@ -86,19 +86,7 @@ LICENCE_NUMBERS = Query(
 PRIVILEGED_AMONG = Query(UUID, select(Privilege.staff_id).where(among(Privilege.staff_id, "staff_ids")).distinct())
 END_LICENCE = Query(
     Licence,
-    update(Licence)
-    .where(
-        Licence.licence_id == bindparam("id_"),
-        Licence.superseded_at.is_(null()),
-        or_(Licence.valid_to.is_(null()), Licence.valid_to > bindparam("until")),
-    )
-    .values(
-        valid_to=func.greatest(Licence.valid_from, bindparam("until", type_=Licence.valid_from.type)),
-        ended_at=bindparam("now"),
-        ended_by=bindparam("by"),
-        end_reason=bindparam("why"),
-    )
-    .returning(Licence),
+    ended_by(Licence, Licence.licence_id == bindparam("id_"), Licence.superseded_at.is_(null())).returning(Licence),
 )
 SUPERSEDE_LICENCE = Query(
     UUID,
@@ -201,8 +189,7 @@ HOLDERS_OF = Query(
     .where(
         Privilege.campus_id == bindparam("campus"),
         Privilege.kind == bindparam("kind"),
-        Privilege.valid_from <= _AT,
-        or_(Privilege.valid_to.is_(null()), Privilege.valid_to > _AT),
+        holds(Privilege, _AT),
         Privilege.privilege_id > bindparam("after", type_=Privilege.privilege_id.type),
     )
     .order_by(Privilege.privilege_id)
@@ -210,51 +197,19 @@ HOLDERS_OF = Query(
 )
 END_PRIVILEGE = Query(
     Privilege,
-    update(Privilege)
-    .where(
-        Privilege.privilege_id == bindparam("id_"),
-        or_(Privilege.valid_to.is_(null()), Privilege.valid_to > bindparam("until")),
-    )
-    .values(
-        valid_to=func.greatest(Privilege.valid_from, bindparam("until", type_=Privilege.valid_from.type)),
-        ended_at=bindparam("now"),
-        ended_by=bindparam("by"),
-        end_reason=bindparam("why"),
-    )
-    .returning(Privilege),
+    ended_by(Privilege, Privilege.privilege_id == bindparam("id_")).returning(Privilege),
 )
 END_PRIVILEGES_OF_STAFF = Query(
     Privilege,
-    update(Privilege)
-    .where(
-        Privilege.staff_id == bindparam("id_"),
-        Privilege.campus_id == bindparam("campus"),
-        or_(Privilege.valid_to.is_(null()), Privilege.valid_to > bindparam("until")),
-    )
-    .values(
-        valid_to=func.greatest(Privilege.valid_from, bindparam("until", type_=Privilege.valid_from.type)),
-        ended_at=bindparam("now"),
-        ended_by=bindparam("by"),
-        end_reason=bindparam("why"),
-    )
-    .returning(Privilege),
+    ended_by(Privilege, Privilege.staff_id == bindparam("id_"), Privilege.campus_id == bindparam("campus")).returning(
+        Privilege
+    ),
 )
 LIFT_SUSPENSION = Query(
     PrivilegeSuspension,
-    update(PrivilegeSuspension)
-    .where(
-        PrivilegeSuspension.privilege_id == bindparam("id_"),
-        or_(PrivilegeSuspension.valid_to.is_(null()), PrivilegeSuspension.valid_to > bindparam("now")),
-    )
-    .values(
-        valid_to=func.greatest(
-            PrivilegeSuspension.valid_from, bindparam("now", type_=PrivilegeSuspension.valid_from.type)
-        ),
-        ended_at=bindparam("now"),
-        ended_by=bindparam("by"),
-        end_reason=bindparam("why"),
-    )
-    .returning(PrivilegeSuspension),
+    ended_by(PrivilegeSuspension, PrivilegeSuspension.privilege_id == bindparam("id_"), until="now").returning(
+        PrivilegeSuspension
+    ),
 )
 
 # -- suspended people
@@ -267,16 +222,8 @@ STAFF_SUSPENSIONS_OF = Query(
 )
 END_STAFF_SUSPENSION = Query(
     UUID,
-    update(StaffSuspension)
-    .where(
-        StaffSuspension.staff_id == bindparam("id_"),
-        or_(StaffSuspension.valid_to.is_(null()), StaffSuspension.valid_to > bindparam("now")),
-    )
-    .values(
-        valid_to=func.greatest(StaffSuspension.valid_from, bindparam("now", type_=StaffSuspension.valid_from.type)),
-        ended_at=bindparam("now"),
-        ended_by=bindparam("by"),
-    )
+    ended(StaffSuspension, StaffSuspension.staff_id == bindparam("id_"), until="now")
+    .values(ended_at=bindparam("now"), ended_by=bindparam("by"))
     .returning(StaffSuspension.suspension_id),
 )
 

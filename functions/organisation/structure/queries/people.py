@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, and_, bindparam, func, null, or_, select, union, update
+from sqlalchemy import ColumnElement, Text, and_, bindparam, func, null, select, union, update
 from sqlalchemy.orm import aliased
 
 from functions.organisation.structure.models import (
@@ -14,8 +14,9 @@ from functions.organisation.structure.models import (
     StaffUnit,
     UnitVersion,
 )
-from functions.organisation.structure.queries.structure import Rows, in_force
+from functions.organisation.structure.queries.structure import Rows
 from functions.organisation.structure.rules import TITLES, title_rank
+from shared.database.periods import holds, in_force, lasts
 from shared.database.query import Query, among, constant
 from shared.tables import DeniedSubject
 
@@ -247,8 +248,7 @@ WITHOUT_POST = Query(
         ~select(PostAssignment.assignment_id)
         .where(
             PostAssignment.staff_id == StaffMember.staff_id,
-            PostAssignment.valid_from <= _AT,
-            or_(PostAssignment.valid_to.is_(null()), PostAssignment.valid_to > _AT),
+            holds(PostAssignment, _AT),
         )
         .exists(),
     )
@@ -260,8 +260,7 @@ POSTS_HELD = Query(
     select(PostAssignment.post)
     .where(
         PostAssignment.campus_id == bindparam("campus"),
-        PostAssignment.valid_from <= _AT,
-        or_(PostAssignment.valid_to.is_(null()), PostAssignment.valid_to > _AT),
+        holds(PostAssignment, _AT),
     )
     .distinct(),
 )
@@ -322,7 +321,7 @@ MEMBERS_SINCE = Query(
     .where(
         StaffUnit.unit_id == bindparam("unit_id"),
         StaffUnit.superseded_at.is_(null()),
-        or_(StaffUnit.valid_to.is_(null()), StaffUnit.valid_to > bindparam("day")),
+        lasts(StaffUnit, bindparam("day")),
     )
     .order_by(StaffUnit.is_primary.desc(), StaffUnit.row_id),
 )
@@ -332,7 +331,7 @@ UNIT_STILL_STAFFED = Query(
     .where(
         StaffUnit.unit_id == bindparam("unit_id"),
         StaffUnit.superseded_at.is_(null()),
-        or_(StaffUnit.valid_to.is_(null()), StaffUnit.valid_to > bindparam("day")),
+        lasts(StaffUnit, bindparam("day")),
     )
     .limit(1),
 )
@@ -341,7 +340,7 @@ POST_STILL_HELD = Query(
     select(PostAssignment.staff_id)
     .where(
         PostAssignment.unit_id == bindparam("unit_id"),
-        or_(PostAssignment.valid_to.is_(null()), PostAssignment.valid_to > bindparam("at")),
+        lasts(PostAssignment, bindparam("at")),
     )
     .limit(1),
 )

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, LargeBinary, and_, bindparam, column, func, null, or_, select, update
+from sqlalchemy import ARRAY, LargeBinary, and_, bindparam, column, func, null, select, update
 from sqlalchemy.dialects.postgresql import UUID as PgUUID
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
@@ -15,7 +15,7 @@ from functions.organisation.structure.models import (
     StaffIdentity,
     UnitVersion,
 )
-from functions.organisation.structure.queries.structure import in_force
+from shared.database.periods import holds, in_force
 from shared.database.query import Query, among, constant
 
 # -- ID numbers
@@ -135,11 +135,6 @@ class SolePost(NamedTuple):
 _AT = bindparam("at", type_=PostAssignment.valid_from.type)
 _other = aliased(PostAssignment)
 
-
-def _lasts(row: Any) -> ColumnElement[bool]:
-    return and_(row.valid_from <= _AT, or_(row.valid_to.is_(null()), row.valid_to > _AT))
-
-
 SOLE_POSTS = Query(
     SolePost,
     select(PostAssignment.post, UnitVersion.name)
@@ -153,13 +148,13 @@ SOLE_POSTS = Query(
     .where(
         PostAssignment.staff_id == bindparam("staff_id"),
         PostAssignment.campus_id == bindparam("campus"),
-        _lasts(PostAssignment),
+        holds(PostAssignment, _AT),
         ~select(_other.assignment_id)
         .where(
             _other.unit_id == PostAssignment.unit_id,
             _other.post == PostAssignment.post,
             _other.staff_id != PostAssignment.staff_id,
-            _lasts(_other),
+            holds(_other, _AT),
         )
         .exists(),
     )

@@ -1,15 +1,16 @@
 """Posts and secondments."""
 
-from sqlalchemy import and_, bindparam, func, null, or_, select, update
+from sqlalchemy import and_, bindparam, func, or_, select, update
 
 from functions.organisation.structure.models import PostAssignment, Secondment, SecondmentApproval
+from shared.database.periods import ended_by, holds, lasts
 from shared.database.query import Query, among, constant, one_of
 
 _AT = bindparam("at", type_=PostAssignment.valid_from.type)
 
 # -- posts
 
-_LASTS = or_(PostAssignment.valid_to.is_(null()), PostAssignment.valid_to > _AT)
+_LASTS = lasts(PostAssignment, _AT)
 
 ASSIGNMENT = Query(
     PostAssignment, select(PostAssignment).where(PostAssignment.assignment_id == bindparam("assignment_id"))
@@ -27,12 +28,11 @@ ASSIGNMENTS_AT = Query(
     .where(
         PostAssignment.campus_id == bindparam("campus"),
         PostAssignment.post == bindparam("post"),
-        PostAssignment.valid_from <= _AT,
-        _LASTS,
+        holds(PostAssignment, _AT),
     )
     .order_by(PostAssignment.assignment_id),
 )
-ALL_ASSIGNMENTS_AT = Query(PostAssignment, select(PostAssignment).where(PostAssignment.valid_from <= _AT, _LASTS))
+ALL_ASSIGNMENTS_AT = Query(PostAssignment, select(PostAssignment).where(holds(PostAssignment, _AT)))
 ENDING_POSTS = Query(
     PostAssignment,
     select(PostAssignment)
@@ -56,7 +56,7 @@ ASSIGNMENTS_IN_UNIT = Query(
     select(PostAssignment)
     .where(
         PostAssignment.unit_id == bindparam("unit_id"),
-        or_(PostAssignment.valid_to.is_(null()), PostAssignment.valid_to > _AT),
+        _LASTS,
     )
     .order_by(PostAssignment.is_main.desc(), PostAssignment.assignment_id),
 )
@@ -72,34 +72,13 @@ SECONDMENT_IN_UNIT = Query(
 )
 END_POST = Query(
     PostAssignment,
-    update(PostAssignment)
-    .where(
-        PostAssignment.assignment_id == bindparam("id_"),
-        or_(PostAssignment.valid_to.is_(null()), PostAssignment.valid_to > bindparam("until")),
-    )
-    .values(
-        valid_to=func.greatest(PostAssignment.valid_from, bindparam("until")),
-        ended_at=bindparam("now"),
-        ended_by=bindparam("by"),
-        end_reason=bindparam("why"),
-    )
-    .returning(PostAssignment),
+    ended_by(PostAssignment, PostAssignment.assignment_id == bindparam("id_")).returning(PostAssignment),
 )
 END_POSTS_OF_STAFF = Query(
     PostAssignment,
-    update(PostAssignment)
-    .where(
-        PostAssignment.staff_id == bindparam("id_"),
-        PostAssignment.campus_id == bindparam("campus"),
-        or_(PostAssignment.valid_to.is_(null()), PostAssignment.valid_to > bindparam("until")),
-    )
-    .values(
-        valid_to=func.greatest(PostAssignment.valid_from, bindparam("until")),
-        ended_at=bindparam("now"),
-        ended_by=bindparam("by"),
-        end_reason=bindparam("why"),
-    )
-    .returning(PostAssignment),
+    ended_by(
+        PostAssignment, PostAssignment.staff_id == bindparam("id_"), PostAssignment.campus_id == bindparam("campus")
+    ).returning(PostAssignment),
 )
 
 

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, null, or_, select, update
+from sqlalchemy import bindparam, null, select
 
 from functions.organisation.structure.models import (
     ActingChoice,
@@ -12,7 +12,7 @@ from functions.organisation.structure.models import (
     SignOnLock,
     StaffCode,
 )
-from functions.organisation.structure.queries.structure import in_force
+from shared.database.periods import ended, ended_by, holds, in_force
 from shared.database.query import Query, among
 
 _AT = bindparam("at", type_=Privilege.valid_from.type)
@@ -36,15 +36,12 @@ STAFF_CODE_ON = Query(
 )
 END_STAFF_CODE = Query(
     UUID,
-    update(StaffCode)
-    .where(
+    ended(
+        StaffCode,
         StaffCode.staff_id == bindparam("id_"),
         StaffCode.system == bindparam("system_"),
         StaffCode.superseded_at.is_(null()),
-        or_(StaffCode.valid_to.is_(null()), StaffCode.valid_to > bindparam("until")),
-    )
-    .values(valid_to=func.greatest(StaffCode.valid_from, bindparam("until", type_=StaffCode.valid_from.type)))
-    .returning(StaffCode.row_id),
+    ).returning(StaffCode.row_id),
 )
 
 # -- signatures
@@ -54,8 +51,7 @@ SIGNATURES_OF = Query(
     select(SignatureSpecimen).where(
         among(SignatureSpecimen.staff_id, "staff_ids"),
         SignatureSpecimen.campus_id == bindparam("campus"),
-        SignatureSpecimen.valid_from <= _AT,
-        or_(SignatureSpecimen.valid_to.is_(null()), SignatureSpecimen.valid_to > _AT),
+        holds(SignatureSpecimen, _AT),
     ),
 )
 SIGNATURE_AT = Query(
@@ -63,27 +59,16 @@ SIGNATURE_AT = Query(
     select(SignatureSpecimen).where(
         SignatureSpecimen.staff_id == bindparam("staff_id"),
         SignatureSpecimen.campus_id == bindparam("campus"),
-        SignatureSpecimen.valid_from <= _AT,
-        or_(SignatureSpecimen.valid_to.is_(null()), SignatureSpecimen.valid_to > _AT),
+        holds(SignatureSpecimen, _AT),
     ),
 )
 END_SIGNATURE = Query(
     SignatureSpecimen,
-    update(SignatureSpecimen)
-    .where(
+    ended_by(
+        SignatureSpecimen,
         SignatureSpecimen.staff_id == bindparam("id_"),
         SignatureSpecimen.campus_id == bindparam("campus"),
-        or_(SignatureSpecimen.valid_to.is_(null()), SignatureSpecimen.valid_to > bindparam("until")),
-    )
-    .values(
-        valid_to=func.greatest(
-            SignatureSpecimen.valid_from, bindparam("until", type_=SignatureSpecimen.valid_from.type)
-        ),
-        ended_at=bindparam("now"),
-        ended_by=bindparam("by"),
-        end_reason=bindparam("why"),
-    )
-    .returning(SignatureSpecimen),
+    ).returning(SignatureSpecimen),
 )
 
 # -- accounts shut for a while

@@ -5,20 +5,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import (
-    ColumnElement,
-    Select,
-    Text,
-    and_,
-    bindparam,
-    case,
-    func,
-    literal,
-    null,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Select, Text, bindparam, case, func, literal, null, select, update
 from sqlalchemy.orm import aliased
 
 from functions.organisation.structure.models import (
@@ -30,18 +17,10 @@ from functions.organisation.structure.models import (
     Unit,
     UnitVersion,
 )
+from shared.database.periods import in_force, lasts
 from shared.database.query import Query, constant
 
 Rows = Select[*tuple[Any, ...]]
-
-
-def in_force(table: Any, at: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Live rows whose period holds this moment or day."""
-    return and_(
-        table.superseded_at.is_(null()),
-        table.valid_from <= at,
-        or_(table.valid_to.is_(null()), table.valid_to > at),
-    )
 
 
 def price_level_of(campus: Any, at: ColumnElement[datetime]) -> ColumnElement[str]:
@@ -158,10 +137,7 @@ SETTINGS_BETWEEN = Query(
         CampusSetting.campus_id == bindparam("campus"),
         CampusSetting.superseded_at.is_(null()),
         CampusSetting.valid_from < bindparam("until", type_=CampusSetting.valid_from.type),
-        or_(
-            CampusSetting.valid_to.is_(null()),
-            CampusSetting.valid_to > bindparam("since", type_=CampusSetting.valid_from.type),
-        ),
+        lasts(CampusSetting, bindparam("since", type_=CampusSetting.valid_from.type)),
     ),
 )
 SETTING_AT = Query(
@@ -259,7 +235,7 @@ VERSIONS_SINCE = Query(
     .where(
         UnitVersion.campus_id == bindparam("campus"),
         UnitVersion.superseded_at.is_(null()),
-        or_(UnitVersion.valid_to.is_(null()), UnitVersion.valid_to > bindparam("since")),
+        lasts(UnitVersion, bindparam("since")),
     )
     .order_by(UnitVersion.valid_from),
 )

@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, func, null, or_, select, update
+from sqlalchemy import and_, bindparam, null, select
 
 from functions.organisation.structure.models import (
     BedVersion,
@@ -17,8 +17,9 @@ from functions.organisation.structure.models import (
     UnitSuccession,
     UnitVersion,
 )
-from functions.organisation.structure.queries.structure import Rows, in_force
+from functions.organisation.structure.queries.structure import Rows
 from functions.organisation.structure.rules.successions import Succession
+from shared.database.periods import ended, in_force
 from shared.database.query import Query, among, constant, one_of
 
 _AT = bindparam("at", type_=BedVersion.valid_from.type)
@@ -101,15 +102,12 @@ UNITS_BY_CODE = Query(
 )
 END_UNIT_CODE = Query(
     UUID,
-    update(UnitCode)
-    .where(
+    ended(
+        UnitCode,
         UnitCode.unit_id == bindparam("id_"),
         UnitCode.system == bindparam("system_"),
         UnitCode.superseded_at.is_(null()),
-        or_(UnitCode.valid_to.is_(null()), UnitCode.valid_to > bindparam("until")),
-    )
-    .values(valid_to=func.greatest(UnitCode.valid_from, bindparam("until", type_=UnitCode.valid_from.type)))
-    .returning(UnitCode.row_id),
+    ).returning(UnitCode.row_id),
 )
 
 
@@ -143,15 +141,12 @@ CENTRES_FOR = Query(
 )
 END_SERVES = Query(
     UUID,
-    update(UnitServes)
-    .where(
+    ended(
+        UnitServes,
         UnitServes.unit_id == bindparam("id_"),
         UnitServes.serves_campus == bindparam("campus_"),
         UnitServes.superseded_at.is_(null()),
-        or_(UnitServes.valid_to.is_(null()), UnitServes.valid_to > bindparam("until")),
-    )
-    .values(valid_to=func.greatest(UnitServes.valid_from, bindparam("until", type_=UnitServes.valid_from.type)))
-    .returning(UnitServes.row_id),
+    ).returning(UnitServes.row_id),
 )
 
 # -- imports

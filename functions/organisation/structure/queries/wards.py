@@ -17,7 +17,8 @@ from functions.organisation.structure.models import (
     UnitCode,
     Workstation,
 )
-from functions.organisation.structure.queries.structure import Rows, in_force
+from functions.organisation.structure.queries.structure import Rows
+from shared.database.periods import in_force, lasts
 from shared.database.query import Query, among, constant, one_of
 
 _AT = bindparam("at", type_=BedVersion.valid_from.type)
@@ -142,7 +143,7 @@ BEDS_IN_UNIT = Query(
     .where(
         BedVersion.ward_id == bindparam("unit_id"),
         BedVersion.superseded_at.is_(null()),
-        or_(BedVersion.valid_to.is_(null()), BedVersion.valid_to > _AT),
+        lasts(BedVersion, _AT),
     )
     .order_by(BedVersion.number)
     .limit(10),

@@ -52,7 +52,7 @@ class SecondmentKind(StrEnum):
     SUPPORT = "support"  # 支援
 
 
-class _Person(Input):
+class Person(Input):
     staff_no: StaffNo
     name: Text
     category: StaffCategory
@@ -62,13 +62,13 @@ class _Person(Input):
     office_phone: OfficePhone | None = None
 
 
-class Founder(_Person):
+class Founder(Person):
     """One of the first people of a campus, with the posts held in its root unit."""
 
     posts: list[Code] = Field(min_length=1, max_length=10)
 
 
-class EngageStaff(_Person):
+class EngageStaff(Person):
     """Engage a person at the acting campus (入职)."""
 
     unit_id: UUID

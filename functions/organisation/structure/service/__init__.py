@@ -7,23 +7,12 @@ from shared.lazy import loaded_on_use
 if TYPE_CHECKING:
     from functions.organisation.structure.queries.people import StaffInfo
     from functions.organisation.structure.queries.structure import CampusInfo, PlaceInfo, UnitInfo, price_level_of
-    from functions.organisation.structure.queries.unit_codes import CodedUnit, Served
-    from functions.organisation.structure.queries.wards import BedCount, BedDays, BedInfo
-    from functions.organisation.structure.rules.credentials import Verdict
-    from functions.organisation.structure.rules.successions import Succession
     from functions.organisation.structure.schemas.credentials import (
-        EndLicence,
-        EndPrivilege,
-        GrantPrivilege,
-        PracticePlace,
         RecordLicence,
-        SuspendPrivilege,
     )
     from functions.organisation.structure.schemas.people import (
         AssignPost,
-        EmploymentKind,
         EndPost,
-        EndStaff,
         EngageStaff,
         Founder,
         ProposeSecondment,
@@ -52,7 +41,6 @@ if TYPE_CHECKING:
         take_bed,
     )
     from functions.organisation.structure.service.calendaring import (
-        CalendarInfo,
         calendar,
         is_open_day,
         is_workday,
@@ -89,13 +77,11 @@ if TYPE_CHECKING:
         delegate,
         delegations_of_campus,
         end_delegation,
-        turn_delegations,
     )
     from functions.organisation.structure.service.equipping import (
         change_workstation,
         create_workstation,
         retire_workstation,
-        workstation,
         workstation_by_certificate,
         workstation_by_host,
         workstations,
@@ -118,13 +104,10 @@ if TYPE_CHECKING:
         licences_expiring,
         licences_of,
         record_licence,
-        warn_of_expiry,
     )
     from functions.organisation.structure.service.looking_up import directory, last_lock, note_lock, staff_card
     from functions.organisation.structure.service.minute import each_minute
     from functions.organisation.structure.service.overview import (
-        Episode,
-        Staffing,
         broken_separations,
         life_of,
         people_without_post,
@@ -215,40 +198,23 @@ if TYPE_CHECKING:
 __all__ = [
     "Account",
     "AssignPost",
-    "BedCount",
-    "BedDays",
-    "BedInfo",
-    "CalendarInfo",
     "CampusInfo",
-    "CodedUnit",
     "CreatePlace",
     "CreateUnit",
     "Credential",
-    "EmploymentKind",
-    "EndLicence",
     "EndPost",
-    "EndPrivilege",
-    "EndStaff",
     "EngageStaff",
-    "Episode",
     "Founder",
-    "GrantPrivilege",
     "Held",
     "OpenCampus",
     "PlaceInfo",
     "PlaceKind",
-    "PracticePlace",
     "ProposeSecondment",
     "RecordLicence",
-    "Served",
     "StaffCategory",
     "StaffInfo",
-    "Staffing",
-    "Succession",
-    "SuspendPrivilege",
     "UnitInfo",
     "UnitKind",
-    "Verdict",
     "acting_as",
     "add_practice_place",
     "appointed",
@@ -376,7 +342,6 @@ __all__ = [
     "suspend_staff",
     "take_bed",
     "template",
-    "turn_delegations",
     "turn_secondments",
     "unit",
     "unit_by_code",
@@ -390,9 +355,7 @@ __all__ = [
     "units_by_code",
     "units_told_on",
     "units_without_code",
-    "warn_of_expiry",
     "working_hours",
-    "workstation",
     "workstation_by_certificate",
     "workstation_by_host",
     "workstations",

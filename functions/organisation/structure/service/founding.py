@@ -7,19 +7,16 @@ them, and no other.
 from datetime import date
 from uuid import UUID
 
-from events.organisation import PostAssigned, StaffJoined
+from events.organisation import PostAssigned
 from functions.organisation.structure import rules
 from functions.organisation.structure.models import (
     PostAssignment,
-    StaffContact,
-    StaffMember,
-    StaffUnit,
     Unit,
     UnitVersion,
 )
-from functions.organisation.structure.problems import TitleUnknown
 from functions.organisation.structure.schemas.people import Founder
 from functions.organisation.structure.schemas.structure import UnitKind
+from functions.organisation.structure.service.joining import check_title, join
 from shared.ids import new_id
 from shared.tx import Tx
 
@@ -58,40 +55,8 @@ def _unit(tx: Tx, campus: str, code: str, name: str, kind: UnitKind, parent: UUI
 
 def engage_founder(tx: Tx, campus: str, root: UUID, founder: Founder, since: date) -> UUID:
     """Engage one of the first people in the root unit and give the posts, the first of them as main post."""
-    if founder.title_code is not None and founder.title_code not in rules.TITLES:
-        raise TitleUnknown(f"没有职称代码“{founder.title_code}”，请按 GB/T 8561 填写。")
-    person = StaffMember(
-        staff_id=new_id(),
-        campus_id=campus,
-        staff_no=founder.staff_no,
-        sign_on_name=founder.staff_no.lower(),
-        name=founder.name,
-        initials=rules.initials(founder.name, person=True),
-        category=founder.category.value,
-        title_code=founder.title_code,
-        employment=founder.employment.value,
-        office_phone=founder.office_phone,
-        engaged_on=since,
-    )
-    tx.session.add(
-        person,
-        StaffContact(staff_id=person.staff_id, campus_id=campus, mobile=founder.mobile),
-        StaffUnit(
-            row_id=new_id(),
-            campus_id=campus,
-            staff_id=person.staff_id,
-            unit_id=root,
-            is_primary=True,
-            valid_from=since,
-            recorded_at=tx.now,
-            recorded_by=tx.actor.subject,
-        ),
-    )
-    tx.emit(
-        StaffJoined(
-            staff_id=person.staff_id, staff_no=person.staff_no, campus_code=campus, unit_id=root, engaged_on=since
-        )
-    )
+    check_title(founder.title_code)
+    person = join(tx, campus, founder, root, since)
     posts = list(dict.fromkeys(founder.posts))
     ends = [rules.check_post(post, tx.now, None) for post in posts]
     rules.check_posts([], [rules.Holding(campus, post, tx.now, end) for post, end in zip(posts, ends, strict=True)])

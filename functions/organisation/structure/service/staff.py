@@ -5,13 +5,12 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from events.organisation import PostEnded, StaffChanged, StaffJoined, StaffLeft
+from events.organisation import PostEnded, StaffChanged, StaffLeft
 from functions.organisation.structure import rules
-from functions.organisation.structure.models import StaffContact, StaffMember, StaffSuspension, StaffUnit
+from functions.organisation.structure.models import StaffMember, StaffSuspension, StaffUnit
 from functions.organisation.structure.problems import (
     StaffNotActive,
     StaffNotFound,
-    TitleUnknown,
     UnitNotFound,
     UnitNotInForce,
 )
@@ -27,6 +26,7 @@ from functions.organisation.structure.schemas.people import (
     SuspendStaff,
 )
 from functions.organisation.structure.service import delegations, handover, identities, privileges, secondments
+from functions.organisation.structure.service.joining import check_title, join, membership
 from functions.organisation.structure.service.log import record
 from functions.organisation.structure.service.posts import keep_administrators
 from functions.organisation.structure.service.units import unit_history
@@ -77,7 +77,7 @@ def engage_staff(tx: Tx, command: EngageStaff) -> StaffMember:
     Raises StaffNoTaken, UnitNotFound, TitleUnknown, IdNumberTaken.
     """
     since = command.engaged_on or tx.today
-    _check_title(command.title_code)
+    check_title(command.title_code)
     _check_unit(tx, command.unit_id, since, None)
     if command.id_number is not None:
         identities.require_free(tx, command.id_number)
@@ -86,36 +86,10 @@ def engage_staff(tx: Tx, command: EngageStaff) -> StaffMember:
 
 def add_person(tx: Tx, command: EngageStaff, since: date) -> StaffMember:
     """Engage a person whose title, unit and ID number have been checked."""
-    row = StaffMember(
-        staff_id=new_id(),
-        campus_id=tx.campus,
-        staff_no=command.staff_no,
-        sign_on_name=command.staff_no.lower(),
-        name=command.name,
-        initials=rules.initials(command.name, person=True),
-        category=command.category.value,
-        title_code=command.title_code,
-        employment=command.employment.value,
-        office_phone=command.office_phone,
-        engaged_on=since,
-    )
-    tx.session.add(
-        row,
-        StaffContact(staff_id=row.staff_id, campus_id=tx.campus, mobile=command.mobile),
-        _membership(tx, row.staff_id, command.unit_id, since, is_primary=True),
-    )
+    row = join(tx, tx.campus, command, command.unit_id, since)
     if command.id_number is not None:
         identities.seal_number(tx, row.staff_id, command.id_number)
     record(tx, "staff", row.staff_id, "engaged", after=command.model_dump(mode="json", exclude={"mobile", "id_number"}))
-    tx.emit(
-        StaffJoined(
-            staff_id=row.staff_id,
-            staff_no=row.staff_no,
-            campus_code=tx.campus,
-            unit_id=command.unit_id,
-            engaged_on=since,
-        )
-    )
     return row
 
 
@@ -125,7 +99,7 @@ def change_staff(tx: Tx, staff_id: UUID, command: ChangeStaff) -> StaffMember:
     given = command.model_dump(exclude={"version", "reason", "mobile"}, exclude_unset=True)
     if any(given.get(name, "") is None for name in ("name", "category", "employment")):
         raise Invalid("姓名、人员类别和用工性质不能清空。")
-    _check_title(command.title_code)
+    check_title(command.title_code)
     values: dict[str, Any] = {name: given.get(name, getattr(before, name)) for name in _CHANGEABLE}
     values["category"] = str(values["category"])
     values["employment"] = str(values["employment"])
@@ -167,7 +141,9 @@ def join_unit(tx: Tx, staff_id: UUID, command: JoinUnit) -> StaffMember:
     if command.valid_to is not None and command.valid_to <= since:
         raise Invalid("兼属结束日期须晚于起始日期。")
     _check_unit(tx, command.unit_id, since, command.valid_to)
-    tx.session.add(_membership(tx, staff_id, command.unit_id, since, is_primary=False, until=command.valid_to))
+    tx.session.add(
+        membership(tx, tx.campus, staff_id, command.unit_id, since, is_primary=False, until=command.valid_to)
+    )
     record(tx, "staff", staff_id, "joined_unit", after=command.model_dump(mode="json"))
     _tell_changed(tx, person, ["units"], person.status)
     return person
@@ -190,7 +166,16 @@ def change_primary_unit(tx: Tx, staff_id: UUID, command: ChangePrimaryUnit) -> S
         if row is current or row.unit_id == command.unit_id:
             _end_membership(tx, row, day)
     tx.session.add(
-        _membership(tx, staff_id, command.unit_id, day, is_primary=True, until=current.valid_to, reason=command.reason)
+        membership(
+            tx,
+            tx.campus,
+            staff_id,
+            command.unit_id,
+            day,
+            is_primary=True,
+            until=current.valid_to,
+            reason=command.reason,
+        )
     )
     record(
         tx,
@@ -275,9 +260,9 @@ def end_staff(tx: Tx, staff_id: UUID, command: EndStaff) -> StaffMember:
         )
     privileges.end_privileges_of(tx, staff_id, at, why)
     after = at.astimezone(SHANGHAI).date() + timedelta(days=1)
-    for membership in tx.session.all(queries.UNITS_OF_STAFF, staff_id=staff_id):
-        if membership.valid_to is None or membership.valid_to > after:
-            _end_membership(tx, membership, after)
+    for held in tx.session.all(queries.UNITS_OF_STAFF, staff_id=staff_id):
+        if held.valid_to is None or held.valid_to > after:
+            _end_membership(tx, held, after)
     record(tx, "staff", staff_id, "leaving", after={"leaves_at": at}, reason=command.reason)
     if at <= tx.now:
         _sign_off(tx, tx.session.one(queries.STAFF, staff_id=staff_id))
@@ -352,11 +337,6 @@ def _stale(person: StaffMember) -> Stale:
     return Stale("该职工档案已被他人修改，请刷新后再操作。", current_version=person.version)
 
 
-def _check_title(title_code: str | None) -> None:
-    if title_code is not None and title_code not in rules.TITLES:
-        raise TitleUnknown(f"没有职称代码“{title_code}”，请按 GB/T 8561 填写。")
-
-
 def _check_unit(tx: Tx, unit_id: UUID, since: date, until: date | None) -> None:
     """The unit is of the acting campus and there all that time."""
     history = unit_history(tx, unit_id)
@@ -364,23 +344,6 @@ def _check_unit(tx: Tx, unit_id: UUID, since: date, until: date | None) -> None:
         raise UnitNotFound("本院区没有这个科室，请核对后重新选择。")
     if not rules.covers([(part.valid_from, part.valid_to) for part in history], since, until):
         raise UnitNotInForce("该科室在此期间未启用或将关闭，请核对日期或另选科室。")
-
-
-def _membership(
-    tx: Tx, staff_id: UUID, unit_id: UUID, since: date, *, is_primary: bool, until: date | None = None, reason: str = ""
-) -> StaffUnit:
-    return StaffUnit(
-        row_id=new_id(),
-        campus_id=tx.campus,
-        staff_id=staff_id,
-        unit_id=unit_id,
-        is_primary=is_primary,
-        valid_from=since,
-        valid_to=until,
-        recorded_at=tx.now,
-        recorded_by=tx.actor.subject,
-        reason=reason,
-    )
 
 
 def _end_membership(tx: Tx, row: StaffUnit, day: date) -> None:

@@ -32,6 +32,7 @@ from functions.patients.index.models import (
     Relation,
 )
 from functions.patients.index.queries.people import group_of
+from shared.database.periods import lasts
 from shared.database.query import Query, among
 from shared.tables import AccessGrant
 
@@ -71,7 +72,7 @@ ALERTS = Query(
     .where(
         Alert.patient_id.in_(_group),
         Alert.status == literal_column("'active'"),
-        or_(Alert.valid_to.is_(null()), Alert.valid_to > bindparam("now", type_=_MOMENT)),
+        lasts(Alert, bindparam("now", type_=_MOMENT)),
     )
     .order_by(Alert.alert_id),
 )

@@ -10,7 +10,8 @@ from shared.lazy import loaded_on_use
 
 if TYPE_CHECKING:
     from functions.patients.index.queries.care import LogEntry
-    from functions.patients.index.queries.people import NumberHolder, PatientInfo
+    from functions.patients.index.queries.holding import NumberHolder
+    from functions.patients.index.queries.people import PatientInfo
     from functions.patients.index.schemas.care import ConsentKind, EndFact, GiveConsent, RelateInput
     from functions.patients.index.schemas.people import (
         BindIdentifier,

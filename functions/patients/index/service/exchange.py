@@ -14,7 +14,7 @@ from uuid import UUID
 
 from functions.patients.index import problems, rules
 from functions.patients.index.models import Identifier, Patient
-from functions.patients.index.queries import exchange, people, search
+from functions.patients.index.queries import exchange, holding, people, search
 from functions.patients.index.rules import fhir
 from functions.patients.index.schemas.exchange import (
     DemographicsQuestion,
@@ -217,7 +217,7 @@ def _holder(tx: Tx, token: fhir.Token) -> Patient | None:
         hit = tx.session.first(search.BY_EMPI, text=token.value)
         return survivor(tx, hit.patient_id) if hit else None
     forms = forms_of(tx, token.kind or "", token.value)
-    return tx.session.first(people.HOLDER, forms=forms, type=token.kind, issuer=token.issuer)
+    return tx.session.first(holding.HOLDER, forms=forms, type=token.kind, issuer=token.issuer)
 
 
 def _token(text: str) -> fhir.Token:

@@ -9,8 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from functions.patients.index import problems, rules
-from functions.patients.index.queries import people, search
-from functions.patients.index.queries.people import StoppedNumber
+from functions.patients.index.queries import holding, search
+from functions.patients.index.queries.holding import StoppedNumber
 from functions.patients.index.queries.search import Hit
 from functions.patients.index.schemas.people import (
     FindPatients,
@@ -93,7 +93,7 @@ def hits_of(tx: Tx, wanted: FindPatients) -> tuple[list[tuple[Hit, str]], list[W
     number = _Numbers(tx, text)
     sent = _send(tx, text, wanted, number)
     kinds = [way for way, _ in sent]
-    stopped = tx.session.send(people.STOPPED, values=number.forms) if Way.IDENTIFIER in kinds else None
+    stopped = tx.session.send(holding.STOPPED, values=number.forms) if Way.IDENTIFIER in kinds else None
     hits = _ranked(sent, wanted)
     if stopped is not None and not hits:
         _refuse_stopped(stopped.first())

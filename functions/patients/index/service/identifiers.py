@@ -7,7 +7,7 @@ from uuid import UUID
 from events.patients import IdentifierBound, IdentifierRevoked
 from functions.patients.index import problems
 from functions.patients.index.models import Identifier, Patient
-from functions.patients.index.queries import people
+from functions.patients.index.queries import holding, people
 from functions.patients.index.schemas.people import BindIdentifier, IdentifierView, ReplaceIdentifier, StopIdentifier
 from functions.patients.index.schemas.values import CAMPUS_ISSUED, DOCUMENT_CODES, SINGLE_VALUED, IdentifierType
 from functions.patients.index.service.facts import CheckedNumber, checked_number
@@ -43,7 +43,7 @@ def claim(
         for number in sealed:
             tx.session.execute(WAIT_LOCK, key=lock_key(LockKind.IDENTITY_NUMBER, f"patient:{number}"))
     return tx.session.send(
-        people.CLAIM,
+        holding.CLAIM,
         identifier_ids=ids,
         patient_ids=[patient_id for _ in ordered],
         types=[number.type.value for number in ordered],
@@ -132,7 +132,7 @@ def replace_identifier(tx: Tx, identifier_id: UUID, command: ReplaceIdentifier) 
     successor = bind(tx, old.patient_id, [], [number])
     if not successor:
         raise problems.IdentifierInUse()
-    tx.session.execute(people.SET_SUCCESSOR, id_=identifier_id, successor=successor[0].identifier_id)
+    tx.session.execute(holding.SET_SUCCESSOR, id_=identifier_id, successor=successor[0].identifier_id)
     announce(tx, successor[0], owner)
     return identifier_view(successor[0])
 
@@ -153,7 +153,7 @@ def revoke_disputed(tx: Tx, identifier_id: UUID, reason: str) -> None:
 
 
 def _refuse_document(tx: Tx, identifier_id: UUID) -> Identifier:
-    found = tx.session.first(people.IDENTIFIER, identifier_id=identifier_id)
+    found = tx.session.first(holding.IDENTIFIER, identifier_id=identifier_id)
     if found is None:
         raise NotFound("没有这个号码，请刷新后重新选择。")
     if IdentifierType(found.type) in DOCUMENT_CODES:
@@ -163,7 +163,7 @@ def _refuse_document(tx: Tx, identifier_id: UUID) -> Identifier:
 
 def _stop(tx: Tx, identifier_id: UUID, status: str, from_statuses: list[str], reason: str) -> IdentifierView:
     row = tx.session.first(
-        people.STOP_IDENTIFIER,
+        holding.STOP_IDENTIFIER,
         id_=identifier_id,
         from_statuses=from_statuses,
         to=status,
@@ -172,7 +172,7 @@ def _stop(tx: Tx, identifier_id: UUID, status: str, from_statuses: list[str], re
         reason=reason,
     )
     if row is None:
-        if tx.session.first(people.IDENTIFIER, identifier_id=identifier_id) is None:
+        if tx.session.first(holding.IDENTIFIER, identifier_id=identifier_id) is None:
             raise NotFound("没有这个号码，请刷新后重新选择。")
         raise problems.IdentifierNotActive("该号码已挂失、更换或注销，请刷新后核对。")
     owner = survivor(tx, row.patient_id).patient_id

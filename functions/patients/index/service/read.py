@@ -5,8 +5,9 @@ from uuid import UUID
 
 from functions.patients.index import problems, rules
 from functions.patients.index.models import IdentityChange, Patient
-from functions.patients.index.queries import care, people
-from functions.patients.index.queries.people import NumberHolder, PatientInfo
+from functions.patients.index.queries import care, holding, people
+from functions.patients.index.queries.holding import NumberHolder
+from functions.patients.index.queries.people import PatientInfo
 from functions.patients.index.schemas.care import AlertView, AllergyView, Banner
 from functions.patients.index.schemas.people import PatientDetails, PatientView
 from functions.patients.index.schemas.values import IdentityLevel, OpeningReason
@@ -43,7 +44,7 @@ def resolve_numbers(tx: Tx, numbers: Iterable[tuple[str, str]]) -> list[NumberHo
         return []
     asked = {(kind, form): number for kind, number in wanted for form in forms_of(tx, kind, number)}
     found = tx.session.all(
-        people.RESOLVE_NUMBERS,
+        holding.RESOLVE_NUMBERS,
         types=[kind for kind, _ in asked],
         values=[form for _, form in asked],
         campus=tx.campus,

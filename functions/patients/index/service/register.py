@@ -9,7 +9,7 @@ from events.patients import PatientRegistered
 from functions.organisation.structure import service as organisation
 from functions.patients.index import problems, rules
 from functions.patients.index.models import Identifier, Patient, Relation
-from functions.patients.index.queries import people, search
+from functions.patients.index.queries import holding, people, search
 from functions.patients.index.queries.people import RecordNames
 from functions.patients.index.queries.search import Comparable
 from functions.patients.index.schemas.people import (
@@ -50,10 +50,10 @@ class _Claim:
 
     def __init__(self, tx: Tx, patient_id: UUID, number: CheckedNumber, command: RegisterPatient) -> None:
         key = {"forms": forms_of(tx, number.type.value, number.value), "type": number.type.value, "issuer": None}
-        self._holder = tx.session.send(people.HOLDER, **key)
-        self._names = tx.session.send(people.HOLDER_NAMES, **key)
-        self._identifiers = tx.session.send(people.HOLDER_IDENTIFIERS, **key)
-        self._disputed = tx.session.send(people.HOLDER_DISPUTED, **key)
+        self._holder = tx.session.send(holding.HOLDER, **key)
+        self._names = tx.session.send(holding.HOLDER_NAMES, **key)
+        self._identifiers = tx.session.send(holding.HOLDER_IDENTIFIERS, **key)
+        self._disputed = tx.session.send(holding.HOLDER_DISPUTED, **key)
         self._claimed = claim(
             tx, patient_id, [number], issued_by=command.document.issued_by, valid_to=command.document.valid_to
         )

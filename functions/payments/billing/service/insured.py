@@ -30,6 +30,7 @@ from functions.payments.billing.problems import (
 from functions.payments.billing.queries import charges, refunds, settlements, tenders
 from functions.payments.billing.queries import receipts as receipt_queries
 from functions.payments.billing.service import receipts
+from functions.payments.billing.service.beginning import unpaid
 from functions.payments.billing.service.cancelling import give_up
 from functions.payments.billing.service.carrying import carry_over, drawer_needed
 from functions.payments.billing.service.finishing import Settled, finish, lock_started
@@ -227,7 +228,19 @@ def _replace(
         day=tx.today,
         shift=shift.shift_id,
     )
-    successor = _successor(tx, old, shift, successor_id, remaining, reference)
+    successor = unpaid(
+        tx,
+        shift,
+        settlement_id=successor_id,
+        patient_id=old.patient_id,
+        encounter_id=old.encounter_id,
+        encounter_no=old.encounter_no,
+        state="insurance_pending",
+        total=remaining,
+        payer_kind=old.payer_kind,
+        predecessor_id=old.settlement_id,
+        insurance_ref=reference,
+    )
     tx.session.add(successor)
     tx.session.execute(charges.MOVE_ON, settlement=old.settlement_id, successor=successor_id)
     tx.session.execute(settlements.KEEP_LINES, settlement=successor_id)
@@ -282,37 +295,6 @@ def _take_out(tx: Tx, shift: ShiftInfo, old: Settlement, refund: Refund, tender:
                 amount=left,
             )
         )
-
-
-def _successor(
-    tx: Tx, old: Settlement, shift: ShiftInfo, successor_id: UUID, remaining: Money, reference: str
-) -> Settlement:
-    return Settlement(
-        settlement_id=successor_id,
-        campus_id=tx.campus,
-        settlement_no=None,
-        patient_id=old.patient_id,
-        encounter_id=old.encounter_id,
-        encounter_no=old.encounter_no,
-        state="insurance_pending",
-        channel=shift.channel,
-        total=remaining,
-        tendered=ZERO,
-        refunded=ZERO,
-        cash_received=None,
-        change=None,
-        holder=tx.actor.subject,
-        holder_name=tx.actor.name,
-        started_at=tx.now,
-        completed_at=None,
-        business_day=None,
-        shift_id=None,
-        counter_name=shift.counter_name,
-        cashier_name=shift.cashier_name,
-        predecessor_id=old.settlement_id,
-        payer_kind=old.payer_kind,
-        insurance_ref=reference,
-    )
 
 
 def _go_on(tx: Tx, settlement: Settlement, shift: ShiftInfo) -> Settled:

@@ -10,6 +10,7 @@ from functions.payments.billing.queries import charges, settlements
 from functions.payments.billing.queries import tenders as tender_queries
 from functions.payments.billing.schemas import Settle, StartSettlement, TenderInput
 from functions.payments.billing.service import completing
+from functions.payments.billing.service.beginning import unpaid
 from functions.payments.billing.service.carrying import carry_over
 from functions.payments.billing.service.claiming import (
     ask_gate,
@@ -118,28 +119,15 @@ def start_settlement(tx: Tx, command: StartSettlement) -> Settled:
     lines, total = settle_at_price_now(tx, settlement_id, claimed, command.expected_total, command.fingerprint)
     notices = ask_gate(tx, patient_id, lines, total, (), command.confirmed)
     encounter_id, encounter_no = one_encounter(lines)
-    settlement = Settlement(
+    settlement = unpaid(
+        tx,
+        held_in,
         settlement_id=settlement_id,
-        campus_id=tx.campus,
-        settlement_no=None,
         patient_id=patient_id,
         encounter_id=encounter_id,
         encounter_no=encounter_no,
         state="draft",
-        channel=held_in.channel,
         total=total,
-        tendered=ZERO,
-        refunded=ZERO,
-        cash_received=None,
-        change=None,
-        holder=tx.actor.subject,
-        holder_name=tx.actor.name,
-        started_at=tx.now,
-        completed_at=None,
-        business_day=None,
-        shift_id=None,
-        counter_name=held_in.counter_name,
-        cashier_name=held_in.cashier_name,
         payer_kind=command.payer_kind,
     )
     tx.session.add(settlement)
