@@ -2,13 +2,21 @@
 
 import base64
 import io
+import random
 from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
 import xlsxwriter
 
-from functions.catalogue.codes.rules import ICD10
+from functions.catalogue.codes.models import CodeVersion
+from functions.catalogue.codes.rules import ICD10, Entry, arrange
+from functions.catalogue.codes.service.registering import write_codes
+from shared.database.engine import REPORT
+from shared.identity.actor import system_actor
+from shared.steps import Steps
+from shared.telemetry import accept_trace
+from shared.tx import Tx
 from tests.support.clinic import ok
 from tests.support.hospital import Caller, Hospital
 
@@ -86,3 +94,56 @@ class Standards:
     def found(self, system: str, text: str, caller: Caller | None = None, **fields: Any) -> list[str]:
         answer = ok((caller or self.doctor).get(f"{CODES}/systems/{system}/search", text=text, **fields))
         return [one["code"] for one in answer]
+
+
+def put_in_force(standards: Standards, rows: list[tuple[Any, ...]], **fields: Any) -> str:
+    """A system whose codes are (code, display, attributes), written without a file."""
+    system = standards.system(**fields)
+    entries = [Entry(0, row[0], row[1], attrs=row[2] if len(row) > 2 else {}) for row in rows]
+    arrange(entries, fields.get("hierarchy", "prefix"))
+    version_id = uuid4()
+
+    def write(tx: Tx) -> None:
+        tx.session.add(
+            CodeVersion(
+                version_id=version_id,
+                system=system,
+                label="1",
+                maker="a",
+                made_at=tx.now,
+                codes=len(entries),
+                announced=None,
+                status="published",
+                checker="b",
+                published_at=tx.now,
+                effective_from=tx.now,
+            )
+        )
+        write_codes(tx, version_id, entries)
+
+    steps = Steps(standards.hospital.runtime, system_actor("tests", "hq"), "hq", accept_trace(None), "tests")
+    steps.step(write, REPORT)
+    return system
+
+
+def thirty_five_thousand() -> list[tuple[str, str]]:
+    """Terms of the shape and number of 国临版, among them a hundred that begin with the same letters."""
+    chance = random.Random(35)
+    parts = (
+        "急性慢性原发继发多发左侧右侧先天后天陈旧化脓坏死出血感染结核肿瘤囊肿骨折脱位炎症梗阻狭窄"
+        "阑尾胆囊肾脏肝脏胃部肺部心脏脑部脊柱关节肌肉皮肤"
+    )
+    rows = []
+    for number in range(34_990):
+        letter, rest = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[number // 1400], number % 1400
+        code = f"{letter}{rest // 14:02d}.{rest % 14 % 10}00x{number % 1000:03d}"
+        rows.append((code, "".join(chance.choice(parts) for _ in range(chance.randrange(4, 14)))))
+    unique = dict(rows)
+    more = [
+        ("K35.800", "急性阑尾炎"),
+        ("K35.801", "急性阑尾炎伴穿孔"),
+        ("K35.802", "急性阑尾炎伴周围脓肿"),
+        ("K38.801", "寄性阑尾炎样病变"),
+        ("K38.802", "结性龙尾样炎症改变"),
+    ]
+    return [*unique.items(), *more]

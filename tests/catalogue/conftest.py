@@ -11,13 +11,14 @@ import pytest
 
 from functions import registry
 from functions.catalogue.codes.service import files
-from functions.organisation.structure import service as organisation
-from shared.database.query import Query
+from functions.catalogue.codes.service.standard import load_standard
 from shared.schemas import SHANGHAI
 from shared.storage import ObjectStore
-from shared.tx import Tx
+from tests.catalogue.codes_support import Standards
 from tests.shared.storage_probe import Bucket
+from tests.support.campuses import branch, head, open_campuses
 from tests.support.hospital import Caller, Hospital, cloned_hospital
+from tests.support.plans import plan as plan
 
 BASE = "/api/catalogue/prices"
 APRIL = datetime(2026, 4, 1, 10, tzinfo=SHANGHAI)
@@ -81,12 +82,6 @@ class Catalogue:
             return service.price_at(tx, code, at, **more).unit_price
 
 
-def plan(tx: Tx, query: Query[Any], **params: Any) -> str:
-    """EXPLAIN of a query as the application sees it: behind row-level security."""
-    rows = tx.session._connection.execute("EXPLAIN " + query.compiled(), query.bind(params)).fetchall()
-    return "\n".join(row[0] for row in rows)
-
-
 @pytest.fixture(scope="module")
 def hospital() -> Iterator[Hospital]:
     with cloned_hospital(
@@ -98,35 +93,8 @@ def hospital() -> Iterator[Hospital]:
 
 @pytest.fixture(scope="module")
 def catalogue(hospital: Hospital) -> Catalogue:
-    founder = organisation.Founder(
-        staff_no="10001",
-        name="韦建国",
-        category=organisation.StaffCategory.MANAGEMENT,
-        posts=["consortium_admin", "personnel"],
-    )
-    head = organisation.OpenCampus(
-        code="hq",
-        letter="H",
-        name="县人民医院",
-        short_name="总院",
-        price_level="tertiary",
-        address="健康路1号",
-        opened_on=APRIL.date() - timedelta(days=90),
-        founders=[founder],
-    )
-    branch = organisation.OpenCampus(
-        code="mch",
-        letter="M",
-        name="县妇幼保健院",
-        short_name="妇幼分院",
-        price_level="secondary",
-        address="幸福路18号",
-        opened_on=APRIL.date() - timedelta(days=90),
-    )
-    with hospital.tx("hq") as tx:
-        organisation.bootstrap(tx, head)
-    with hospital.tx("hq") as tx:
-        organisation.open_campus(tx, branch)
+    since = APRIL.date() - timedelta(days=90)
+    open_campuses(hospital, head(opened_on=since), branch(opened_on=since))
     return Catalogue(hospital)
 
 
@@ -137,3 +105,16 @@ def store(bucket: Bucket) -> Iterator[ObjectStore]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(files, "object_store", lambda: own)
         yield own
+
+
+@pytest.fixture(scope="module")
+def standards(catalogue: Catalogue) -> Standards:
+    return Standards(catalogue.hospital)
+
+
+@pytest.fixture(scope="module")
+def icd(standards: Standards) -> str:
+    """The diagnoses that come with the product."""
+    with standards.hospital.tx() as tx:
+        load_standard(tx)
+    return "icd10-gbt14396"

@@ -7,15 +7,9 @@ import pytest
 
 from functions.catalogue.codes.rules import ICD9CM3
 from tests.catalogue.codes_support import CODES, Standards, workbook
-from tests.catalogue.conftest import Catalogue
 from tests.support.clinic import ok
 
 pytestmark = pytest.mark.usefixtures("store")
-
-
-@pytest.fixture(scope="module")
-def standards(catalogue: Catalogue) -> Standards:
-    return Standards(catalogue.hospital)
 
 
 def test_a_question_is_ruled_and_read_everywhere(standards: Standards) -> None:

@@ -9,7 +9,6 @@ import pytest
 from functions.catalogue.codes import rules, service
 from functions.catalogue.codes.rules import ICD9CM3, ICD10, Entry, Reading
 from tests.catalogue.codes_support import CODES, Standards, workbook
-from tests.catalogue.conftest import Catalogue
 from tests.support.clinic import ok
 
 HEADINGS = (
@@ -128,11 +127,6 @@ def test_lists_that_name_no_range_are_read_as_before() -> None:
 
 
 # -- imported
-
-
-@pytest.fixture(scope="module")
-def standards(catalogue: Catalogue) -> Standards:
-    return Standards(catalogue.hospital)
 
 
 def test_the_tree_begins_with_chapters_and_chapters_are_not_chosen(standards: Standards) -> None:

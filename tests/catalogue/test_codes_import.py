@@ -11,16 +11,10 @@ from functions.catalogue.codes import service
 from shared.schemas import SHANGHAI
 from shared.storage import ObjectStore, confirmed_file
 from tests.catalogue.codes_support import CODES, Standards, upload, workbook
-from tests.catalogue.conftest import Catalogue
 from tests.support.clinic import ok
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 pytestmark = pytest.mark.usefixtures("store")
-
-
-@pytest.fixture(scope="module")
-def standards(catalogue: Catalogue) -> Standards:
-    return Standards(catalogue.hospital)
 
 
 def long_list(count: int) -> list[list[str]]:

@@ -1,194 +1,18 @@
-"""Codes in force: found, checked against each other and the patient, translated, ranked by use."""
+"""Codes in force: translated, found, ranked by use, bound to fields."""
 
-import random
 import time
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from functions.catalogue.codes import rules, service
-from functions.catalogue.codes.diagnoses import Diagnosis, Patient, check_diagnoses
+from functions.catalogue.codes import service
 from functions.catalogue.codes.queries import terms as queries
-from functions.catalogue.codes.service import SearchContext
-from functions.catalogue.codes.service.registering import write_codes
-from functions.catalogue.codes.service.standard import load_standard
-from shared.database.engine import REPORT
-from shared.identity.actor import system_actor
-from shared.steps import Steps
-from shared.telemetry import accept_trace
-from shared.tx import Tx
-from tests.catalogue.codes_support import CODES, Standards
-from tests.catalogue.conftest import Catalogue, plan
+from tests.catalogue.codes_support import CODES, Standards, put_in_force, thirty_five_thousand
+from tests.catalogue.conftest import plan
 from tests.support.clinic import ok
 
 SURGERY = UUID(int=77)
-
-
-@pytest.fixture(scope="module")
-def standards(catalogue: Catalogue) -> Standards:
-    return Standards(catalogue.hospital)
-
-
-@pytest.fixture(scope="module")
-def icd(standards: Standards) -> str:
-    """The diagnoses that come with the product."""
-    with standards.hospital.tx() as tx:
-        load_standard(tx)
-    return "icd10-gbt14396"
-
-
-def put_in_force(standards: Standards, rows: list[tuple[Any, ...]], **fields: Any) -> str:
-    """A system whose codes are (code, display, attributes), written without a file."""
-    system = standards.system(**fields)
-    entries = [rules.Entry(0, row[0], row[1], attrs=row[2] if len(row) > 2 else {}) for row in rows]
-    rules.arrange(entries, fields.get("hierarchy", "prefix"))
-    version_id = uuid4()
-
-    def write(tx: Tx) -> None:
-        write_version(tx, system, version_id, len(entries))
-        write_codes(tx, version_id, entries)
-
-    steps = Steps(standards.hospital.runtime, system_actor("tests", "hq"), "hq", accept_trace(None), "tests")
-    steps.step(write, REPORT)
-    return system
-
-
-def write_version(tx: Tx, system: str, version_id: UUID, count: int) -> None:
-    from functions.catalogue.codes.models import CodeVersion
-
-    tx.session.add(
-        CodeVersion(
-            version_id=version_id,
-            system=system,
-            label="1",
-            maker="a",
-            made_at=tx.now,
-            codes=count,
-            announced=None,
-            status="published",
-            checker="b",
-            published_at=tx.now,
-            effective_from=tx.now,
-        )
-    )
-
-
-def check(standards: Standards, system: str, *coded: tuple[str, bool], **fields: Any) -> dict[str, dict[str, Any]]:
-    body = {"system": system, "diagnoses": [{"code": code, "principal": main} for code, main in coded], **fields}
-    found = ok(standards.doctor.post(f"{CODES}/diagnoses/check", body))
-    return {one["code"]: one for one in found}
-
-
-# -- diagnoses against each other
-
-
-@pytest.mark.case("P-codes", 3)
-def test_an_asterisk_is_never_principal(standards: Standards, icd: str) -> None:
-    found = check(standards, icd, ("G63.2*", True), purpose="front_page")
-    assert found["asterisk_principal"]["level"] == "block"
-    assert found["dagger_missing"]["level"] == "block"
-    assert check(standards, icd, ("E11.4†", True), ("G63.2*", False), purpose="front_page") == {}
-    with standards.hospital.tx() as tx:
-        hidden = service.search(tx, icd, "糖尿病", SearchContext(principal=True))
-        shown = service.search(tx, icd, "糖尿病")
-    assert {one.code for one in shown} - {one.code for one in hidden} == {"G63.2*"}
-
-
-@pytest.mark.case("P-codes", 4)
-def test_an_injury_needs_its_external_cause(standards: Standards, icd: str) -> None:
-    found = check(standards, icd, ("S72.0", True), purpose="front_page")
-    assert (found["external_cause_missing"]["level"], found["external_cause_missing"]["diagnosis"]) == (
-        "block",
-        "S72.0",
-    )
-    assert "外部原因" in found["external_cause_missing"]["way_out"]
-    assert check(standards, icd, ("S72.0", True), ("W19", False), purpose="front_page") == {}
-    assert check(standards, icd, ("W19", True), purpose="front_page")["external_cause_principal"]["level"] == "block"
-
-
-@pytest.mark.case("P-codes", 5)
-def test_sex_and_age_must_fit(standards: Standards, icd: str) -> None:
-    found = check(standards, icd, ("O14.1", True), sex="1", age_days=30 * 365, purpose="front_page")
-    assert (found["sex_conflict"]["level"], "女性" in found["sex_conflict"]["message"]) == ("block", True)
-    assert check(standards, icd, ("O14.1", True), sex="2", age_days=30 * 365, purpose="front_page") == {}
-    assert check(standards, icd, ("P07.3", True), sex="1", age_days=3, purpose="front_page") == {}
-    late = check(standards, icd, ("P07.3", True), sex="1", age_days=2 * 365, purpose="front_page")
-    assert {code: one["level"] for code, one in late.items()} == {"perinatal_age": "warn"}
-
-
-@pytest.mark.case("P-codes", 7)
-def test_a_grey_code_names_what_may_stand_in_its_place(standards: Standards) -> None:
-    rows = [
-        ("I21.900", "急性心肌梗死", {"grey": True}),
-        ("I21.900x001", "急性前壁心肌梗死"),
-        ("I21.900x002", "急性下壁心肌梗死"),
-        ("I21.900x009", "急性心肌梗死，其他", {"grey": True}),
-    ]
-    system = put_in_force(standards, rows)
-    found = check(standards, system, ("I21.900", True), purpose="settlement")
-    grey = found["grey_principal"]
-    assert (grey["level"], grey["replacements"]) == ("block", ["I21.900x001", "I21.900x002"])
-    assert "I21.900x001" in grey["way_out"]
-    assert "grey_principal" not in check(standards, system, ("I21.900", True), purpose="front_page")
-    assert "grey_principal" not in check(
-        standards, system, ("I21.900x001", True), ("I21.900", False), purpose="settlement"
-    )
-
-
-@pytest.mark.parametrize(
-    ("codes", "expected"),
-    [
-        ((("Z37.0", True),), {"z_principal": "block"}),
-        ((("Z51.1", True),), {}),
-        ((("R50.9", True),), {"symptom_principal": "warn", "unspecified": "inform"}),
-        ((("C34.1", True),), {"morphology_missing": "block"}),
-        ((("O80.0", True), ("O14.1", False)), {"delivery_principal": "block"}),
-        ((("O14.1", True), ("O80.0", False)), {}),
-        ((("K35.8", False), ("I10", False)), {"principal_count": "block"}),
-    ],
-)
-def test_rules_of_the_front_page(
-    standards: Standards, icd: str, codes: tuple[tuple[str, bool], ...], expected: dict[str, str]
-) -> None:
-    found = check(standards, icd, *codes, sex="2", age_days=30 * 365, purpose="front_page")
-    assert {code: one["level"] for code, one in found.items()} == expected
-
-
-def test_a_mothers_record_names_the_outcome(standards: Standards, icd: str) -> None:
-    found = check(standards, icd, ("O80.0", True), delivery_record=True, sex="2")
-    assert found["outcome_missing"]["level"] == "block"
-    assert "outcome_missing" not in check(
-        standards, icd, ("O80.0", True), ("Z37.0", False), delivery_record=True, sex="2"
-    )
-
-
-@given(st.lists(st.from_regex(rules.ICD10, fullmatch=True), max_size=6), st.sampled_from(["1", "2", None]))
-def test_checks_take_any_codes(codes: list[str], sex: str | None) -> None:
-    given_ = [Diagnosis(code, place == 0) for place, code in enumerate(codes)]
-    for purpose in ("clinical", "front_page", "settlement"):
-        found = check_diagnoses(given_, Patient(sex, 100), purpose)  # type: ignore[arg-type]
-        assert all(one.diagnosis in codes for one in found)
-
-
-def test_a_hundred_thousand_records_in_their_budget() -> None:
-    codes = ["E11.4†", "G63.2*", "S72.0", "W19", "O14.1", "P07.3", "I21.9", "Z51.1", "C34.1"]
-    chance = random.Random(1)
-    records = [
-        [Diagnosis(code, place == 0) for place, code in enumerate(chance.sample(codes, 4))] for _ in range(10_000)
-    ]
-    started = time.process_time()
-    for record in records:
-        check_diagnoses(record, Patient("2", 12_000), "front_page")
-    assert time.process_time() - started < 2.0, "20 s for 100,000"
-
-
-def test_unknown_codes_are_refused(standards: Standards, icd: str) -> None:
-    body = {"system": icd, "diagnoses": [{"code": "X99.9", "principal": True}]}
-    refused = standards.doctor.post(f"{CODES}/diagnoses/check", body)
-    assert (refused.status_code, refused.json()["code"]) == (422, "code_unknown")
 
 
 # -- translation
@@ -239,29 +63,6 @@ def test_an_equal_mapping_holds_both_ways_and_nothing_is_guessed(standards: Stan
 
 
 # -- search
-
-
-def thirty_five_thousand() -> list[tuple[str, str]]:
-    """Terms of the shape and number of 国临版, among them a hundred that begin with the same letters."""
-    chance = random.Random(35)
-    parts = (
-        "急性慢性原发继发多发左侧右侧先天后天陈旧化脓坏死出血感染结核肿瘤囊肿骨折脱位炎症梗阻狭窄"
-        "阑尾胆囊肾脏肝脏胃部肺部心脏脑部脊柱关节肌肉皮肤"
-    )
-    rows = []
-    for number in range(34_990):
-        letter, rest = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[number // 1400], number % 1400
-        code = f"{letter}{rest // 14:02d}.{rest % 14 % 10}00x{number % 1000:03d}"
-        rows.append((code, "".join(chance.choice(parts) for _ in range(chance.randrange(4, 14)))))
-    unique = dict(rows)
-    more = [
-        ("K35.800", "急性阑尾炎"),
-        ("K35.801", "急性阑尾炎伴穿孔"),
-        ("K35.802", "急性阑尾炎伴周围脓肿"),
-        ("K38.801", "寄性阑尾炎样病变"),
-        ("K38.802", "结性龙尾样炎症改变"),
-    ]
-    return [*unique.items(), *more]
 
 
 @pytest.fixture(scope="module")

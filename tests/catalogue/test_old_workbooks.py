@@ -14,11 +14,7 @@ from tests.support.old_excel import compound, old_workbook
 
 HEADINGS = ["诊断编码", "诊断名称"]
 XLS = "application/vnd.ms-excel"
-
-
-@pytest.fixture(scope="module")
-def standards(catalogue: Catalogue, store: ObjectStore) -> Standards:
-    return Standards(catalogue.hospital)
+pytestmark = pytest.mark.usefixtures("store")
 
 
 def stored_type(standards: Standards) -> Any:

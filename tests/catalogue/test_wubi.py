@@ -15,16 +15,11 @@ from functions.catalogue.prices.queries import aliases
 from functions.catalogue.prices.service.lookups import EVERYBODY
 from shared.settings import REPOSITORY
 from shared.storage import ObjectStore
-from tests.catalogue.codes_support import CODES, Standards, upload, workbook
+from tests.catalogue.codes_support import CODES, Standards, put_in_force, thirty_five_thousand, upload, workbook
 from tests.catalogue.conftest import BASE, Catalogue, plan
 from tests.support.clinic import ok
 
 ROWS = [("K35.800", "急性阑尾炎"), ("K35.900", "阑尾炎"), ("I10.x00", "高血压"), ("E11.900", "2型糖尿病")]
-
-
-@pytest.fixture(scope="module")
-def standards(catalogue: Catalogue) -> Standards:
-    return Standards(catalogue.hospital)
 
 
 @pytest.fixture(scope="module")
@@ -134,8 +129,6 @@ def test_terms_written_before_get_their_wubi_by_and_by_and_once(standards: Stand
 
 
 def test_thirty_five_thousand_terms_are_searched_by_wubi_in_time(standards: Standards) -> None:
-    from tests.catalogue.test_codes_terms import put_in_force, thirty_five_thousand
-
     system = put_in_force(standards, thirty_five_thousand(), hierarchy="none")
     standards.hospital.execute("ANALYZE catalogue.codes")
     from functions.catalogue.codes.service import search

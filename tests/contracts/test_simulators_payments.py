@@ -8,84 +8,33 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 import urllib3
 
 from functions.payments.gateway import client
-from functions.payments.gateway.channels import Channel, Credentials, Order, RefundOrder, open_channel
+from functions.payments.gateway.channels import RefundOrder
 from functions.payments.gateway.client import Answer, Outside, Request
 from functions.payments.gateway.problems import KeyMissing, KeyRefInvalid, NotConfirmed
 from infra.simulators.__main__ import open_merchants
 from infra.simulators.server import Channels, Server
-from infra.simulators.wire import Fault, Payer, Simulator, key_pair
+from infra.simulators.wire import Fault, Payer, key_pair
 from shared.settings import Settings
+from tests.contracts.merchant import NAMES, kept_wechat_library, open_one, opened_town, order, outside_of, simulator_of
 
-CIPHER = "abcdef0123456789abcdef0123456789"
-MERCHANT = UUID("01900000-0000-7000-8000-000000000056")
-NAMES = ("wechat", "alipay", "ecny")
 CODES = {"wechat": "134567890123456789", "alipay": "284567890123456789", "ecny": "0134567890123456789"}
 
 
 @pytest.fixture(scope="module")
 def town() -> Iterator[Server]:
-    server = Server(Channels(), post_letters=False).start()
-    yield server
-    server.stop()
+    with opened_town() as one:
+        yield one
 
 
 @pytest.fixture(scope="module")
-def outside(town: Server, tmp_path_factory: pytest.TempPathFactory) -> Outside:
-    settings = Settings(
-        wechat_pay_url=town.url,
-        alipay_url=f"{town.url}/gateway.do",
-        ecny_url=town.url,
-        public_url="http://his.test",
-        secrets_dir=tmp_path_factory.mktemp("secrets"),
-    )
-    return Outside(settings, client._http(), lambda seconds: None)
-
-
-def simulator_of(town: Server, name: str) -> Simulator:
-    simulator = next(item for item in town.channels.simulators if item.name == name)
-    if "16000001" not in simulator.accounts:
-        simulator.open_account("16000001", "app-1", key_pair("contract"), CIPHER)
-    return simulator
-
-
-def credentials(simulator: Simulator, **changes: Any) -> Credentials:
-    key = key_pair("contract")
-    given = Credentials(
-        merchant_id=MERCHANT,
-        campus="hq",
-        channel=simulator.name,
-        merchant_no="16000001",
-        app_id="app-1",
-        sign_serial=key.serial,
-        sign_key=key.private_pem,
-        verify_keys=((simulator.key.serial, simulator.key.public_pem),),
-        cipher_keys=(CIPHER,),
-    )
-    return given._replace(**changes)
-
-
-def open_one(simulator: Simulator, outside: Outside, **changes: Any) -> Channel:
-    return open_channel(credentials(simulator, **changes), outside, lambda: datetime.now(UTC))
-
-
-def order(product: str = "qr", fen: int = 727, **more: Any) -> Order:
-    values = {
-        "order_no": uuid4().hex[:31],
-        "fen": fen,
-        "product": product,
-        "description": "门诊费用",
-        "one_time": "",
-        "terminal": "W3",
-        "expires_at": datetime.now(UTC) + timedelta(minutes=3),
-        **more,
-    }
-    return Order(**values)
+def outside(town: Server) -> Outside:
+    return outside_of(town)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -202,23 +151,8 @@ def test_a_letter_of_another_key_or_merchant_is_not_believed(town: Server, outsi
 
 
 def test_the_kept_wechat_library_itself_believes_the_simulator(town: Server) -> None:
-    from wechatpayv3 import WeChatPay, WeChatPayType
-
     simulator = simulator_of(town, "wechat")
-    key = key_pair("contract")
-    library = WeChatPay(
-        wechatpay_type=WeChatPayType.NATIVE,
-        mchid="16000001",
-        private_key=key.private_pem,
-        cert_serial_no=key.serial,
-        appid="app-1",
-        apiv3_key=CIPHER,
-        notify_url="http://his.test/n",
-        public_key=simulator.key.public_pem,
-        public_key_id=simulator.key.serial,
-        timeout=(3, 5),
-    )
-    library._core._gate_way = town.url
+    library = kept_wechat_library(town, public_key=simulator.key.public_pem, public_key_id=simulator.key.serial)
     number = uuid4().hex
     code, answer = library.pay(description="门诊费用", out_trade_no=number, amount={"total": 100, "currency": "CNY"})
     assert (code, "code_url" in json.loads(answer)) == (200, True)

@@ -3,76 +3,43 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 import urllib3
 
-from functions.payments.gateway import client
-from functions.payments.gateway.channels import Credentials, Order, RefundOrder, open_channel
+from functions.payments.gateway.channels import RefundOrder
 from functions.payments.gateway.channels.signing import ends_on
 from functions.payments.gateway.channels.wechat import WeChat
 from functions.payments.gateway.channels.wechat_certificates import fetch
 from functions.payments.gateway.client import Answer, Outside, Request
-from infra.simulators.server import Channels, Server
-from infra.simulators.wire import Fault, Simulator, certificate_pem, key_pair
-from shared.settings import Settings
-
-CIPHER = "abcdef0123456789abcdef0123456789"
-MERCHANT = UUID("01900000-0000-7000-8000-000000000057")
-NAMES = ("wechat", "alipay", "ecny")
+from infra.simulators.server import Server
+from infra.simulators.wire import Fault, certificate_pem, key_pair
+from tests.contracts.merchant import (
+    NAMES,
+    clock,
+    credentials,
+    kept_wechat_library,
+    open_one,
+    opened_town,
+    order,
+    outside_of,
+    simulator_of,
+)
 
 
 @pytest.fixture
 def town() -> Iterator[Server]:
-    server = Server(Channels(), post_letters=False).start()
-    for simulator in server.channels.simulators:
-        simulator.open_account("16000001", "app-1", key_pair("contract"), CIPHER)
-    yield server
-    server.stop()
+    with opened_town() as one:
+        yield one
 
 
 @pytest.fixture
 def outside(town: Server) -> Outside:
-    settings = Settings(
-        wechat_pay_url=town.url,
-        alipay_url=f"{town.url}/gateway.do",
-        ecny_url=town.url,
-        public_url="http://his.test",
-    )
-    return Outside(settings, client._http(), lambda seconds: None)
-
-
-def simulator_of(town: Server, name: str) -> Simulator:
-    return next(item for item in town.channels.simulators if item.name == name)
-
-
-def credentials(simulator: Simulator, **changes: Any) -> Credentials:
-    key = key_pair("contract")
-    given = Credentials(
-        merchant_id=MERCHANT,
-        campus="hq",
-        channel=simulator.name,
-        merchant_no="16000001",
-        app_id="app-1",
-        sign_serial=key.serial,
-        sign_key=key.private_pem,
-        verify_keys=((simulator.key.serial, simulator.key.public_pem),),
-        cipher_keys=(CIPHER,),
-    )
-    return given._replace(**changes)
-
-
-def clock() -> datetime:
-    return datetime.now(UTC)
-
-
-def order(product: str = "qr", **more: Any) -> Order:
-    expires = clock() + timedelta(minutes=3)
-    return Order(**{**Order(uuid4().hex[:31], 727, product, "门诊费用", "", "W3", expires)._asdict(), **more})
+    return outside_of(town)
 
 
 def mixed_up(outside: Outside) -> tuple[Outside, Callable[[], None]]:
@@ -96,7 +63,7 @@ def test_a_signed_answer_about_another_order_says_nothing_of_ours(town: Server, 
     """The channel's signature covers the answer, not the question: the same answer given twice is well signed."""
     simulator = simulator_of(town, name)
     line, stick = mixed_up(outside)
-    channel = open_channel(credentials(simulator), line, clock)
+    channel = open_one(simulator, line)
     hers, his = order(), order()
     channel.order(hers)
     channel.order(his)
@@ -112,7 +79,7 @@ def test_a_signed_answer_about_another_order_says_nothing_of_ours(town: Server, 
 def test_a_signed_answer_about_another_refund_says_nothing_of_ours(town: Server, outside: Outside, name: str) -> None:
     simulator = simulator_of(town, name)
     line, stick = mixed_up(outside)
-    channel = open_channel(credentials(simulator), line, clock)
+    channel = open_one(simulator, line)
     placed = order()
     channel.order(placed)
     assert simulator.pay(placed.order_no)
@@ -170,22 +137,9 @@ def test_a_list_of_a_stranger_is_believed_neither_first_nor_later(town: Server, 
 
 
 def test_the_kept_library_opens_the_same_list(town: Server, tmp_path: Any) -> None:
-    from wechatpayv3 import WeChatPay, WeChatPayType
-
-    simulator, key = town.channels.wechat, key_pair("contract")
+    simulator = town.channels.wechat
     (tmp_path / "known.pem").write_text(certificate_pem(simulator.key, clock()))
-    library = WeChatPay(
-        wechatpay_type=WeChatPayType.NATIVE,
-        mchid="16000001",
-        private_key=key.private_pem,
-        cert_serial_no=key.serial,
-        appid="app-1",
-        apiv3_key=CIPHER,
-        notify_url="http://his.test/n",
-        cert_dir=str(tmp_path),
-        timeout=(3, 5),
-    )
-    library._core._gate_way = town.url
+    library = kept_wechat_library(town, cert_dir=str(tmp_path))
     new = simulator.rotate_key()
     code, answer = library.pay(description="门诊", out_trade_no=uuid4().hex, amount={"total": 100, "currency": "CNY"})
     assert (code, "code_url" in json.loads(answer)) == (200, True)
@@ -221,7 +175,7 @@ def test_a_certificate_tells_its_own_end() -> None:
 def test_the_till_of_a_phones_browser_is_paid_by_hand(town: Server, outside: Outside) -> None:
     simulator = town.channels.alipay
     placed = order("h5", one_time="203.0.113.7")
-    told, exchange = open_channel(credentials(simulator), outside, clock).order(placed)
+    told, exchange = open_one(simulator, outside).order(placed)
     assert (told.outcome, exchange.sent, simulator.calls) == ("paying", False, [])
     url = str((told.parameters or {})["h5_url"])
     assert urlsplit(url).path == "/gateway.do"

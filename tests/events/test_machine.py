@@ -27,7 +27,8 @@ from hypothesis.stateful import (
 
 from events.relay import Policy, Relay
 from events.wire import Delivery
-from tests.events.worlds import APPS, CAMPUS, DECLARED, KINDS, Lockstep, MemoryWorld, PostgresWorld
+from tests.events.memory_world import CAMPUS, DECLARED, KINDS, MemoryWorld
+from tests.events.worlds import APPS, Lockstep, PostgresWorld
 from tests.support.hospital import Hospital, cloned_hospital
 
 SUBJECTS = ("visit-1", "visit-2")

@@ -19,7 +19,8 @@ from events.relay import Failure, Policy, Turn
 from shared.database.engine import Database
 from shared.ids import new_id
 from shared.locks import WAKE_RELAY
-from tests.events.worlds import APPS, DECLARED, ForNobody, ForOne
+from tests.events.memory_world import DECLARED, ForNobody, ForOne
+from tests.events.worlds import APPS
 from tests.support.hospital import Hospital, cloned_hospital
 
 POLICY = Policy()

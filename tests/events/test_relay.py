@@ -11,8 +11,8 @@ import pytest
 
 from events.relay import Policy, Relay
 from events.wire import Delivery
+from tests.events.memory_world import CAMPUS, DECLARED, ForBoth, ForNobody, ForOne, MemoryWorld
 from tests.events.test_machine import View
-from tests.events.worlds import CAMPUS, DECLARED, ForBoth, ForNobody, ForOne, MemoryWorld
 
 
 class Desk:

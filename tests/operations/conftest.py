@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
@@ -12,13 +12,13 @@ from events import dead_letters
 from events.operations import DeadLetterReplayed
 from functions import registry
 from functions.operations.maintenance.jobs import Operator
-from functions.organisation.structure import service as organisation
 from integrity.runner import CheckResult
 from shared.database.engine import Database
 from shared.function import FunctionApp
 from shared.http import Router
 from shared.ids import new_id
 from shared.tx import Tx
+from tests.support.campuses import branch, head, open_campuses
 from tests.support.hospital import Hospital, cloned_hospital
 
 SUBSCRIBER = "outpatient/registration"
@@ -106,10 +106,7 @@ class Operations:
 def hospital() -> Iterator[Hospital]:
     consumer = FunctionApp(SUBSCRIBER, module=1, title="测试", router=Router(), on={DeadLetterReplayed: Consumer()})
     with cloned_hospital([registry.app("operations/maintenance"), consumer]) as one:
-        with one.tx("hq") as tx:
-            organisation.bootstrap(tx, _campus("hq", "H", "县人民医院", "总院"))
-        with one.tx("hq") as tx:
-            organisation.open_campus(tx, _campus("mch", "M", "县妇幼保健院", "妇幼分院"))
+        open_campuses(one, head(), branch())
         yield one
 
 
@@ -126,21 +123,3 @@ def operations(hospital: Hospital, worker: Database) -> Operations:
     one.clean()
     hospital.clock.offset = timedelta()
     return one
-
-
-def _campus(code: str, letter: str, name: str, short_name: str) -> organisation.OpenCampus:
-    founder = organisation.Founder(
-        staff_no=f"T{uuid4().hex[:8]}",
-        name="韦建国",
-        category=organisation.StaffCategory.MANAGEMENT,
-        posts=["consortium_admin" if code == "hq" else "campus_admin"],
-    )
-    return organisation.OpenCampus(
-        code=code,
-        letter=letter,
-        name=name,
-        short_name=short_name,
-        price_level="secondary",
-        address="健康路1号",
-        founders=[founder],
-    )

@@ -17,7 +17,7 @@ from shared.application import build
 from shared.identity.posts import POSTS
 from shared.runtime import Runtime
 from shared.start_page import PAGES, Traffic, is_loopback, pages
-from tests.operations.conftest import _campus
+from tests.support.campuses import founder, head
 from tests.support.hospital import Hospital, cloned_hospital
 
 LOOPBACK = ("127.0.0.1", 50000)
@@ -28,7 +28,7 @@ OURS = [file for address, file in pages().items() if "node_modules" not in file.
 def hospital() -> Iterator[Hospital]:
     with cloned_hospital([registry.app("organisation/structure")]) as one:
         with one.tx("hq") as tx:
-            organisation.bootstrap(tx, _campus("hq", "H", "县人民医院", "总院"))
+            organisation.bootstrap(tx, head(founders=[founder("10001", "consortium_admin")]))
         yield one
 
 

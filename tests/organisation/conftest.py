@@ -10,9 +10,8 @@ import pytest
 from functions import registry
 from functions.organisation.structure import service
 from functions.organisation.structure.queries import structure as queries
-from shared.database.query import Query
 from shared.schemas import SHANGHAI
-from shared.tx import Tx
+from tests.support.campuses import branch, founder, head, open_campuses
 from tests.support.hospital import Caller, Hospital, cloned_hospital
 
 BASE = "/api/organisation/structure"
@@ -77,15 +76,13 @@ class Consortium:
         assert answer.status_code == 201, answer.text
         return str(answer.json()["licence_id"])
 
+    def told(self, kind: str, staff_id: str) -> list[dict[str, Any]]:
+        """What events of a kind said of a person."""
+        return [event["data"] for event in self.hospital.events(kind) if event["subject"] == staff_id]
+
     def accounts(self) -> dict[UUID, service.Account]:
         with self.hospital.tx("hq") as tx:
             return {account.staff_id: account for account in service.staff_accounts(tx)}
-
-
-def plan(tx: Tx, query: Query[Any], **params: Any) -> str:
-    """EXPLAIN of a query as the application sees it: behind row-level security."""
-    rows = tx.session._connection.execute("EXPLAIN " + query.compiled(), query.bind(params)).fetchall()
-    return "\n".join(row[0] for row in rows)
 
 
 @pytest.fixture(scope="module")
@@ -97,49 +94,16 @@ def hospital() -> Iterator[Hospital]:
 
 @pytest.fixture(scope="module")
 def consortium(hospital: Hospital) -> Consortium:
-    with hospital.tx("hq") as tx:
-        service.bootstrap(
-            tx,
-            service.OpenCampus(
-                code="hq",
-                letter="H",
-                name="县人民医院",
-                short_name="总院",
-                price_level="tertiary",
-                address="健康路1号",
-                insurance_code="H45022300001",
-                founders=[
-                    service.Founder(
-                        staff_no="10001",
-                        name="韦建国",
-                        category=service.StaffCategory.MANAGEMENT,
-                        posts=["consortium_admin", "personnel"],
-                    )
-                ],
-            ),
-        )
-    with hospital.tx("hq") as tx:
-        service.open_campus(
-            tx,
-            service.OpenCampus(
-                code="mch",
-                letter="M",
-                name="县妇幼保健院",
-                short_name="妇幼分院",
-                price_level="secondary",
-                address="幸福路18号",
-                founders=[
-                    service.Founder(
-                        staff_no="20001",
-                        name="黄秀英",
-                        category=service.StaffCategory.MANAGEMENT,
-                        posts=["personnel", "campus_admin"],
-                    )
-                ],
-            ),
-        )
+    first = founder("20001", "personnel", "campus_admin", name="黄秀英")
+    open_campuses(hospital, head(insurance_code="H45022300001"), branch(founders=[first]))
     assert [campus.code for campus in _campuses(hospital)] == ["hq", "mch"]
     return Consortium(hospital)
+
+
+@pytest.fixture(scope="module")
+def affairs(consortium: Consortium) -> Caller:
+    """The office that grants privileges."""
+    return consortium.hospital.caller("medical_affairs", campus="hq")
 
 
 def _campuses(hospital: Hospital) -> list[queries.CampusInfo]:

@@ -15,7 +15,8 @@ from functions.organisation.structure.queries import (
     unit_codes,
     wards,
 )
-from tests.organisation.conftest import Consortium, plan
+from tests.organisation.conftest import Consortium
+from tests.support.plans import plan
 
 TABLES = (
     "staff",

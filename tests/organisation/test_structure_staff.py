@@ -1,7 +1,7 @@
 """Staff: engaged, changed, moved between units, suspended, leaving."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import date, timedelta
 from uuid import UUID
 
 import pytest
@@ -286,3 +286,22 @@ def test_leaving_at_a_stated_minute(consortium: Consortium) -> None:
     refused = consortium.personnel.post(f"{BASE}/staff/{past['staff_id']}/end", body)
     assert (refused.status_code, refused.json()["code"]) == (422, "past_change")
     assert hospital.census() == before
+
+
+def test_the_minute_signs_off_leavers(consortium: Consortium) -> None:
+    person = consortium.engage()
+    leaving = consortium.moment(hours=1)
+    body = {"reason": "退休", "version": 1, "at": leaving}
+    assert consortium.personnel.post(f"{BASE}/staff/{person['staff_id']}/end", body).json()["status"] == "active"
+    consortium.hospital.minute("organisation/structure", "hq")
+    assert consortium.told("staff_left", person["staff_id"]) == []
+    consortium.hospital.clock.move(hours=2)
+    try:
+        consortium.hospital.minute("organisation/structure", "mch")
+        assert consortium.told("staff_left", person["staff_id"]) == [], "the home campus signs off"
+        consortium.hospital.minute("organisation/structure", "hq")
+        consortium.hospital.minute("organisation/structure", "hq")
+        assert len(consortium.told("staff_left", person["staff_id"])) == 1
+        assert date.fromisoformat(consortium.told("staff_left", person["staff_id"])[0]["left_at"][:10])
+    finally:
+        consortium.hospital.clock.move(hours=-2)

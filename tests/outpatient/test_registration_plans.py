@@ -1,7 +1,6 @@
 """Every list, lock and change of registration keeps its index behind row-level security, whatever it is asked with."""
 
 import importlib
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 
 from functions.outpatient.registration.queries import changes, corrections, records, visits
 from shared.database.query import Query
+from tests.support import plans
 from tests.support.hospital import Hospital
 
 MONTH = """
@@ -38,27 +38,13 @@ def application(hospital: Hospital) -> Iterator["psycopg.Connection[Any]"]:
     """The application's role, acting at a campus with a month of visits."""
     hospital.execute(MONTH)
     hospital.execute("ANALYZE outpatient.visits")
-    with psycopg.connect(hospital.settings.database_url, autocommit=True) as connection:
-        connection.execute("SET enable_seqscan = off")
-        connection.execute("SELECT set_config('his.campus', 'hq', false), set_config('his.readable', 'hq', false)")
+    with plans.application(hospital) as connection:
         yield connection
-
-
-def generic_plan(connection: "psycopg.Connection[Any]", query: Query[Any]) -> str:
-    """The plan for any values: what PostgreSQL falls back to for a statement it has prepared."""
-    names: dict[str, int] = {}
-
-    def numbered(found: "re.Match[str]") -> str:
-        return f"${names.setdefault(found.group(1), len(names) + 1)}"
-
-    statement = re.sub(r"%\((\w+)\)s", numbered, query.compiled())
-    rows = connection.execute(f"EXPLAIN (GENERIC_PLAN) {statement}").fetchall()  # type: ignore[call-overload]
-    return "\n".join(row[0] for row in rows)
 
 
 @pytest.mark.parametrize("query", list(queries()))
 def test_no_scan_of_a_whole_table(application: "psycopg.Connection[Any]", query: Query[Any]) -> None:
-    assert "Seq Scan on" not in (plan := generic_plan(application, query)), plan
+    assert "Seq Scan on" not in (plan := plans.generic_plan(application, query)), plan
 
 
 @pytest.mark.parametrize(
@@ -78,4 +64,4 @@ def test_no_scan_of_a_whole_table(application: "psycopg.Connection[Any]", query:
     ],
 )
 def test_the_index_made_for_it(application: "psycopg.Connection[Any]", query: Query[Any], index: str) -> None:
-    assert index in (plan := generic_plan(application, query)), plan
+    assert index in (plan := plans.generic_plan(application, query)), plan

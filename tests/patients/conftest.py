@@ -11,12 +11,10 @@ import httpx
 import pytest
 
 from functions import registry
-from functions.organisation.structure import service as organisation
 from functions.patients.index.service import numbers
-from shared.database.query import Query
 from shared.resident_id import check_digit
-from shared.tx import Tx
 from tests.support import tokens
+from tests.support.campuses import branch, founder, head, open_campuses
 from tests.support.hospital import Caller, Hospital, cloned_hospital
 
 BASE = "/api/patients/index"
@@ -124,56 +122,15 @@ def refused(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
     return dict(answer.json())
 
 
-def plan(tx: Tx, query: Query[Any], **params: Any) -> str:
-    """EXPLAIN of a query as the application sees it: behind row-level security."""
-    rows = tx.session._connection.execute("EXPLAIN " + query.compiled(), query.bind(params)).fetchall()
-    return "\n".join(row[0] for row in rows)
-
-
 @pytest.fixture(scope="module")
 def hospital() -> Iterator[Hospital]:
     """The index with the organisation it leans on."""
     apps = [registry.app("organisation/structure"), registry.app("patients/index")]
     with cloned_hospital(apps) as one:
-        _open_campuses(one)
+        open_campuses(one, head(), branch(founders=[founder("20001", "personnel")]))
         yield one
 
 
 @pytest.fixture(scope="module")
 def desks(hospital: Hospital) -> Desks:
     return Desks(hospital)
-
-
-def _open_campuses(hospital: Hospital) -> None:
-    founder = organisation.Founder(
-        staff_no="10001",
-        name="韦建国",
-        category=organisation.StaffCategory.MANAGEMENT,
-        posts=["consortium_admin", "personnel"],
-    )
-    with hospital.tx("hq") as tx:
-        organisation.bootstrap(
-            tx,
-            organisation.OpenCampus(
-                code="hq",
-                letter="H",
-                name="县人民医院",
-                short_name="总院",
-                price_level="tertiary",
-                address="健康路1号",
-                founders=[founder],
-            ),
-        )
-    with hospital.tx("hq") as tx:
-        organisation.open_campus(
-            tx,
-            organisation.OpenCampus(
-                code="mch",
-                letter="M",
-                name="县妇幼保健院",
-                short_name="妇幼分院",
-                price_level="secondary",
-                address="幸福路18号",
-                founders=[founder.model_copy(update={"staff_no": "20001", "posts": ["personnel"]})],
-            ),
-        )

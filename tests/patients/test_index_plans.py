@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from functions.patients.index import rules, service
-from functions.patients.index.queries import care, checks, exchange, people, search, stewardship
+from functions.patients.index.queries import care, checks, exchange, holding, people, search, stewardship
 from functions.patients.index.schemas.people import FindPatients
 from functions.patients.index.service import facts, matching, numbers
 from loadtests.population.people import Person
@@ -18,8 +18,8 @@ from shared.column_cipher import cipher
 from shared.database.query import Query
 from shared.ids import new_id
 from shared.tx import Tx
-from tests.patients.conftest import plan
 from tests.support.hospital import Hospital
+from tests.support.plans import plan
 
 COUNT = 50_000
 COMMON = 20_000
@@ -162,16 +162,16 @@ def test_likely_duplicates_read_little(hospital: Hospital, county: list[Person])
         (people.GROUP, {"patient_id": "id"}),
         (people.RESOLVE, {"ids": "ids"}),
         (people.IDENTIFIERS, {"patient_id": "id"}),
-        (people.HOLDER, {"forms": ["number"], "type": "resident_id", "issuer": None}),
-        (people.HOLDER_IDENTIFIERS, {"forms": ["number"], "type": "resident_id", "issuer": None}),
-        (people.RESOLVE_NUMBERS, {"types": ["resident_id"], "values": ["number"], "campus": "hq"}),
+        (holding.HOLDER, {"forms": ["number"], "type": "resident_id", "issuer": None}),
+        (holding.HOLDER_IDENTIFIERS, {"forms": ["number"], "type": "resident_id", "issuer": None}),
+        (holding.RESOLVE_NUMBERS, {"types": ["resident_id"], "values": ["number"], "campus": "hq"}),
         (people.NEWBORN, {"mother_id": "id", "birth_date": "2026-01-01", "birth_order": 1}),
         (people.EARLIER_NAMES, {"patient_id": "id"}),
         (search.BY_IDENTIFIER, {"values": ["number"]}),
         (search.BY_EMPI, {"text": "0000000018"}),
         (search.BY_MOTHER, {"mother_id": "id"}),
         (search.COMPARABLES, {"ids": "ids"}),
-        (people.STOPPED, {"values": ["number"]}),
+        (holding.STOPPED, {"values": ["number"]}),
         (people.NAMES, {"ids": "ids"}),
         (exchange.SURVIVORS, {"ids": "ids"}),
         (exchange.NUMBERS_OF, {"ids": "ids"}),

@@ -5,8 +5,9 @@ from decimal import Decimal
 from typing import Any
 
 from functions.patients.index.queries import statistics
-from tests.patients.conftest import BASE, Desks, plan, refused, resident_id
+from tests.patients.conftest import BASE, Desks, refused, resident_id
 from tests.support.hospital import Hospital
+from tests.support.plans import plan
 
 NAMELESS = {"sex": "1", "estimated_age": 45, "finder_kind": "police", "finder": "城关派出所"}
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 import httpx
@@ -17,6 +17,9 @@ from functions.payments.billing.service import ChargeInfo, ChargeLine, ChargeOrd
 from integrity.runner import load, run
 from tests.support.clinic import Desk, ok, open_hospital, register_person, resident_id
 from tests.support.hospital import Caller, Hospital, cloned_hospital
+
+if TYPE_CHECKING:
+    from tests.payments.market import Market
 
 BILLING = "/api/payments/billing"
 CASHIER = "/api/payments/cashier"
@@ -262,3 +265,11 @@ def staff(hospital: Hospital, campus: str = "hq") -> UUID:
 def hall() -> Iterator[Hall]:
     with cloned_hospital() as hospital:
         yield Hall(hospital)
+
+
+@pytest.fixture(scope="module")
+def market(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Market]":
+    from tests.payments.market import open_market  # which stands on this file
+
+    with open_market(tmp_path_factory.mktemp("secrets")) as one:
+        yield one

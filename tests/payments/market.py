@@ -106,6 +106,19 @@ class Market:
             )
             assert self.booked(channel) + Decimal(carried) == self.kept(channel), channel
 
+    def come_to_rest(self) -> None:
+        """Whatever a test did, the channels work again and have answered; our books and theirs are the same."""
+        simulators = self.town.channels.simulators
+        for simulator in simulators:
+            simulator.faults.clear()
+        for _ in range(20):
+            self.news()
+            self.town.minute()
+            if all(simulator.is_quiet for simulator in simulators):
+                break
+        self.news()
+        self.assert_sound()
+
 
 @contextmanager
 def open_market(folder: Path) -> Iterator[Market]:

@@ -15,29 +15,14 @@ from functions.payments.billing.schemas import StartSettlement, TenderInput
 from infra.simulators.wire import Fault
 from shared.identity.actor import Actor
 from tests.payments.conftest import refused
-from tests.payments.market import SETTLEMENTS, Market, open_market
+from tests.payments.market import SETTLEMENTS, Market
 from tests.support.clinic import ok
-
-
-@pytest.fixture(scope="module")
-def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
-    with open_market(tmp_path_factory.mktemp("secrets")) as one:
-        yield one
 
 
 @pytest.fixture(autouse=True)
 def _sound(market: Market) -> Iterator[None]:
-    """Whatever a test does, at its end our books and the channels' are the same."""
     yield
-    for simulator in market.town.channels.simulators:
-        simulator.faults.clear()
-    for _ in range(20):
-        market.news()
-        market.town.minute()
-        if all(simulator.is_quiet for simulator in market.town.channels.simulators):
-            break
-    market.news()
-    market.assert_sound()
+    market.come_to_rest()
 
 
 # -- paying

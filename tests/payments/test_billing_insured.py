@@ -17,26 +17,22 @@ from functions.payments.billing.schemas import TenderInput
 from functions.payments.billing.service import InsuranceAnswer, InsuredLine, Settled
 from shared.identity.actor import Actor
 from tests.payments.conftest import Cashier, cash, refused
-from tests.payments.market import SETTLEMENTS, Market, open_market
+from tests.payments.market import SETTLEMENTS, Market
 from tests.shared.print_probe import text_of
 from tests.support.clinic import ok
 
 
 @pytest.fixture(scope="module")
-def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
-    with open_market(tmp_path_factory.mktemp("secrets")) as one:
-        one.hall.publish({"exam100": ("胸部CT", "03", "100.0000"), "exam400": ("增强磁共振", "03", "400.0000")})
-        yield one
+def market(market: Market) -> Market:
+    market.hall.publish({"exam100": ("胸部CT", "03", "100.0000"), "exam400": ("增强磁共振", "03", "400.0000")})
+    return market
 
 
 @pytest.fixture(autouse=True)
 def _sound(market: Market) -> Iterator[None]:
     """At the end of each test every law of money holds, and what the insurer paid is what the journal says."""
     yield
-    for _ in range(5):
-        market.town.minute()
-        market.news()
-    market.assert_sound()
+    market.come_to_rest()
 
 
 def as_cashier(market: Market, cashier: Cashier) -> Any:

@@ -19,26 +19,22 @@ from functions.payments.billing.service import InsuranceAnswer
 from shared.problems import Problem
 from shared.tx import Tx
 from tests.payments.conftest import BILLING, CASHIER, SOURCE, Cashier, cash, refused, staff
-from tests.payments.market import SETTLEMENTS, Market, open_market
+from tests.payments.market import SETTLEMENTS, Market
 from tests.payments.test_billing_insured import answer, as_cashier, begin, insured_sale, insurer, place_of, valid
 from tests.support.clinic import ok
 
 
 @pytest.fixture(scope="module")
-def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
-    with open_market(tmp_path_factory.mktemp("secrets")) as one:
-        one.hall.publish({"exam100": ("胸部CT", "03", "100.0000"), "exam400": ("增强磁共振", "03", "400.0000")})
-        yield one
+def market(market: Market) -> Market:
+    market.hall.publish({"exam100": ("胸部CT", "03", "100.0000"), "exam400": ("增强磁共振", "03", "400.0000")})
+    return market
 
 
 @pytest.fixture(autouse=True)
 def _sound(market: Market) -> Iterator[None]:
     """At the end of each test every law of money holds, and what the insurer paid is what the journal says."""
     yield
-    for _ in range(5):
-        market.town.minute()
-        market.news()
-    market.assert_sound()
+    market.come_to_rest()
 
 
 # -- refunds

@@ -9,29 +9,14 @@ import pytest
 from functions.payments.billing import service as billing
 from infra.simulators.wire import Fault
 from tests.payments.conftest import BILLING, SOURCE, refused, staff
-from tests.payments.market import Market, open_market
+from tests.payments.market import Market
 from tests.support.clinic import ok
-
-
-@pytest.fixture(scope="module")
-def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
-    with open_market(tmp_path_factory.mktemp("secrets")) as one:
-        yield one
 
 
 @pytest.fixture(autouse=True)
 def _sound(market: Market) -> Iterator[None]:
-    """Whatever a test does, at its end our books and the channels' are the same."""
     yield
-    for simulator in market.town.channels.simulators:
-        simulator.faults.clear()
-    for _ in range(20):
-        market.news()
-        market.town.minute()
-        if all(simulator.is_quiet for simulator in market.town.channels.simulators):
-            break
-    market.news()
-    market.assert_sound()
+    market.come_to_rest()
 
 
 # -- refunds

@@ -8,7 +8,6 @@ balance, and the journal holds of the channel exactly what the channel holds of 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from decimal import Decimal
 from uuid import UUID, uuid4
 
@@ -30,7 +29,7 @@ from functions.payments.cashier.problems import CashInsufficient
 from shared.money import ZERO
 from shared.problems import Problem
 from tests.payments.books import Bill, Line, Window, person, put_under_rules
-from tests.payments.market import Market, open_market
+from tests.payments.market import Market
 from tests.payments.phone_day import PhoneDay
 
 EXAMPLES = int(os.environ.get("HIS_MONEY_EXAMPLES", "3"))
@@ -199,12 +198,6 @@ class WholeDay(PhoneDay):
             [bill.settlement_id],
         )
         return bool(value)
-
-
-@pytest.fixture(scope="module")
-def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
-    with open_market(tmp_path_factory.mktemp("secrets")) as one:
-        yield one
 
 
 @pytest.mark.case("01", 12)

@@ -1,5 +1,6 @@
 """A consortium of two campuses whose people have tokens exactly as the realm would give them."""
 
+import logging
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,9 @@ from tests.support.hospital import Caller, Hospital, cloned_hospital
 
 if TYPE_CHECKING:
     from infra.local.keycloak import Keycloak
+    from infra.simulators.sms import SmsSimulator
+    from infra.simulators.wechat_login import WeChatLoginSimulator
+    from tests.platform.beyond import Listener
     from tests.platform.realm import World
 
 BASE = "/api/platform/permissions"
@@ -197,3 +201,51 @@ def world(keycloak: "Keycloak") -> "Iterator[World]":
 
     with opened_world(keycloak) as one:
         yield one
+
+
+@pytest.fixture(scope="module")
+def secrets() -> set[str]:
+    """Every password, PIN, token, secret and code of a file's tests."""
+    from tests.platform.realm import PASSWORD
+
+    return {PASSWORD}
+
+
+@pytest.fixture(scope="module")
+def listener() -> "Iterator[Listener]":
+    """What is logged from now on, down to the last detail."""
+    from tests.platform.beyond import Listener
+
+    heard = Listener()
+    his = logging.getLogger("his")
+    before = his.level
+    his.addHandler(heard)
+    his.setLevel(logging.DEBUG)
+    yield heard
+    his.removeHandler(heard)
+    his.setLevel(before)
+
+
+@pytest.fixture(scope="module")
+def phones(world: "World") -> "Iterator[SmsSimulator]":
+    """The gateway for messages, and the phones they reach."""
+    from tests.platform.phones import messages_of
+
+    with messages_of(world) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def wechat() -> "Iterator[WeChatLoginSimulator]":
+    from tests.platform.phones import wechat_here
+
+    with wechat_here() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def gateway(world: "World", secrets: set[str]) -> Caller:
+    """The mini-program's own server."""
+    from tests.platform.beyond import enrolled, signed_on
+
+    return signed_on(world, secrets, enrolled(world, secrets, "wx", "miniprogram"))

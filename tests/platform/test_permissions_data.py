@@ -14,7 +14,7 @@ from shared.identity import data_rules
 from shared.identity.actor import Actor
 from tests.patients.conftest import BASE as PATIENTS
 from tests.patients.conftest import Desks, resident_id
-from tests.platform.conftest import BASE, Consortium, ok, open_consortium, refused
+from tests.platform.conftest import BASE, Consortium, ok, refused
 from tests.support.hospital import Hospital, cloned_hospital
 
 RULES = f"{BASE}/data-rules"
@@ -25,11 +25,6 @@ def hospital() -> Iterator[Hospital]:
     names = ("organisation/structure", "platform/permissions", "patients/index")
     with cloned_hospital([registry.app(name) for name in names]) as one:
         yield one
-
-
-@pytest.fixture(scope="module")
-def consortium(hospital: Hospital) -> Consortium:
-    return open_consortium(hospital)
 
 
 @pytest.fixture(scope="module")

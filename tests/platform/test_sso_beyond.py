@@ -1,70 +1,26 @@
-"""What the realm cannot know itself: patients by WeChat, devices, programs of other makers."""
+"""What the realm cannot know itself: patients by WeChat, devices, the sealed account; and a crowd that signs on."""
 
 import json
-import logging
-import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import jwt
 import pytest
 from keycloak import KeycloakAdmin
 
 from infra.local.login import LoginRefused
 from infra.simulators.wechat_login import WeChatLoginSimulator
 from shared.identity.keycloak_admin import call
-from tests.platform.beyond import SSO, Listener, badge, enrolled, patient, programs_told, renewed, signed_on
+from tests.platform.beyond import SSO, Listener, badge, enrolled, patient, renewed, signed_on, written_down
 from tests.platform.conftest import BASE, ORGANISATION, ok, refused
-from tests.platform.realm import PASSWORD, Refused, Totp, World, opened_world
+from tests.platform.realm import Refused, Totp, World
 from tests.support.clinic import register_person, resident_id
 from tests.support.hospital import Caller
 
 PATIENTS = "/api/patients/index"
 PHONE = "13800001111"
-
-
-@pytest.fixture(scope="module")
-def listener() -> Iterator[Listener]:
-    heard = Listener()
-    his = logging.getLogger("his")
-    before = his.level
-    his.addHandler(heard)
-    his.setLevel(logging.DEBUG)
-    yield heard
-    his.removeHandler(heard)
-    his.setLevel(before)
-
-
-@pytest.fixture(scope="module")
-def world(keycloak, listener: Listener) -> Iterator[World]:
-    with opened_world(keycloak) as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def secrets() -> set[str]:
-    """Every password, PIN, token, secret and code of this file's tests."""
-    return {PASSWORD}
-
-
-@pytest.fixture(scope="module")
-def wechat() -> Iterator[WeChatLoginSimulator]:
-    with (
-        WeChatLoginSimulator("wx-test", "wechat-app-secret-of-tests") as simulator,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        patch.setenv("HIS_WECHAT_LOGIN_URL", simulator.url)
-        patch.setenv("HIS_WECHAT_LOGIN_APPID", "wx-test")
-        patch.setenv("HIS_WECHAT_LOGIN_SECRET", "wechat-app-secret-of-tests")
-        yield simulator
-
-
-@pytest.fixture(scope="module")
-def gateway(world: World, secrets: set[str]) -> Caller:
-    return signed_on(world, secrets, enrolled(world, secrets, "wx", "miniprogram"))
+pytestmark = pytest.mark.usefixtures("listener")
 
 
 @pytest.mark.case("42", 9)
@@ -225,80 +181,6 @@ def test_a_repeated_sign_on_gets_no_second_token(
     assert (again["state"], again["access_token"]) == ("pending", "")
 
 
-# -- programs of other makers
-
-
-@pytest.fixture
-def told() -> Iterator[tuple[str, list[dict[str, Any]], threading.Semaphore]]:
-    with programs_told() as one:
-        yield one
-
-
-@pytest.mark.case("42", 2)
-def test_one_login_opens_six_programs_and_one_logout_ends_them_all(
-    world: World, secrets: set[str], told: tuple[str, list[dict[str, Any]], threading.Semaphore]
-) -> None:
-    address, heard, arrived = told
-    programs = []
-    for place in range(6):
-        body = {
-            "code": f"pacs-{place}",
-            "title": f"影像系统{place}",
-            "owner": "影像科",
-            "shared_data": "工号、姓名",
-            "redirect_uris": [f"http://127.0.0.1:9{place}00/"],
-            "backchannel_logout_url": f"{address}/{place}",
-            "valid_to": world.consortium.moment(days=30),
-        }
-        program = ok(world.consortium.system.post(f"{SSO}/partners", body))
-        secrets.add(program["secret"])
-        programs.append((program["client_id"], body["redirect_uris"][0], program["secret"]))
-    person = world.person("registrar")
-    browser = world.browser()
-    tokens = browser.sign_on(world.username(person))
-    secrets.update({tokens["access_token"], tokens["refresh_token"]})
-    for client_id, redirect, secret in programs:
-        answer, verifier = browser.authorise(client_id, redirect, prompt="none")
-        theirs = browser.tokens(answer, verifier, client_id, redirect, client_secret=secret)
-        secrets.update({theirs["access_token"], theirs["id_token"]})
-        claims = jwt.decode(theirs["id_token"], options={"verify_signature": False})
-        assert (claims["preferred_username"], claims["name"]) == (world.username(person), "覃小兰")
-        assert "posts" not in claims
-        refused(world.caller(theirs["access_token"]).get(f"{BASE}/my/rights"), 401, "token_invalid")
-    me = world.caller(tokens["access_token"])
-    assert ok(me.post(f"{SSO}/my/sign-out")) == {"sessions": 1, "told": True}
-    assert all(arrived.acquire(timeout=5) for _ in programs)
-    assert {one["sid"] for one in heard} == {world.verify(tokens["access_token"]).session_id}
-    assert {one["aud"] for one in heard} == {client_id for client_id, _, _ in programs}
-    world.see_deny_list()
-    refused(me.get(f"{BASE}/my/rights"), 401, "subject_denied")
-    for client_id, redirect, _ in programs:
-        answer, _ = browser.authorise(client_id, redirect, prompt="none")
-        assert "error=login_required" in answer.headers["location"]
-
-
-def test_a_partner_has_an_end_and_no_direct_way_in(world: World, secrets: set[str]) -> None:
-    body = {
-        "code": "lis",
-        "title": "检验系统",
-        "owner": "检验科",
-        "shared_data": "工号、姓名",
-        "redirect_uris": ["http://127.0.0.1:9999/"],
-        "valid_to": world.consortium.moment(days=400),
-    }
-    refused(world.consortium.system.post(f"{SSO}/partners", body), 422, "invalid")
-    made = ok(world.consortium.system.post(f"{SSO}/partners", {**body, "valid_to": world.consortium.moment(days=300)}))
-    secrets.add(made["secret"])
-    client = world.admin.get_client(world.admin.get_client_id(made["client_id"]))
-    doors = ("directAccessGrantsEnabled", "implicitFlowEnabled", "publicClient", "serviceAccountsEnabled")
-    assert [door for door in doors if client[door]] == []
-    assert world.reconcile()["outcome"] == "clean"
-    assert world.hospital.events("realm_drift_found") == []  # what was registered is no handiwork
-    ok(world.consortium.system.post(f"{SSO}/partners/{made['partner_id']}/end"))
-    world.reconcile()
-    assert world.admin.get_client(world.admin.get_client_id(made["client_id"]))["enabled"] is False
-
-
 # -- the sealed account
 
 
@@ -397,24 +279,5 @@ def test_no_secret_is_in_any_log_event_audit_or_table(
     secrets.add(code)
     refused(gateway.post(f"{SSO}/patient-logins", {"code": code}), 503, "wechat_out_of_reach")  # leaves a log line
     assert len(secrets) > 12
-    tables = world.hospital.rows(
-        "SELECT schemaname || '.' || relname AS name FROM pg_stat_user_tables WHERE schemaname <> 'public'"
-    )
-    assert {"kernel.outbox", "kernel.audit_entries", "kernel.idempotent_answers", "platform.badges"} <= {
-        row["name"] for row in tables
-    }
-    kept = {
-        row["name"]: "\n".join(
-            one["line"]
-            for one in world.hospital.rows(
-                f"SELECT encode(convert_to(t::text, 'UTF8'), 'escape') AS line FROM {row['name']} t"
-            )
-        )
-        for row in tables
-    }
-    answers = world.hospital.rows("SELECT body FROM kernel.idempotent_answers")
-    kept["kernel.idempotent_answers"] += "\n".join(bytes(row["body"]).decode() for row in answers)
-    kept["log"] = "\n".join(listener.lines)
-    assert kept["log"]
-    found = [(name, secret[:6]) for name, text in kept.items() for secret in secrets if secret in text]
-    assert found == []
+    assert listener.lines
+    assert written_down(world, secrets, listener) == []

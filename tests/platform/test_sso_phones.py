@@ -1,7 +1,6 @@
 """Patients sign on by a code sent to their phone: the message in the gateway's own wire format, at the real realm."""
 
 import logging
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
@@ -13,30 +12,13 @@ from functions.platform.sso import queries_phones, sms
 from functions.platform.sso import rules_phones as rules
 from infra.simulators.sms import SmsSimulator
 from infra.simulators.wechat_login import WeChatLoginSimulator
-from tests.platform.beyond import SSO, Listener, enrolled, signed_on
+from tests.platform.beyond import SSO, Listener
 from tests.platform.conftest import ok, refused
-from tests.platform.phones import KEY, Somebody, messages_of, wechat_here
+from tests.platform.phones import KEY, Somebody
 from tests.platform.realm import World
 from tests.support.hospital import Caller
 
 ADDRESS = "10.9.8.7"
-
-
-@pytest.fixture(scope="module")
-def gateway_of_messages(world: World) -> Iterator[SmsSimulator]:
-    with messages_of(world) as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def wechat() -> Iterator[WeChatLoginSimulator]:
-    with wechat_here() as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def gateway(world: World) -> Caller:
-    return signed_on(world, set(), enrolled(world, set(), "wx-phone", "miniprogram"))
 
 
 def asked(gateway: Caller, phone: str, address: str = ADDRESS) -> Any:
@@ -52,7 +34,7 @@ def wrong(code: str) -> str:
 
 
 def test_who_is_bound_signs_on_by_a_code_and_nobody_learns_who_is(
-    world: World, gateway: Caller, wechat: WeChatLoginSimulator, gateway_of_messages: SmsSimulator
+    world: World, gateway: Caller, wechat: WeChatLoginSimulator, phones: SmsSimulator
 ) -> None:
     me = Somebody(world, gateway, wechat)
     world.minute()  # the realm is told of the binding
@@ -65,8 +47,8 @@ def test_who_is_bound_signs_on_by_a_code_and_nobody_learns_who_is(
     refused(asked(gateway, me.phone), 429, "phone_code_too_soon")
     refused(asked(gateway, stranger), 429, "phone_code_too_soon")
     world.settle()  # twice, as every event may come
-    [message] = gateway_of_messages.to(me.phone)
-    assert gateway_of_messages.to(stranger) == []
+    [message] = phones.to(me.phone)
+    assert phones.to(stranger) == []
     code = message.parameters["code"]
     assert (message.template, len(code), code.isdigit()) == ("SMS_1", 6, True)
 
@@ -97,19 +79,19 @@ def test_who_is_bound_signs_on_by_a_code_and_nobody_learns_who_is(
 
 
 def test_five_tries_five_minutes_five_an_hour(
-    world: World, gateway: Caller, wechat: WeChatLoginSimulator, gateway_of_messages: SmsSimulator
+    world: World, gateway: Caller, wechat: WeChatLoginSimulator, phones: SmsSimulator
 ) -> None:
     me = Somebody(world, gateway, wechat)
     ok(asked(gateway, me.phone))
     world.settle()
-    code = gateway_of_messages.to(me.phone)[-1].parameters["code"]
+    code = phones.to(me.phone)[-1].parameters["code"]
     for _ in range(5):
         refused(tried(gateway, me.phone, wrong(code), "10.1.1.1"), 401, "phone_code_refused")
     refused(tried(gateway, me.phone, code, "10.1.1.1"), 401, "phone_code_refused")
     with world.later(minutes=2):
         ok(asked(gateway, me.phone))
         world.settle()
-        late = gateway_of_messages.to(me.phone)[-1].parameters["code"]
+        late = phones.to(me.phone)[-1].parameters["code"]
     with world.later(minutes=8):
         refused(tried(gateway, me.phone, late, "10.1.1.1"), 401, "phone_code_refused")
         for _ in range(3):
@@ -119,29 +101,29 @@ def test_five_tries_five_minutes_five_an_hour(
     with world.later(minutes=70):
         ok(asked(gateway, me.phone))
         world.settle()
-        first = gateway_of_messages.to(me.phone)[-1].parameters["code"]
+        first = phones.to(me.phone)[-1].parameters["code"]
         world.hospital.clock.move(minutes=2)
         ok(asked(gateway, me.phone))  # whoever asks again has the newest one only
         refused(tried(gateway, me.phone, first, "10.1.1.1"), 401, "phone_code_refused")
 
 
 def test_of_two_that_ask_at_once_for_one_phone_one_is_served(
-    world: World, gateway: Caller, wechat: WeChatLoginSimulator, gateway_of_messages: SmsSimulator
+    world: World, gateway: Caller, wechat: WeChatLoginSimulator, phones: SmsSimulator
 ) -> None:
     me = Somebody(world, gateway, wechat)
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: asked(gateway, me.phone).status_code, range(4)))
     assert sorted(answers) == [202, 429, 429, 429]
     world.settle()
-    assert len(gateway_of_messages.to(me.phone)) == 1
-    repeated = {"phone": me.phone, "code": gateway_of_messages.to(me.phone)[0].parameters["code"], "address": ADDRESS}
+    assert len(phones.to(me.phone)) == 1
+    repeated = {"phone": me.phone, "code": phones.to(me.phone)[0].parameters["code"], "address": ADDRESS}
     first = ok(gateway.post(f"{SSO}/phone-logins", repeated, key="phone-login-key-1"))
     again = ok(gateway.post(f"{SSO}/phone-logins", repeated, key="phone-login-key-1"))
     assert (first["state"], again["state"], again["access_token"]) == ("done", "pending", "")
 
 
 def test_guessing_from_one_address_is_stopped_and_a_crowd_behind_one_is_not(
-    world: World, gateway: Caller, wechat: WeChatLoginSimulator, gateway_of_messages: SmsSimulator
+    world: World, gateway: Caller, wechat: WeChatLoginSimulator, phones: SmsSimulator
 ) -> None:
     me = Somebody(world, gateway, wechat)
     with world.hospital.tx() as tx:
@@ -153,7 +135,7 @@ def test_guessing_from_one_address_is_stopped_and_a_crowd_behind_one_is_not(
     world.hospital.execute(before, [f"asked:{crowd}", minute, 1500])
     ok(asked(gateway, me.phone, crowd))  # 1,500 before it within this minute
     world.settle()
-    code = gateway_of_messages.to(me.phone)[-1].parameters["code"]
+    code = phones.to(me.phone)[-1].parameters["code"]
     guesser = "10.3.3.3"
     world.hospital.execute(before, [f"failed:{guesser}", minute, 29])
     refused(tried(gateway, "13900000002", "000000", guesser), 401, "phone_code_refused")
@@ -164,12 +146,12 @@ def test_guessing_from_one_address_is_stopped_and_a_crowd_behind_one_is_not(
 
 
 def test_a_phone_goes_with_whom_the_hospital_registers_it_for(
-    world: World, gateway: Caller, wechat: WeChatLoginSimulator, gateway_of_messages: SmsSimulator
+    world: World, gateway: Caller, wechat: WeChatLoginSimulator, phones: SmsSimulator
 ) -> None:
     me = Somebody(world, gateway, wechat)
     ok(asked(gateway, me.phone))
     world.settle()
-    code = gateway_of_messages.to(me.phone)[-1].parameters["code"]
+    code = phones.to(me.phone)[-1].parameters["code"]
     world.hospital.execute("UPDATE patients.patients SET phone = '13700000000' WHERE patient_id = %s", [me.patient_id])
     refused(tried(gateway, me.phone, code), 401, "phone_code_refused")
     assert world.hospital.value(
@@ -179,16 +161,16 @@ def test_a_phone_goes_with_whom_the_hospital_registers_it_for(
     me.again()  # by WeChat: the phone of the day is known from now on
     ok(asked(gateway, "13700000001"))
     world.settle()
-    assert [one.template for one in gateway_of_messages.to("13700000001")] == ["SMS_1"]
+    assert [one.template for one in phones.to("13700000001")] == ["SMS_1"]
     other = Somebody(world, gateway, wechat)
     ok(other.account.post(f"{SSO}/my/persons/{other.link['link_id']}/end", {"reason": "换手机"}))
     ok(asked(gateway, other.phone))
     world.settle()
-    assert gateway_of_messages.to(other.phone) == []
+    assert phones.to(other.phone) == []
 
 
 def test_only_the_gateway_asks_and_only_where_it_is_set_up(
-    world: World, gateway: Caller, gateway_of_messages: SmsSimulator, monkeypatch: pytest.MonkeyPatch
+    world: World, gateway: Caller, phones: SmsSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = world.hospital.census()
     staff = world.hospital.caller("registrar")
@@ -202,22 +184,22 @@ def test_only_the_gateway_asks_and_only_where_it_is_set_up(
 
 
 def test_a_message_is_tried_again_and_the_third_failure_calls_somebody(
-    world: World, gateway: Caller, wechat: WeChatLoginSimulator, gateway_of_messages: SmsSimulator
+    world: World, gateway: Caller, wechat: WeChatLoginSimulator, phones: SmsSimulator
 ) -> None:
     me = Somebody(world, gateway, wechat)
     ok(asked(gateway, me.phone))
-    gateway_of_messages.silent()
+    phones.silent()
     world.settle()
-    gateway_of_messages.silent(False)
-    gateway_of_messages.busy()
+    phones.silent(False)
+    phones.busy()
     with world.later(seconds=30):
         world.minute()
-    gateway_of_messages.refuse("isv.AMOUNT_NOT_ENOUGH")
+    phones.refuse("isv.AMOUNT_NOT_ENOUGH")
     with world.later(seconds=60):
         world.minute()
     [alarm] = world.hospital.events("sign_on_way_failed")
     assert (alarm["data"]["way"], alarm["data"]["failures"]) == ("sms", 3)
-    assert gateway_of_messages.to(me.phone) == []
+    assert phones.to(me.phone) == []
     [row] = ok(world.consortium.security.get(f"{SSO}/text-messages", limit=1))["items"]
     assert (row["state"], row["error"], row["tries"]) == ("failed", "isv.AMOUNT_NOT_ENOUGH", 3)
     [outage] = ok(world.consortium.security.get(f"{SSO}/sign-on-outages"))["items"]
@@ -225,7 +207,7 @@ def test_a_message_is_tried_again_and_the_third_failure_calls_somebody(
     with world.later(minutes=3):
         ok(asked(gateway, me.phone))
         world.settle()
-        assert tried(gateway, me.phone, gateway_of_messages.to(me.phone)[-1].parameters["code"]).status_code == 201
+        assert tried(gateway, me.phone, phones.to(me.phone)[-1].parameters["code"]).status_code == 201
     assert world.hospital.events("sign_on_way_restored")[-1]["data"]["way"] == "sms"
 
 
@@ -242,7 +224,7 @@ def test_wechat_down_calls_somebody_once_and_is_over_by_itself(
     assert world.hospital.events("sign_on_way_restored")[-1]["data"]["way"] == "wechat"
 
 
-def test_the_gateway_believes_signed_requests_only(gateway_of_messages: SmsSimulator) -> None:
+def test_the_gateway_believes_signed_requests_only(phones: SmsSimulator) -> None:
     from datetime import UTC, datetime, timedelta
 
     at = sms.SmsGateway()
@@ -257,7 +239,7 @@ def test_the_gateway_believes_signed_requests_only(gateway_of_messages: SmsSimul
     ):
         with pytest.raises(sms.NotSent, match=code.replace(".", r"\.")):
             sms.send(message, forged, moment, nonce)
-    assert len(gateway_of_messages.to("13800000009")) == 1
+    assert len(phones.to("13800000009")) == 1
 
 
 def test_codes_and_hashes_say_nothing_without_the_key() -> None:

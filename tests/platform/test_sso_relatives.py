@@ -1,40 +1,20 @@
 """Adult relatives: asked for in the mini-program, agreed to by the adult's phone or in person, taken back at once."""
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
-
-import pytest
 
 from infra.simulators.sms import SmsSimulator
 from infra.simulators.wechat_login import WeChatLoginSimulator
 from integrity.runner import run
-from tests.platform.beyond import SSO, enrolled, signed_on
+from tests.platform.beyond import SSO
 from tests.platform.conftest import ok, refused
-from tests.platform.phones import Somebody, messages_of, wechat_here
+from tests.platform.phones import Somebody
 from tests.platform.realm import World
 from tests.support.clinic import resident_id
 from tests.support.hospital import Caller
 
 PATIENTS = "/api/patients/index"
 ADULTS = f"{SSO}/my/persons/adults"
-
-
-@pytest.fixture(scope="module")
-def phones(world: World) -> Iterator[SmsSimulator]:
-    with messages_of(world) as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def wechat() -> Iterator[WeChatLoginSimulator]:
-    with wechat_here() as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def gateway(world: World) -> Caller:
-    return signed_on(world, set(), enrolled(world, set(), "wx-family", "miniprogram"))
 
 
 def ask(asker: Somebody, adult: Somebody, **fields: Any) -> Any:

@@ -1,11 +1,14 @@
-"""Fixtures of the kernel's tests: a hospital without functions, a bucket of each file's own, the worker's database."""
+"""Fixtures of the kernel's tests: a hospital without functions, a bucket of each file's own, the worker's database, a
+realm in memory."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from shared.database.engine import Database
+from shared.identity.tokens import TokenVerifier
 from shared.storage import ObjectStore
+from tests.shared.identity_realm import Clock, Realm, make_verifier
 from tests.shared.storage_probe import Bucket
 from tests.support.hospital import Hospital, cloned_hospital
 
@@ -27,3 +30,18 @@ def worker(hospital: Hospital) -> Iterator[Database]:
     database = Database(hospital.settings.worker_database_url, 1, name="storage sweeps")
     yield database
     database.close()
+
+
+@pytest.fixture
+def realm() -> Realm:
+    return Realm()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def verifier(realm: Realm, clock: Clock) -> TokenVerifier:
+    return make_verifier(realm, clock)

@@ -4,12 +4,7 @@ import pytest
 
 from shared.identity.denied import DenyEntry, InMemoryDenyList
 from shared.identity.problems import SubjectDenied
-from tests.shared.identity_realm import DEVICE, STAFF_ID, START, Clock, Realm, make_verifier
-
-
-@pytest.fixture
-def realm():
-    return Realm()
+from tests.shared.identity_realm import DEVICE, STAFF_ID, START, make_verifier
 
 
 @pytest.fixture
@@ -18,8 +13,8 @@ def denied():
 
 
 @pytest.fixture
-def verifier(realm, denied):
-    return make_verifier(realm, Clock(), denied)
+def verifier(realm, clock, denied):
+    return make_verifier(realm, clock, denied)
 
 
 @pytest.mark.parametrize(

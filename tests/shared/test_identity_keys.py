@@ -10,22 +10,7 @@ import pytest
 from shared.identity.keys import SigningKeys, http_fetch
 from shared.identity.problems import IdentityUnavailable, TokenInvalid
 from shared.identity.tokens import TokenVerifier
-from tests.shared.identity_realm import AUDIENCE, ISSUER, OTHER_RSA_KEY, START, Clock, Realm, make_verifier
-
-
-@pytest.fixture
-def realm():
-    return Realm()
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def verifier(realm, clock):
-    return make_verifier(realm, clock)
+from tests.shared.identity_realm import AUDIENCE, ISSUER, OTHER_RSA_KEY, START
 
 
 def test_many_tokens_cost_one_fetch(verifier, realm):

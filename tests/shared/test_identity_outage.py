@@ -10,21 +10,11 @@ from shared.identity.denied import KEPT, DenyEntry, InMemoryDenyList
 from shared.identity.keys import SigningKeys, http_fetch
 from shared.identity.problems import IdentityUnavailable, SubjectDenied, TokenExpired, TokenInvalid
 from shared.identity.tokens import TokenVerifier
-from tests.shared.identity_realm import AUDIENCE, ISSUER, OTHER_RSA_KEY, STAFF_ID, START, Clock, Realm, make_verifier
+from tests.shared.identity_realm import AUDIENCE, ISSUER, OTHER_RSA_KEY, STAFF_ID, START, make_verifier
 
 END = START + 300 + 30
 """When a token of five minutes ends for a clock that may be half a minute off."""
 GRACE = 900
-
-
-@pytest.fixture
-def realm():
-    return Realm()
-
-
-@pytest.fixture
-def clock():
-    return Clock()
 
 
 @pytest.fixture
