@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 import psycopg
-from psycopg.types.json import set_json_dumps
+from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from shared.database.session import Row, Session
@@ -29,6 +29,7 @@ SILENT_PEER: dict[str, Any] = {
 """A pooler or database whose machine is gone says nothing any more; the system itself waits for fifteen minutes."""
 
 set_json_dumps(orjson.dumps)
+set_json_loads(orjson.loads)
 
 _CONTEXT = (
     "SELECT set_config('his.campus', %(campus)s, true), set_config('his.readable', %(readable)s, true),"

@@ -42,6 +42,7 @@ _COMPOUND_READINGS = {
 
 UNKNOWN_PERSON = "无名氏"
 _ORDINALS = "大二三四五六七八九"
+_HAN = re.compile("[一-鿿㐀-䶿𠀀-𳎯〇]")
 _INTERPUNCTS = dict.fromkeys(map(ord, "•・‧∙⋅･."), "·")
 
 
@@ -53,6 +54,7 @@ class NameKeys:
     initials: str
 
 
+@lru_cache(maxsize=1000)
 def normalise_name(text: str) -> str:
     """A name as it is stored and compared: half-width, one kind of middle dot, no blanks between Han characters."""
     plain = " ".join(unicodedata.normalize("NFKC", text).split())
@@ -160,4 +162,4 @@ def _without_one(text: str) -> Iterator[str]:
 
 
 def _has_han(text: str) -> bool:
-    return re.search("[一-鿿㐀-䶿𠀀-𳎯〇]", text) is not None
+    return _HAN.search(text) is not None

@@ -3,7 +3,7 @@
 A hundred thousand rows pass here, so new people are plain dictionaries over one complete row, not a model each.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -46,6 +46,11 @@ class Person:
     """The old number names somebody of the index already, so it isn't bound again."""
     cards: list[facts.CheckedNumber] = field(default_factory=list)
     """Cards to be bound, so that the card in the patient's hand opens the record on the first day."""
+    cells: Mapping[str, Any] = field(init=False)
+    """What the old system had in its columns."""
+
+    def __post_init__(self) -> None:
+        self.cells = self.row.person
 
     def note(self, remark: str) -> None:
         """Something of the row was left behind."""
@@ -60,7 +65,7 @@ class Person:
 
     def cell(self, name: str) -> str:
         """What the old system had in a column."""
-        return str(self.row.person.get(name, ""))
+        return str(self.cells.get(name, ""))
 
     @property
     def address(self) -> dict[str, Any] | None:
