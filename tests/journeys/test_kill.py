@@ -18,6 +18,7 @@ from tests.support.processes import HostProcess, key_server
 
 VISITS = "/api/outpatient/registration/visits"
 SETTLEMENTS = "/api/payments/billing/settlements"
+_WORKSTATIONS = httpx.Client(timeout=10, trust_env=False)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def insist(host: HostProcess, token: str, path: str, body: Any, key: str) -> Any
     deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
         try:
-            answer = httpx.post(f"{host.address}{path}", json=body, headers=headers, timeout=10)
+            answer = _WORKSTATIONS.post(f"{host.address}{path}", json=body, headers=headers)
         except httpx.TransportError:
             threading.Event().wait(0.1)
             continue

@@ -78,11 +78,15 @@ def at_once(hospital: Hospital, callers: Sequence[Caller], path: str, body: dict
     """The same command by several people in the same moment."""
     start = threading.Barrier(len(callers))
 
-    with listening(hospital) as address, ThreadPoolExecutor(len(callers)) as pool:
+    with (
+        listening(hospital) as address,
+        httpx.Client(base_url=address, timeout=30) as client,
+        ThreadPoolExecutor(len(callers)) as pool,
+    ):
 
         def send(caller: Caller) -> httpx.Response:
             start.wait(10)
-            return httpx.post(f"{address}{path}", json=body, headers=caller.headers(), timeout=30)
+            return client.post(path, json=body, headers=caller.headers())
 
         return list(pool.map(send, callers))
 

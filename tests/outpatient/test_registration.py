@@ -265,7 +265,11 @@ def test_one_number_left_and_a_hundred_want_it(hospital: Hospital, desks: dict[s
     people = [
         register_person(registrar, resident_id(n % 50, born=f"19{40 + n // 50}0510"), name="黄大山") for n in range(100)
     ]
-    with listening(hospital) as address, ThreadPoolExecutor(50) as pool:
+    with (
+        listening(hospital) as address,
+        httpx.Client(base_url=address, timeout=120) as client,
+        ThreadPoolExecutor(50) as pool,
+    ):
 
         def register(number: int) -> str:
             body = {"patient_id": people[number], "session_id": made["session_id"]}
@@ -275,7 +279,7 @@ def test_one_number_left_and_a_hundred_want_it(hospital: Hospital, desks: dict[s
                 except Problem as refusal:
                     return refusal.code
             caller, path = ((registrar, VISITS), (machine, f"{REGISTRATION}/self/visits"))[number % 3]
-            answer = httpx.post(f"{address}{path}", json=body, headers=caller.headers(), timeout=60)
+            answer = client.post(path, json=body, headers=caller.headers())
             return str(answer.json()["status" if answer.status_code == 201 else "code"])
 
         outcomes = Counter(pool.map(register, range(100)))
@@ -294,12 +298,16 @@ def test_a_hundred_patients_for_the_last_ten_numbers_of_both_campuses(
     people = [
         register_person(registrar, resident_id(n % 50, born=f"19{60 + n // 50}0510"), name="黄大山") for n in range(100)
     ]
-    with listening(hospital) as address, ThreadPoolExecutor(50) as pool:
+    with (
+        listening(hospital) as address,
+        httpx.Client(base_url=address, timeout=120) as client,
+        ThreadPoolExecutor(50) as pool,
+    ):
 
         def register(wish: tuple[str, str]) -> httpx.Response:
             code, person = wish
             body = {"patient_id": person, "session_id": made[code]["session_id"]}
-            return httpx.post(f"{address}{VISITS}", json=body, headers=desks[code].registrar.headers(), timeout=120)
+            return client.post(VISITS, json=body, headers=desks[code].registrar.headers())
 
         wishes = [(code, person) for person in people for code in made]
         answers = list(zip(wishes, pool.map(register, wishes), strict=True))

@@ -297,10 +297,14 @@ def test_the_same_key_at_once_has_one_effect(hospital: Hospital) -> None:
     caller = hospital.caller("registrar")
     key = str(uuid.uuid4())
     start = caller.get(f"{PATH}/things").json()
-    with listening(hospital) as address, ThreadPoolExecutor(20) as pool:
+    with (
+        listening(hospital) as address,
+        httpx.Client(base_url=address, timeout=30) as client,
+        ThreadPoolExecutor(20) as pool,
+    ):
         answers = list(
             pool.map(
-                lambda _: httpx.post(f"{address}{PATH}/things", json=BODY, headers=caller.headers(key), timeout=30),
+                lambda _: client.post(f"{PATH}/things", json=BODY, headers=caller.headers(key)),
                 range(20),
             )
         )

@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import httpx
-
+from infra.local import probe
 from shared.settings import REPOSITORY, Settings
 from tests.support import tokens
 from tests.support.services import free_port
@@ -75,11 +74,8 @@ class HostProcess:
         )
         deadline = time.monotonic() + patience
         while True:
-            try:
-                if httpx.get(f"{self.address}/readyz", timeout=2).status_code == 200:
-                    return
-            except httpx.TransportError:
-                pass
+            if probe.body(f"{self.address}/readyz", 2) is not None:
+                return
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{self._module} does not get ready")
             threading.Event().wait(0.05)
