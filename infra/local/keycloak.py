@@ -94,6 +94,7 @@ class Keycloak(Server):
             if not self.distribution.exists():
                 self._unpack(self._fetch(progress), progress)
             self._build(progress)
+            self._known_passwords()
 
     def launch(self) -> Process:
         # Secrets travel by environment, so that a process list shows none.
@@ -127,6 +128,7 @@ class Keycloak(Server):
             "--db-username=keycloak",
             "--db-pool-initial-size=2",
             "--db-pool-max-size=15",
+            f"--spi-password-policy--password-blacklist--blacklists-path={self.home / 'known-passwords'}",
         )
         java = [*_java_line(self.distribution), "-Dkc.config.built=true", *_main_class(self.distribution)]
         return [*java, "start", *options]
@@ -159,6 +161,16 @@ class Keycloak(Server):
             file.extractall(draft)
         (draft / f"keycloak-{VERSION}").rename(self.distribution)
         draft.rmdir()
+
+    def _known_passwords(self) -> None:
+        """The list its rule of passwords names (泄露密码库)."""
+        from shared.identity import known_passwords
+
+        target = self.home / "known-passwords" / known_passwords.FILE
+        target.parent.mkdir(exist_ok=True, mode=0o700)
+        draft = target.with_suffix(".draft")
+        draft.write_text("".join(f"{line}\n" for line in known_passwords.lines()), encoding="utf-8")
+        draft.replace(target)
 
     def _build(self, progress: Callable[[str], None]) -> None:
         stamp = self.distribution / "built.json"

@@ -20,8 +20,12 @@ from shared.identity.rights import CODE, FRESH_SIGN_ON, FRESH_WITHIN, STRONG_MET
 
 Kind = Literal["staff", "patient", "device", "system"]
 
-INITIAL = "initial"
-"""Why a password is due: somebody else has set it."""
+INITIAL, AGED, EXPIRED = "initial", "aged", "expired"
+"""Why a password is due: somebody else has set it; it is too old for anybody; it is too old for a privileged post."""
+_SET_ANOTHER = {
+    INITIAL: "现在用的是初始密码，请先在“修改密码”中设置自己的密码，重新登录后再办理。",
+    AGED: "密码已满 180 天，请先在“修改密码”中设置新密码，重新登录后再办理。",
+}
 ALL_CAMPUSES = frozenset({"*"})
 """Stands for every campus, those opened tomorrow too. `*` can't be a campus code."""
 
@@ -39,8 +43,8 @@ class Actor:
     session_id, client, acr, signed_on_at: the sign-on itself (OpenID Connect `sid`, `azp`, `acr`, `auth_time`).
     methods: how the person proved to be it (`amr`, RFC 8176); empty after a change of user by badge.
     asks_second_factor: the realm asks for a second factor of whoever uses a privileged post.
-    password_due: why another password has to be set first: initial shuts everything, short and expired what only a
-    privileged post may do; empty when none has to.
+    password_due: why another password has to be set first: initial and aged shut everything, short and expired what
+    only a privileged post may do; empty when none has to.
     templates, grants: what the posts may do now, and single permissions beside them.
     clock: Unix seconds, for the end of a grant and the age of a sign-on.
     """
@@ -153,8 +157,8 @@ class Actor:
                     "特权岗位的密码至少 14 位、每 90 天更换。请先在“修改密码”中设置新密码，重新登录后再办理；"
                     "一般业务不受影响。"
                 )
-        if self.password_due == INITIAL and permission not in EVERY_POST:
-            raise PasswordDue("现在用的是初始密码，请先在“修改密码”中设置自己的密码，重新登录后再办理。")
+        if self.password_due in _SET_ANOTHER and permission not in EVERY_POST:
+            raise PasswordDue(_SET_ANOTHER[self.password_due])
         if permission in FRESH_SIGN_ON:
             self.require_fresh_sign_on(datetime.fromtimestamp(self.clock(), UTC))
 

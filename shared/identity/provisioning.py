@@ -12,18 +12,19 @@ from keycloak import KeycloakAdmin
 from keycloak.exceptions import KeycloakGetError
 
 from shared.identity import realm as declared
+from shared.identity.flows import keep_flows
 from shared.identity.keycloak_admin import Report, call, together
+from shared.identity.password_door import keep_password_door
 from shared.identity.realm import (
     DIRECTORY_CLIENT,
     DIRECTORY_ROLES,
     POST_PREFIX,
-    SCOPE,
     STOCK_CLIENTS,
     STOCK_ROLES,
     RealmDeclaration,
 )
 from shared.identity.realm_policies import METHODS, SIGN_ON_STEPS, Representation, user_profile
-from shared.identity.second_factor import FLOWS, keep_flow
+from shared.identity.representations import SCOPE
 
 _FINGERPRINT = "his.declaration"
 _KEPT_APART = {"protocolMappers", "defaultClientScopes", "optionalClientScopes"}
@@ -83,7 +84,8 @@ class _Run:
         self._sign_on()
         self._client_scope()
         self._clients()
-        self._second_factor()
+        keep_password_door(self.admin, self.declaration, self.report)
+        keep_flows(self.admin, self.declaration, self.report)
         self._roles()
         self._groups()
         self._directory()
@@ -194,11 +196,6 @@ class _Run:
                 self._client(wanted[client_id], client)
             else:
                 self._foreign_client(client)
-
-    def _second_factor(self) -> None:
-        for client in self._state["clients"]:
-            if client["clientId"] in FLOWS and client["enabled"]:
-                self.report.count(f"sign-on steps of client {client['clientId']}", keep_flow(self.admin, client))
 
     def _client(self, wanted: Representation, existing: Representation) -> None:
         settled = {key: value for key, value in wanted.items() if key not in _KEPT_APART}

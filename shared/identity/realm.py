@@ -4,20 +4,20 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from shared.identity.own_pages import page_clients
 from shared.identity.partners import SamlDeclaration, saml_client
 from shared.identity.posts import DEVICES, PERMISSIONS, POSTS, Post
 from shared.identity.realm_policies import METHODS, PASSWORD_POLICY, SIGN_ON_STEPS, Representation, user_profile
+from shared.identity.representations import NO_SIDE_DOORS, SCOPE, client, hardcoded, mapper
 from shared.identity.rights import claim_of
-
-SCOPE = "his"
-"""The one client scope that puts our claims into tokens; the stock scopes are left out to keep tokens small."""
 
 POST_PREFIX = "post:"
 
 DIRECTORY_CLIENT = "his-directory"
-DIRECTORY_ROLES = frozenset({"impersonation", "manage-clients", "manage-realm", "manage-users", "view-events"})
+DIRECTORY_ROLES = frozenset({"impersonation", "view-events"}) | frozenset(
+    f"manage-{what}" for what in ("clients", "identity-providers", "realm", "users")
+)
 """What platform/sso signs on as, and all it may do: keep this one realm. It opens nothing in `master` or another realm,
 and its tokens name no audience of ours, so no function takes them."""
 
@@ -79,6 +79,8 @@ class RealmDeclaration:
     for demonstration.
     self_reset: people with a dynamic password may set a new password by it (second_factor.py).
     certificates: people sign on by certificate, with the password where both are wanted (second_factor.py).
+    password_page: address of our own page for another password (flows.py, password_door.py); empty: the realm's own
+    page sets them.
     templates: post -> permissions in force where the hospital has published others than the code's.
     directory_secret: what the client DIRECTORY_CLIENT signs on with; empty leaves the secret it has.
     """
@@ -99,6 +101,7 @@ class RealmDeclaration:
     patient_client: str = PATIENT_CLIENT
     patient_redirect_uri: str = PATIENT_REDIRECT_URI
     second_factor: bool = False
+    password_page: str = ""
     templates: Mapping[str, frozenset[str]] = field(default_factory=dict)
     directory_secret: str = field(default="", repr=False)
 
@@ -119,7 +122,7 @@ class RealmDeclaration:
     def fingerprint(self) -> str:
         """Changes when the declaration changes: tells a new release from something changed by hand."""
         everything = [settings(self), user_profile(), client_scope(self), clients(self), roles(self), groups(self)]
-        everything += [SIGN_ON_STEPS, METHODS]
+        everything += [SIGN_ON_STEPS, METHODS, self.password_page]
         return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
 
 
@@ -147,6 +150,10 @@ def settings(declaration: RealmDeclaration) -> Representation:
         "revokeRefreshToken": True,
         "refreshTokenMaxReuse": 0,
         "passwordPolicy": PASSWORD_POLICY,
+        # A key that was found opens nothing without its PIN; it names its owner, so nobody types a name.
+        "webAuthnPolicyPasswordlessUserVerificationRequirement": "required",
+        "webAuthnPolicyPasswordlessRequireResidentKey": "Yes",
+        "webAuthnPolicyPasswordlessRpEntityName": declaration.title,
         "otpPolicyType": "totp",
         "otpPolicyAlgorithm": "HmacSHA256",
         "otpPolicyDigits": 6,
@@ -180,26 +187,26 @@ def client_scope(declaration: RealmDeclaration) -> Representation:
 
     def attribute(name: str, claim: str, more: Representation) -> Representation:
         config = {"user.attribute": name, "claim.name": claim, "jsonType.label": "String", **more}
-        return _mapper(claim, "oidc-usermodel-attribute-mapper", config)
+        return mapper(claim, "oidc-usermodel-attribute-mapper", config)
 
     published = claim_of(declaration.templates)
-    more = [_hardcoded("second_factor", "privileged")] if declaration.second_factor else []
+    more = [hardcoded("second_factor", "privileged")] if declaration.second_factor else []
     if published:
-        more.append(_hardcoded("templates", json.dumps(published, sort_keys=True), kind="JSON"))
+        more.append(hardcoded("templates", json.dumps(published, sort_keys=True), kind="JSON"))
     return {
         "name": SCOPE,
         "description": "Claims of the hospital information system",
         "protocol": "openid-connect",
         "attributes": {"include.in.token.scope": "false", "display.on.consent.screen": "false"},
         "protocolMappers": [
-            _mapper("sub", "oidc-sub-mapper", access),
-            _mapper("acr", "oidc-acr-mapper", both),
-            _mapper(
+            mapper("sub", "oidc-sub-mapper", access),
+            mapper("acr", "oidc-acr-mapper", both),
+            mapper(
                 "auth_time",
                 "oidc-usersessionmodel-note-mapper",
                 {"user.session.note": "AUTH_TIME", "claim.name": "auth_time", "jsonType.label": "long", **both},
             ),
-            _mapper(
+            mapper(
                 "audience",
                 "oidc-audience-mapper",
                 {"included.client.audience": declaration.audience, **access, "id.token.claim": "false"},
@@ -211,8 +218,8 @@ def client_scope(declaration: RealmDeclaration) -> Representation:
             attribute("grants", "grants", {**access_only, "multivalued": "true"}),
             attribute("password_due", "password_due", access_only),
             attribute("proofs", "proofs", {**access_only, "multivalued": "true"}),
-            _mapper("amr", "oidc-amr-mapper", both),
-            _mapper(
+            mapper("amr", "oidc-amr-mapper", both),
+            mapper(
                 "posts", "oidc-group-membership-mapper", {"claim.name": "posts", "full.path": "true", **access_only}
             ),
             *more,
@@ -222,44 +229,54 @@ def client_scope(declaration: RealmDeclaration) -> Representation:
 
 def clients(declaration: RealmDeclaration) -> list[Representation]:
     """The audience (accepts tokens, asks for none), workstation, patients, devices, partners; no password grant."""
-    audience = _client(declaration.audience, "业务函数", defaultClientScopes=[], bearerOnly=True)
-    web = _client(
+    audience = client(declaration.audience, "业务函数", defaultClientScopes=[], bearerOnly=True)
+    web = client(
         declaration.web_client,
         "职工工作站",
         publicClient=True,
         standardFlowEnabled=True,
         redirectUris=sorted(declaration.web_redirect_uris),
         webOrigins=["+"],
-        attributes={"pkce.code.challenge.method": "S256", "post.logout.redirect.uris": "+", **_NO_SIDE_DOORS},
+        attributes={"pkce.code.challenge.method": "S256", "post.logout.redirect.uris": "+", **NO_SIDE_DOORS},
     )
     devices = [
-        _client(
+        client(
             device.client_id,
             device.title,
             serviceAccountsEnabled=True,
-            protocolMappers=[_hardcoded("campus", device.campus), _hardcoded("device", device.kind)],
+            protocolMappers=[hardcoded("campus", device.campus), hardcoded("device", device.kind)],
         )
         for device in declaration.devices
     ]
-    patients = _client(
+    patients = client(
         declaration.patient_client,
         "患者小程序",
         publicClient=True,
         standardFlowEnabled=True,
         redirectUris=[declaration.patient_redirect_uri],
-        protocolMappers=[_hardcoded("patient", "wechat")],
-        attributes={"pkce.code.challenge.method": "S256", **_NO_SIDE_DOORS},
+        protocolMappers=[hardcoded("patient", "wechat")],
+        attributes={"pkce.code.challenge.method": "S256", **NO_SIDE_DOORS},
     )
     partners = [_partner(partner) for partner in declaration.partners]
     saml = [saml_client(program) for program in declaration.saml_partners]
-    return [audience, web, patients, _directory(), *_checks(declaration), *devices, *partners, *saml]
+    return [
+        audience,
+        web,
+        patients,
+        _directory(),
+        *_checks(declaration),
+        *page_clients(declaration.password_page),
+        *devices,
+        *partners,
+        *saml,
+    ]
 
 
 def _checks(declaration: RealmDeclaration) -> list[Representation]:
     wanted = {RESET_CLIENT: declaration.self_reset, PASSWORD_CLIENT: declaration.certificates}
     titles = {RESET_CLIENT: "自助重置密码", PASSWORD_CLIENT: "证书登录核对密码"}
     return [
-        _client(client_id, titles[client_id], directAccessGrantsEnabled=True, defaultClientScopes=[])
+        client(client_id, titles[client_id], directAccessGrantsEnabled=True, defaultClientScopes=[])
         for client_id, asked in wanted.items()
         if asked
     ]
@@ -273,15 +290,15 @@ def _directory() -> Representation:
         "multivalued": "true",
         "access.token.claim": "true",
     }
-    return _client(
+    return client(
         DIRECTORY_CLIENT,
         "认证功能",
         serviceAccountsEnabled=True,
         fullScopeAllowed=True,
         defaultClientScopes=[],
         protocolMappers=[
-            _mapper("sub", "oidc-sub-mapper", {"access.token.claim": "true"}),
-            _mapper("administration", "oidc-usermodel-client-role-mapper", roles),
+            mapper("sub", "oidc-sub-mapper", {"access.token.claim": "true"}),
+            mapper("administration", "oidc-usermodel-client-role-mapper", roles),
         ],
     )
 
@@ -291,22 +308,22 @@ def _partner(partner: PartnerDeclaration) -> Representation:
 
     def attribute(name: str, claim: str) -> Representation:
         config = {"user.attribute": name, "claim.name": claim, "jsonType.label": "String", **shown}
-        return _mapper(claim, "oidc-usermodel-attribute-mapper", config)
+        return mapper(claim, "oidc-usermodel-attribute-mapper", config)
 
     when = {"user.session.note": "AUTH_TIME", "claim.name": "auth_time", "jsonType.label": "long"}
-    moment = _mapper("auth_time", "oidc-usersessionmodel-note-mapper", {**when, "id.token.claim": "true"})
+    moment = mapper("auth_time", "oidc-usersessionmodel-note-mapper", {**when, "id.token.claim": "true"})
     logout = {"backchannel.logout.session.required": "true"}
     if partner.backchannel_logout_url:
         logout["backchannel.logout.url"] = partner.backchannel_logout_url
-    return _client(
+    return client(
         partner.client_id,
         partner.title,
         standardFlowEnabled=True,
         redirectUris=sorted(partner.redirect_uris),
         defaultClientScopes=[],
-        attributes={"pkce.code.challenge.method": "S256", "post.logout.redirect.uris": "+", **logout, **_NO_SIDE_DOORS},
+        attributes={"pkce.code.challenge.method": "S256", "post.logout.redirect.uris": "+", **logout, **NO_SIDE_DOORS},
         protocolMappers=[
-            _mapper("sub", "oidc-sub-mapper", {"access.token.claim": "true", "introspection.token.claim": "true"}),
+            mapper("sub", "oidc-sub-mapper", {"access.token.claim": "true", "introspection.token.claim": "true"}),
             attribute("username", "preferred_username"),
             attribute("firstName", "name"),
             *([moment] if partner.tells_moment else []),
@@ -356,43 +373,3 @@ STOCK_ROLES: Mapping[str, Mapping[str, frozenset[str]]] = {
 def groups(declaration: RealmDeclaration) -> dict[str, tuple[str, ...]]:
     """Campus -> posts: the groups `/<campus>/<post>` a person is put into."""
     return {campus: tuple(sorted(declaration.posts)) for campus in declaration.campuses}
-
-
-_NO_SIDE_DOORS = {
-    "oauth2.device.authorization.grant.enabled": "false",
-    "oidc.ciba.grant.enabled": "false",
-    "standard.token.exchange.enabled": "false",
-}
-
-
-def _client(client_id: str, title: str, **more: Any) -> Representation:
-    return {
-        "clientId": client_id,
-        "name": title,
-        "enabled": True,
-        "protocol": "openid-connect",
-        "publicClient": False,
-        "bearerOnly": False,
-        "standardFlowEnabled": False,
-        "implicitFlowEnabled": False,
-        "directAccessGrantsEnabled": False,
-        "serviceAccountsEnabled": False,
-        "fullScopeAllowed": False,
-        "consentRequired": False,
-        "redirectUris": [],
-        "webOrigins": [],
-        "attributes": _NO_SIDE_DOORS,
-        "protocolMappers": [],
-        "defaultClientScopes": [SCOPE],
-        "optionalClientScopes": [],
-        **more,
-    }
-
-
-def _hardcoded(claim: str, value: str, kind: str = "String") -> Representation:
-    config = {"claim.name": claim, "claim.value": value, "jsonType.label": kind, "access.token.claim": "true"}
-    return _mapper(claim, "oidc-hardcoded-claim-mapper", config)
-
-
-def _mapper(name: str, kind: str, config: Representation) -> Representation:
-    return {"name": name, "protocol": "openid-connect", "protocolMapper": kind, "config": config}

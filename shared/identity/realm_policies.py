@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from shared.identity.known_passwords import FILE
+
 Representation = dict[str, Any]
 
 # 3 of the 4 classes of characters; the identity server only knows minimum counts of each.
@@ -17,7 +19,7 @@ PASSWORD_POLICY = " and ".join(
         "notUsername(undefined)",
         "notContainsUsername(undefined)",
         "passwordHistory(5)",
-        "forceExpiredPasswordChange(180)",
+        f"passwordBlacklist({FILE})",
         "hashAlgorithm(argon2)",
     )
 )
@@ -40,6 +42,7 @@ METHODS: Mapping[str, str] = {
     "auth-username-password-form": "pwd",
     "auth-otp-form": "otp",
     "webauthn-authenticator": "hwk",
+    "webauthn-authenticator-passwordless": "hwk",
 }
 """What the steps put into the claim `amr` (RFC 8176), as long as a session may last."""
 

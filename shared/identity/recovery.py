@@ -6,21 +6,18 @@ from shared.identity.accounts import BIND_TOTP
 from shared.identity.actor import INITIAL
 from shared.identity.keycloak_admin import call
 
-SECOND_FACTORS = frozenset({"otp", "webauthn"})
+SECOND_FACTORS = frozenset({"otp", "webauthn", "webauthn-passwordless"})
+"""What is taken away with a lost telephone or key; the last opens the way to another password."""
 
 
-def give_password(admin: KeycloakAdmin, account_id: str, password: str, *, temporary: bool = True) -> None:
-    """A password for one sign-on, at which another is chosen; every session ends and a lock is taken off.
-
-    temporary: another is chosen at the realm's own page; otherwise the product asks for it, by a rule the realm does
-    not know.
-    """
-    if not temporary:  # said before it works: no token of it opens more than the way to another
-        account = admin.get_user(account_id)
-        kept = {key: value for key, value in account.items() if key not in ("userProfileMetadata", "access")}
-        attributes = {**account.get("attributes", {}), "password_due": [INITIAL]}
-        call(admin, "put", f"users/{account_id}", {**kept, "attributes": attributes})
-    admin.set_user_password(account_id, password, temporary=temporary)
+def give_password(admin: KeycloakAdmin, account_id: str, password: str) -> None:
+    """A password for one sign-on, after which our page asks for another; every session ends and a lock is taken off."""
+    account = admin.get_user(account_id)
+    kept = {key: value for key, value in account.items() if key not in ("userProfileMetadata", "access")}
+    attributes = {**account.get("attributes", {}), "password_due": [INITIAL]}
+    # Said before it works: no token of it opens more than the way to another.
+    call(admin, "put", f"users/{account_id}", {**kept, "attributes": attributes})
+    admin.set_user_password(account_id, password, temporary=False)
     admin.user_logout(account_id)
     admin.clear_bruteforce_attempts_for_user(account_id)
 

@@ -13,47 +13,9 @@ import requests
 from keycloak import KeycloakAdmin
 from keycloak.exceptions import KeycloakGetError, KeycloakPutError
 
-from shared.identity.keycloak_admin import call, device_secret
+from shared.identity.keycloak_admin import device_secret
 from shared.identity.realm import PASSWORD_CLIENT, RESET_CLIENT
-from shared.identity.realm_policies import Representation
 from shared.identity.sessions import end_session
-
-RESET_FLOW = "his second factor"
-PASSWORD_FLOW = "his password"  # noqa: S105  the name of a flow
-FLOWS = {
-    RESET_CLIENT: (RESET_FLOW, ("direct-grant-validate-username", "direct-grant-validate-otp")),
-    PASSWORD_CLIENT: (PASSWORD_FLOW, ("direct-grant-validate-username", "direct-grant-validate-password")),
-}
-"""Client -> its flow and what that consists of."""
-
-
-def keep_flow(admin: KeycloakAdmin, client: Representation) -> bool:
-    """Make the sign-on of a client of FLOWS consist of exactly its steps; whether anything was otherwise. `client`: as
-    the realm has it."""
-    client_id = str(client["clientId"])
-    alias, wanted = FLOWS[client_id]
-    flows = {flow["alias"]: flow["id"] for flow in call(admin, "get", "authentication/flows")}
-    changed = alias not in flows
-    if changed:
-        flow = {"alias": alias, "providerId": "basic-flow", "topLevel": True, "builtIn": False}
-        call(admin, "post", "authentication/flows", {**flow, "description": "user name and one factor"})
-        flows = {flow["alias"]: flow["id"] for flow in call(admin, "get", "authentication/flows")}
-    path = f"authentication/flows/{alias.replace(' ', '%20')}/executions"
-    steps = call(admin, "get", path)
-    if [(step.get("providerId"), step["requirement"]) for step in steps] != [(one, "REQUIRED") for one in wanted]:
-        changed = True
-        for step in steps:
-            call(admin, "delete", f"authentication/executions/{step['id']}")
-        for one in wanted:
-            call(admin, "post", f"{path}/execution", {"provider": one})
-        for step in call(admin, "get", path):
-            call(admin, "put", path, {**step, "requirement": "REQUIRED"})
-    bound = {"direct_grant": flows[alias]}
-    if admin.get_client(client["id"]).get("authenticationFlowBindingOverrides", {}) != bound:
-        changed = True
-        body = {"clientId": client_id, "authenticationFlowBindingOverrides": bound}
-        admin.update_client(client["id"], {"id": client["id"], **body})
-    return changed
 
 
 def proves(admin: KeycloakAdmin, username: str, code: str) -> bool:

@@ -13,7 +13,7 @@ from uuid import UUID
 import jwt
 from jwt.exceptions import PyJWTError
 
-from shared.identity.actor import Actor
+from shared.identity.actor import AGED, EXPIRED, Actor
 from shared.identity.denied import DenyList, InMemoryDenyList
 from shared.identity.keys import Fetch, SigningKeys, http_fetch
 from shared.identity.posts import DEVICES
@@ -205,7 +205,7 @@ def actor_of(claims: Mapping[str, Any], clock: Callable[[], float] = time.time) 
             posts=_posts(claims),
             methods=methods,
             asks_second_factor="second_factor" in claims,
-            password_due=_optional_text(claims, "password_due") or "",
+            password_due=_password_due(claims, common["signed_on_at"]),
             grants=_grants(claims),
             templates=_templates(claims),
             clock=clock,
@@ -222,6 +222,19 @@ def actor_of(claims: Mapping[str, Any], clock: Callable[[], float] = time.time) 
     return Actor(
         kind="device", name=_text(claims, "azp"), campus=campus, posts={campus: frozenset((device,))}, **common
     )
+
+
+def _password_due(claims: Mapping[str, Any], signed_on_at: datetime | None) -> str:
+    """Why another password is due. Nobody is stopped at work by its age: who signed on before keeps what the posts ask
+    no strong password for."""
+    due, _, since = (_optional_text(claims, "password_due") or "").partition(":")
+    if due != AGED:
+        return due
+    try:
+        aged_at = datetime.fromtimestamp(int(since), UTC)
+    except (ValueError, OverflowError, OSError):
+        raise _unreadable() from None
+    return EXPIRED if signed_on_at is not None and signed_on_at < aged_at else AGED
 
 
 def _posts(claims: Mapping[str, Any]) -> dict[str, frozenset[str]]:

@@ -87,3 +87,22 @@ def test_a_password_that_is_due_shuts_what_is_privileged_and_a_given_one_everyth
             given.require(permission, "hq")
     given.require("platform.sso.self", "hq")
     assert replace(given, password_due="").may("platform.sso.read", "hq")
+
+
+def test_a_password_too_old_for_anybody_shuts_everything_for_who_signs_on_after_that() -> None:
+    aged = f"aged:{NOW - 100}"
+    for signed_on in ({"auth_time": NOW}, {}):
+        late = actor(password_due=aged, amr=["pwd", "otp"], **signed_on)
+        assert late.password_due == "aged"
+        for permission in ("platform.sso.read", "outpatient.registration.write"):
+            with pytest.raises((PasswordDue, SecondFactorRequired)):
+                late.require(permission, "hq")
+        late.require("platform.sso.self", "hq")
+    early = actor(password_due=aged, amr=["pwd", "otp"], auth_time=NOW - 200)
+    assert early.password_due == "expired"
+    early.require("outpatient.registration.write", "hq")
+    with pytest.raises(PasswordDue):
+        early.require("platform.sso.read", "hq")
+    for strange in ("aged:", "aged:soon", f"aged:{10**30}"):
+        with pytest.raises(TokenInvalid):
+            actor(password_due=strange, auth_time=NOW)

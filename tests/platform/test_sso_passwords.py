@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from functions.platform.sso import directory
 from functions.platform.sso import rules_passwords as rules
 from functions.platform.sso.problems_offline import WeakPassword
+from functions.platform.sso.problems_passwords import KnownPassword
 from infra.local.keycloak import Keycloak
 from shared.identity.keycloak_admin import call
+from shared.identity.known_passwords import is_known
 from tests.platform.beyond import SSO
 from tests.platform.conftest import BASE, ok, refused
 from tests.platform.realm import PASSWORD, Browser, Refused, Totp, World, action_of, opened_world
@@ -80,6 +82,7 @@ def test_somebody_ordinary_needs_ten_and_knows_the_present_one(world: World) -> 
         PASSWORD,
     ):
         refused(me.post(PATH, body(password)), 422, "weak_password")
+    refused(me.post(PATH, body("P@ssw0rd-2026")), 422, "known_password")
     assert world.hospital.census() == before
     refused(me.post(PATH, body(SHORT, "Falsch-falsch-1")), 422, "present_password_wrong")
     failed = [one["data"] for one in world.hospital.events("login_failed") if one["data"]["account_id"] == str(person)]
@@ -150,6 +153,8 @@ def changed_at_the_realms_page(browser: Browser, username: str, password: str, o
         if 'name="password-new"' in answer.text:
             browser.ask("POST", action_of(answer), data={"password-new": chosen, "password-confirm": chosen})
             return
+        if answer.status_code == 302 and answer.headers["location"].startswith(browser.redirect):
+            break
         if answer.status_code == 302:
             answer = browser.ask("GET", answer.headers["location"])
         else:
@@ -159,9 +164,15 @@ def changed_at_the_realms_page(browser: Browser, username: str, password: str, o
 
 def test_a_short_one_set_at_the_realms_own_page_does_not_pass(world: World) -> None:
     person, phone = officer(world)
+    with pytest.raises(Refused):
+        changed_at_the_realms_page(world.browser(), world.username(person), PASSWORD, phone, SHORT)
+    assert states(world, person) == [14], "that page is shut"
+    path = "authentication/required-actions/UPDATE_PASSWORD"
+    call(world.admin, "put", path, {**call(world.admin, "get", path), "enabled": True})  # by hand
     changed_at_the_realms_page(world.browser(), world.username(person), PASSWORD, phone, SHORT)
-    world.minute()  # hears of it
-    assert states(world, person) == [10]
+    world.reconcile()
+    assert not call(world.admin, "get", path)["enabled"], "shut again"
+    assert states(world, person) == [10], "heard of"
     world.minute()  # tells the account
     refused(signed_on(world, person, SHORT, phone).get(PRIVILEGED), 403, "password_due")
 
@@ -257,11 +268,11 @@ def test_no_short_simple_or_speaking_password_passes(password: str, least: int, 
     kinds = (str.islower, str.isupper, str.isdigit, lambda one: not one.isalnum())
     classes = sum(any(kind(one) for one in password) for kind in kinds)
     plain = "".join(one for one in password.lower() if one.isalnum())
-    good = len(password) >= least and classes >= 3 and word.lower() not in plain
+    good = len(password) >= least and classes >= 3 and word.lower() not in plain and not is_known(password)
     try:
         rules.check_password(password, least, [word, "", "覃"])
         assert good
-    except WeakPassword:
+    except (WeakPassword, KnownPassword):
         assert not good or "覃" in password
 
 
@@ -272,7 +283,10 @@ def test_what_is_due_and_when() -> None:
     ago = lambda days: now - timedelta(days=days)  # noqa: E731
     for privileged_now, set_at, least, wanted in (
         (False, None, None, ""),
-        (False, ago(400), 10, ""),
+        (False, ago(179), 10, ""),
+        (False, ago(180), 10, f"aged:{int(now.timestamp())}"),
+        (False, ago(400), 0, "initial"),
+        (True, ago(181), 14, f"aged:{int(now.timestamp()) - 86400}"),
         (False, ago(1), 0, "initial"),
         (True, None, None, "short"),
         (True, ago(1), 10, "short"),

@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from functions.platform.sso import directory
 from functions.platform.sso import rules_reset as rules
 from functions.platform.sso.problems_offline import WeakPassword
+from functions.platform.sso.problems_passwords import KnownPassword
+from shared.identity.flows import FLOWS, RESET_FLOW
 from shared.identity.keycloak_admin import call, device_secret
+from shared.identity.known_passwords import is_known
 from shared.identity.realm import RESET_CLIENT
-from shared.identity.second_factor import FLOWS, RESET_FLOW
 from tests.platform.beyond import SSO, enrolled, signed_on
 from tests.platform.conftest import BASE, ok, refused
 from tests.platform.realm import PASSWORD, Refused, Totp, World, action_of
@@ -211,7 +213,7 @@ def test_the_way_in_takes_no_password_and_its_tokens_open_nothing(world: World) 
 
 
 def test_the_steps_are_put_right_when_somebody_changes_them(world: World) -> None:
-    path = f"authentication/flows/{RESET_FLOW.replace(' ', '%20')}/executions"
+    path = f"authentication/flows/{RESET_FLOW.alias.replace(' ', '%20')}/executions"
     steps = call(world.admin, "get", path)
     call(world.admin, "put", path, {**steps[1], "requirement": "DISABLED"})
     [client] = [one for one in world.admin.get_clients() if one["clientId"] == RESET_CLIENT]
@@ -232,8 +234,9 @@ def test_no_short_or_simple_password_passes(password: str, staff_no: str) -> Non
     kinds = (str.islower, str.isupper, str.isdigit, lambda one: not one.isalnum())
     classes = sum(any(kind(one) for one in password) for kind in kinds)
     good = len(password) >= 10 and classes >= 3 and staff_no.lower() not in password.lower()
+    good &= not is_known(password)
     try:
         rules.check_password(password, staff_no)
         assert good
-    except WeakPassword:
+    except (WeakPassword, KnownPassword):
         assert not good

@@ -115,11 +115,11 @@ class Directory:
         found: str | None = self._call(lambda: self._admin.get_user_id(staff_no.lower()))
         return found
 
-    def give_password(self, account_id: str, password: str, *, temporary: bool = True) -> None:
-        """A password for one sign-on, at which another is chosen."""
+    def give_password(self, account_id: str, password: str) -> None:
+        """A password for one sign-on, after which another is chosen."""
         from shared.identity.recovery import give_password
 
-        self._call(lambda: give_password(self._admin, account_id, password, temporary=temporary))
+        self._call(lambda: give_password(self._admin, account_id, password))
 
     def unlock(self, account_id: str) -> bool:
         """Take off the lock that wrong passwords put on."""

@@ -25,4 +25,4 @@ class PasswordState(Model):
     least: Mapped[int]
     """Characters the rule of that moment asked for at least; 0: given by somebody else, to be replaced."""
     due_told_at: Mapped[datetime | None] = mapped_column(default=None)
-    """The realm was told that it is due by its age."""
+    """The realm was told last that it is due by its age."""

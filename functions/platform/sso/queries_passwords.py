@@ -2,10 +2,11 @@
 
 from uuid import UUID
 
-from sqlalchemy import DateTime, Integer, Uuid, bindparam, null, select, update
+from sqlalchemy import DateTime, Integer, Uuid, and_, bindparam, null, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from functions.platform.sso.models_passwords import PasswordState
+from functions.platform.sso.rules_passwords import AGE
 from shared.database.query import Query
 
 _MOMENT = DateTime(timezone=True)
@@ -31,7 +32,16 @@ SET_ELSEWHERE = Query(
 """At the realm's own page, which tells of it later; what was set here clearly after that stands."""
 _AGED = (
     select(PasswordState.staff_id)
-    .where(PasswordState.due_told_at.is_(null()), PasswordState.set_at <= bindparam("before", type_=_MOMENT))
+    .where(
+        or_(
+            and_(PasswordState.due_told_at.is_(null()), PasswordState.set_at <= bindparam("before", type_=_MOMENT)),
+            # told for a privileged post only; 90 more days later it is too old for anybody
+            and_(
+                PasswordState.set_at <= bindparam("long_before", type_=_MOMENT),
+                PasswordState.due_told_at < PasswordState.set_at + AGE,
+            ),
+        )
+    )
     .order_by(PasswordState.set_at)
     .limit(200)
 )

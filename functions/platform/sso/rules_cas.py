@@ -75,9 +75,11 @@ class SignOn(NamedTuple):
     gateway: bool
     asked_at: int
     """Unix second."""
+    post: bool = False
+    """The program takes its ticket by a form (`method=POST`)."""
 
 
-def new_sign_on(service: str, *, renew: bool, gateway: bool, now: datetime) -> SignOn:
+def new_sign_on(service: str, *, renew: bool, gateway: bool, now: datetime, post: bool = False) -> SignOn:
     """Begin a sign-on for an address; `renew` wins over `gateway` (2.1.1)."""
     return SignOn(
         state=secrets.token_hex(16),
@@ -87,6 +89,7 @@ def new_sign_on(service: str, *, renew: bool, gateway: bool, now: datetime) -> S
         renew=renew,
         gateway=gateway and not renew,
         asked_at=int(now.timestamp()),
+        post=post,
     )
 
 
@@ -109,7 +112,8 @@ def unpacked(value: str) -> SignOn | None:
         return None
     texts = (sign_on.state, sign_on.nonce, sign_on.verifier, sign_on.service)
     right = all(isinstance(one, str) for one in texts) and type(sign_on.asked_at) is int
-    return sign_on if right and isinstance(sign_on.renew, bool) and isinstance(sign_on.gateway, bool) else None
+    flags = (sign_on.renew, sign_on.gateway, sign_on.post)
+    return sign_on if right and all(isinstance(one, bool) for one in flags) else None
 
 
 def question(sign_on: SignOn, client_id: str, back: str) -> str:
@@ -137,12 +141,12 @@ def with_ticket(service: str, ticket: str) -> str:
     return f"{service}{'&' if '?' in service else '?'}ticket={ticket}"
 
 
-def set_cookie(name: str, value: str, *, secure: bool, seconds: int | None = None) -> tuple[str, str]:
+def set_cookie(
+    name: str, value: str, *, secure: bool, seconds: int | None = None, path: str = COOKIE_PATH
+) -> tuple[str, str]:
     """A header that sets a cookie of these pages, or takes it away (`seconds` 0). None: until the browser closes."""
     life = "" if seconds is None else f"; Max-Age={seconds}"
-    return "set-cookie", (
-        f"{name}={value}; Path={COOKIE_PATH}{life}; HttpOnly; SameSite=Lax{'; Secure' if secure else ''}"
-    )
+    return "set-cookie", (f"{name}={value}; Path={path}{life}; HttpOnly; SameSite=Lax{'; Secure' if secure else ''}")
 
 
 # -- what a program is answered

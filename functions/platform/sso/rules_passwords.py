@@ -1,14 +1,16 @@
 """Rules of passwords by posts: how long, of what, for how long (spec 42; GB/T 22239-2019, 8.1.4.1 a). No I/O, no clock.
 
-The realm knows one rule for everybody: 10 characters, three classes, not the last five, 180 days. Whoever holds a
-privileged post needs 14 and another every 90 days, which only this module can see to.
+The realm knows one rule for everybody: 10 characters, three classes, not the last five, none that is known to
+everybody. Whoever holds a privileged post needs 14 and another every 90 days, everybody another every 180 days, and no
+password holds its owner's name: that only this module can see to.
 """
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Literal
 
 from functions.platform.sso.problems_offline import WeakPassword
+from functions.platform.sso.problems_passwords import KnownPassword
+from shared.identity.known_passwords import is_known
 
 LEAST, LEAST_PRIVILEGED = 10, 14
 AGE, AGE_PRIVILEGED = timedelta(days=180), timedelta(days=90)
@@ -20,11 +22,10 @@ GIVEN = 0
 _LONG_ENOUGH_TO_MEAN = 3
 """Letters and digits of a word that is looked for in a password; in Chinese characters two."""
 
-Due = Literal["", "initial", "short", "expired"]
-
 
 def check_password(password: str, least: int, words: Iterable[str]) -> None:
-    """Refuse a password that is short, of too few classes, or holds a word of its owner's. Raises WeakPassword."""
+    """Refuse a password that is short, of too few classes, holds a word of its owner's or is known to everybody. Raises
+    WeakPassword, KnownPassword."""
     classes = (
         any(one.islower() for one in password),
         any(one.isupper() for one in password),
@@ -38,16 +39,26 @@ def check_password(password: str, least: int, words: Iterable[str]) -> None:
         wanted = _plain(word)
         if len(wanted) >= (_LONG_ENOUGH_TO_MEAN if wanted.isascii() else 2) and wanted in plain:
             raise WeakPassword("新密码不能含有工号、姓名、电话、医院名称（包括拼音），请换一个。")
+    refuse_known(password)
 
 
-def due(privileged: bool, set_at: datetime | None, least: int | None, now: datetime) -> Due:
-    """What is wrong with a password for whoever has it now; both None: nothing is known of it.
+def refuse_known(password: str) -> None:
+    """Refuse a password that is known to everybody. Raises KnownPassword."""
+    if is_known(password):
+        raise KnownPassword("它在泄露密码库或常用词中（前后加数字、符号，换大小写也算），容易被猜中，请换一个。")
+
+
+def due(privileged: bool, set_at: datetime | None, least: int | None, now: datetime) -> str:
+    """What is wrong with a password for whoever has it now, as the account says it; both None: nothing is known
+    of it.
 
     initial: somebody else has set it. short: not known to be long enough for a privileged post. expired: too old for
-    one. What is too old for anybody else the realm sees to by itself.
+    one. aged: too old for anybody, with the Unix second since when; who signed on before goes on working.
     """
     if least == GIVEN:
         return "initial"
+    if set_at is not None and now >= set_at + AGE:
+        return f"aged:{int((set_at + AGE).timestamp())}"
     if not privileged:
         return ""
     if least is None or set_at is None or least < LEAST_PRIVILEGED:

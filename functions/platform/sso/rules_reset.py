@@ -4,6 +4,7 @@ import hashlib
 from datetime import datetime
 
 from functions.platform.sso.problems_offline import WeakPassword
+from functions.platform.sso.rules_passwords import refuse_known
 
 NAME_TRIES, PLACE_TRIES = 5, 30
 """Tries within an hour, of one name and at one workstation; whoever succeeds needs one."""
@@ -12,7 +13,8 @@ _NEEDED = "新密码至少 10 位，大写字母、小写字母、数字、符�
 
 
 def check_password(password: str, staff_no: str) -> None:
-    """What can be said without knowing whose it is, so that it is said for every name alike. Raises WeakPassword."""
+    """What can be said without knowing whose it is, so that it is said for every name alike. Raises WeakPassword,
+    KnownPassword."""
     classes = (
         any(one.islower() for one in password),
         any(one.isupper() for one in password),
@@ -21,6 +23,7 @@ def check_password(password: str, staff_no: str) -> None:
     )
     if len(password) < LEAST or sum(classes) < 3 or staff_no.lower() in password.lower():
         raise WeakPassword(_NEEDED)
+    refuse_known(password)
 
 
 def counted_name(staff_no: str) -> str:

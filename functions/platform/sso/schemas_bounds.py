@@ -58,7 +58,7 @@ class SessionStateView(View):
     ending_message: str | None
     ends_at: Moment | None
     password_due: str | None
-    """Why another password has to be set first: initial, short, expired."""
+    """Why another password has to be set first: initial, short, expired, aged."""
     password_due_at: Moment | None
     """When the password becomes too old, from a week before on."""
 

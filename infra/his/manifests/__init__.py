@@ -51,6 +51,7 @@ def files() -> dict[Path, str]:
     services_of_data = {
         "storage.yaml": data.storage(),
         "keycloak.yaml": data.keycloak(),
+        "known-passwords.yaml": data.known_passwords(),
         "backup.yaml": data.backup(),
         "network.yaml": data_network.network(),
         "monitoring.yaml": data_network.monitors(),

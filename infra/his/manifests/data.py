@@ -5,9 +5,13 @@ from __future__ import annotations
 from infra.his.manifests import data_parts as parts
 from infra.his.manifests.document import Manifest
 from infra.his.manifests.names import DATA, SCRATCH, SCRATCH_MOUNT, SECURITY, labels
+from shared.identity import known_passwords as known
 
 STORAGE, KEYCLOAK, BACKUP, POSTGRES = "storage", "keycloak", parts.BACKUP, "postgres"
 
+_KNOWN = "keycloak-known-passwords"
+_KNOWN_PASSWORDS = "/etc/keycloak/known-passwords"
+"""Where Keycloak finds the list its rule of passwords names (泄露密码库)."""
 _JAVA = (
     "-Djava.io.tmpdir=/tmp",
     "-Dvertx.cacheDirBase=/tmp/vertx",
@@ -66,6 +70,7 @@ def keycloak() -> list[Manifest]:
             "--proxy-headers=xforwarded",
             "--db-pool-initial-size=5",
             "--db-pool-max-size=30",
+            f"--spi-password-policy--password-blacklist--blacklists-path={_KNOWN_PASSWORDS}",
         ],
         "ports": [parts.port("http", 8080), parts.port("management", 9000), parts.port("cluster", 7800)],
         "env": [
@@ -80,14 +85,31 @@ def keycloak() -> list[Manifest]:
         "livenessProbe": parts.get("/health/live", "management", period=15),
         "resources": parts.resources("500m", "1536Mi", "4", "2Gi"),
         "securityContext": SECURITY,
-        "volumeMounts": [SCRATCH_MOUNT, {"name": "tmp", "mountPath": "/opt/keycloak/data", "subPath": "data"}],
+        "volumeMounts": [
+            SCRATCH_MOUNT,
+            {"name": "tmp", "mountPath": "/opt/keycloak/data", "subPath": "data"},
+            {"name": "known-passwords", "mountPath": _KNOWN_PASSWORDS, "readOnly": True},
+        ],
     }
+    words = {"name": "known-passwords", "configMap": {"name": _KNOWN}}
     return [
         parts.account(KEYCLOAK),
-        parts.stateful(KEYCLOAK, 2, container, grace=60, scratch="512Mi"),
+        parts.stateful(KEYCLOAK, 2, container, grace=60, scratch="512Mi", files=(words,)),
         parts.service(KEYCLOAK, KEYCLOAK, {"http": 8080}),
         parts.service("keycloak-nodes", KEYCLOAK, {"cluster": 7800}, headless=True),
         parts.budget(KEYCLOAK),
+    ]
+
+
+def known_passwords() -> list[Manifest]:
+    """Passwords nobody may choose, for Keycloak's rule of passwords (泄露密码库)."""
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": parts.metadata(_KNOWN, KEYCLOAK),
+            "data": {known.FILE: "".join(f"{line}\n" for line in known.lines())},
+        }
     ]
 
 

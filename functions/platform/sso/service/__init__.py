@@ -92,6 +92,13 @@ if TYPE_CHECKING:
         tell_offline_sign_ons,
         verifier_issues,
     )
+    from functions.platform.sso.service.own_pages import (
+        bind_key,
+        own_page,
+        own_page_back,
+        own_page_by_key,
+        own_password,
+    )
     from functions.platform.sso.service.passwords import change_password
     from functions.platform.sso.service.patients import (
         bind_child,
@@ -169,6 +176,7 @@ __all__ = [
     "ask_phone_code",
     "bind_certificate",
     "bind_child",
+    "bind_key",
     "bind_self",
     "campus_opened",
     "carry_out",
@@ -232,6 +240,10 @@ __all__ = [
     "open_emergency",
     "outage_view",
     "outages",
+    "own_page",
+    "own_page_back",
+    "own_page_by_key",
+    "own_password",
     "partner_form",
     "partner_view",
     "partners",

@@ -32,7 +32,7 @@ def change_password(tx: Tx, command: ChangePassword) -> Onward[PasswordChangedVi
 
     The present one is asked of the realm, wrong ones count towards its lock; holders of privileged posts must have
     signed on with two factors. Raises NotFromHere, FreshSignOnRequired, SecondFactorRequired, WeakPassword,
-    PresentPasswordWrong, RealmOutOfReach.
+    KnownPassword, PresentPasswordWrong, RealmOutOfReach.
     """
     me = tx.actor.staff_id
     if me is None or tx.actor.session_id is None:
@@ -56,7 +56,7 @@ def change_password(tx: Tx, command: ChangePassword) -> Onward[PasswordChangedVi
         account_id = door.account_of(username)
         if account_id is None or not door.choose_password(account_id, command.password):
             raise WeakPassword("新密码不能与最近 5 次用过的相同，请换一个。")
-        steps.step(lambda tx: _changed(tx, me, least))
+        steps.step(lambda tx: password_changed(tx, me, least))
         tell_owner(steps, door, me)
         return PasswordChangedView(state="done")
 
@@ -69,6 +69,14 @@ def password_set(tx: Tx, staff_id: UUID, least: int) -> None:
     note(tx, "person", staff_id, "password")
 
 
+def password_changed(tx: Tx, staff_id: UUID, least: int) -> None:
+    """Its owner has set another just now: every session ends."""
+    password_set(tx, staff_id, least)
+    refuse_before(tx, str(staff_id), "password changed")
+    tx.audit("password.changed", "staff", staff_id, least=least)
+    tx.emit(SessionsEnded(subject_key=str(staff_id), sessions=0, cause="password.changed"))
+
+
 def tell_owner(steps: Steps, door: directory.Directory, staff_id: UUID) -> None:
     """Let the account know at once that its password is not due any more: the owner signs on again in a moment."""
     try:
@@ -78,8 +86,10 @@ def tell_owner(steps: Steps, door: directory.Directory, staff_id: UUID) -> None:
 
 
 def age_passwords(tx: Tx) -> None:
-    """Whose password has become too old for a privileged post: the account is told. Run every minute at the head."""
-    for staff_id in tx.session.all(queries.AGED, now=tx.now, before=tx.now - rules.AGE_PRIVILEGED):
+    """Whose password has become too old, for a privileged post or for anybody: the account is told. Run every minute at
+    the head."""
+    before, long_before = tx.now - rules.AGE_PRIVILEGED, tx.now - rules.AGE
+    for staff_id in tx.session.all(queries.AGED, now=tx.now, before=before, long_before=long_before):
         note(tx, "person", staff_id, "password due")
 
 
@@ -102,13 +112,6 @@ def is_privileged(posts: Iterable[str]) -> bool:
 
 
 # -- inside
-
-
-def _changed(tx: Tx, staff_id: UUID, least: int) -> None:
-    password_set(tx, staff_id, least)
-    refuse_before(tx, str(staff_id), "password changed")
-    tx.audit("password.changed", "staff", staff_id, least=least)
-    tx.emit(SessionsEnded(subject_key=str(staff_id), sessions=0, cause="password.changed"))
 
 
 def _wrong(tx: Tx, staff_id: UUID) -> None:

@@ -42,6 +42,7 @@ log = logging.getLogger("his.identity")
 AT_ONCE = 40
 ROUNDS = 25
 LEASE = timedelta(minutes=2)
+PASSWORD_PAGE = "/api/platform/sso/password"  # noqa: S105  an address
 RIGHTS = ("client role", "realm role", "realm-management role", "group", "post", "grant", "account")
 """Lines of a report that are about rights; the others are about clients, flows and policies."""
 
@@ -97,6 +98,7 @@ def declaration(tx: Tx, configuration: Settings | None = None) -> RealmDeclarati
         self_reset=True,
         certificates=True,
         second_factor=asks_second_factor(settings),
+        password_page=f"{settings.host_url.rstrip('/')}{PASSWORD_PAGE}",
         templates=permissions.published(tx),
         directory_secret=directory.secret(),
     )
@@ -143,7 +145,7 @@ def people(tx: Tx, only: Collection[UUID] | None = None, configuration: Settings
                 enabled=person.enabled and person.staff_id not in frozen,
                 grants=tuple(sorted(grants.get(person.staff_id, []))),
                 proofs=tuple(sorted(proofs.get(person.staff_id, [])[:MAX_PROOFS])),
-                password_due=rules_passwords.due(privileged, set_at, least, tx.now) if strong else "",
+                password_due=rules_passwords.due(strong and privileged, set_at if strong else None, least, tx.now),
                 second_factor=strong and privileged,
                 initial_password=settings.demo_password or None,
                 must_change_password=not settings.demo_password,

@@ -10,7 +10,6 @@ from functions.platform.sso import directory, rules_passwords
 from functions.platform.sso.problems import AccountNotHere
 from functions.platform.sso.schemas import RecoveryView
 from functions.platform.sso.service.passwords import is_privileged, password_set
-from functions.platform.sso.service.realm import asks_second_factor
 from functions.platform.sso.service.sessions import refuse_before
 from shared.command import Onward
 from shared.tx import SamePerson, Tx
@@ -60,13 +59,11 @@ def giving_password(tx: Tx, staff_id: UUID, act: str, reason: str, password: str
 
 
 def _giving(tx: Tx, staff_id: UUID, password: str) -> Callable[[directory.Directory, str], tuple[str | None, int]]:
-    """Holders of privileged posts set theirs by `change_password`: the realm's page would take a short one."""
-    privileged = is_privileged(held.post for held in organisation.posts_of(tx, staff_id))
-    ours = privileged and asks_second_factor(directory.configuration())
-    password_set(tx, staff_id, rules_passwords.GIVEN if ours else rules_passwords.LEAST)
+    """Its owner sets another by `change_password` or at our page: the realm's own would know no names."""
+    password_set(tx, staff_id, rules_passwords.GIVEN)
 
     def do(door: directory.Directory, account_id: str) -> tuple[str | None, int]:
-        door.give_password(account_id, password, temporary=not ours)
+        door.give_password(account_id, password)
         return password, 0
 
     return do

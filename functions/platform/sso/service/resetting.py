@@ -10,7 +10,7 @@ from functions.platform.sso import rules_reset as rules
 from functions.platform.sso.problems import NotFromHere
 from functions.platform.sso.problems_offline import ResetRefused, ResetThrottled, WeakPassword
 from functions.platform.sso.schemas_reset import ResetPassword, ResetView
-from functions.platform.sso.service.passwords import password_set, tell_owner
+from functions.platform.sso.service.passwords import password_set, tell_owner, words_of
 from functions.platform.sso.service.sessions import refuse_before
 from shared.command import Onward
 from shared.identity.posts import POSTS
@@ -34,7 +34,7 @@ def reset_password(tx: Tx, command: ResetPassword) -> Onward[ResetView]:
 
     The answer is the same for an unknown name, a wrong code, no dynamic password, a locked or disabled account, and
     takes the same way. Each try counts, by name and by workstation, before it is looked at. Raises NotFromHere,
-    WeakPassword, ResetThrottled, ResetRefused, RealmOutOfReach.
+    WeakPassword, KnownPassword, ResetThrottled, ResetRefused, RealmOutOfReach.
     """
     if tx.actor.posts_at(tx.campus) != {"device:workstation"}:
         raise NotFromHere("自助重置密码只能在登记的工作站办理；其他地方请联系安全管理员。")
@@ -62,13 +62,18 @@ def _go_on(steps: Steps, command: ResetPassword, owner: _Owner | None) -> ResetV
             "工号或动态口令不正确，或该账号不能自助重置（未绑定动态口令、已锁定、已停用）。"
             "请等动态口令更换后重试，或联系安全管理员。"
         )
-    if owner.privileged and len(command.password) < rules_passwords.LEAST_PRIVILEGED:
-        raise WeakPassword("特权岗位的新密码至少 14 位，请换一个，并等动态口令更换后再提交。")
+    least = rules_passwords.LEAST_PRIVILEGED if owner.privileged else rules_passwords.LEAST
+    try:
+        rules_passwords.check_password(command.password, least, steps.step(lambda tx: words_of(tx, owner.staff_id)))
+    except WeakPassword as refusal:
+        raise WeakPassword(f"{refusal.detail}并等动态口令更换后再提交。") from None
     account_id = door.account_of(owner.name)
     if account_id is None or not door.choose_password(account_id, command.password):
         steps.step(lambda tx: tx.audit("password.not_reset", "staff", owner.staff_id, cause="policy"))
         raise WeakPassword("新密码不能与最近 5 次用过的相同，请换一个，并等动态口令更换后再提交。")
-    steps.step(lambda tx: _done(tx, owner))
+    steps.step(
+        lambda tx: password_reset(tx, owner.staff_id, privileged=owner.privileged, way="otp", place=tx.actor.name)
+    )
     tell_owner(steps, door, owner.staff_id)
     return ResetView(state="done")
 
@@ -92,13 +97,14 @@ def _failed(tx: Tx, owner: _Owner | None) -> None:
         tx.emit(LoginFailed(account_id=owner.staff_id, way="reset", reason="refused"))
 
 
-def _done(tx: Tx, owner: _Owner) -> None:
-    staff_id = owner.staff_id
-    password_set(tx, staff_id, rules_passwords.LEAST_PRIVILEGED if owner.privileged else rules_passwords.LEAST)
+def password_reset(tx: Tx, staff_id: UUID, *, privileged: bool, way: str, place: str) -> None:
+    """Its owner has set another without knowing the former: every session ends, and for a privileged post the others
+    hear of it."""
+    password_set(tx, staff_id, rules_passwords.LEAST_PRIVILEGED if privileged else rules_passwords.LEAST)
     refuse_before(tx, str(staff_id), "password reset by its owner")
-    tx.audit("password.reset_by_owner", "staff", staff_id, workstation=tx.actor.name)
+    tx.audit("password.reset_by_owner", "staff", staff_id, way=way, workstation=place)
     tx.emit(SessionsEnded(subject_key=str(staff_id), sessions=0, cause="password.reset_by_owner"))
-    if owner.privileged:
+    if privileged:
         cause = "privileged_password.reset_by_owner"
         tx.emit(LoginRiskFound(subject_key=str(staff_id), staff_id=staff_id, cause=cause, score=40))
 

@@ -6,28 +6,26 @@ told in its own protocol. So bounds, second factors, sign-outs and the log of si
 """
 
 import logging
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from events.platform import LoginFailed, SessionsEnded
 from functions.organisation.structure import service as organisation
 from functions.platform.permissions import service as permissions
-from functions.platform.sso import client, directory, pages_cas, queries, queries_cas
+from functions.platform.sso import directory, pages_cas, queries, queries_cas
 from functions.platform.sso import rules_cas as rules
 from functions.platform.sso.models import Partner
 from functions.platform.sso.models_cas import CasSession, CasTicket
 from functions.platform.sso.problems import AccountShut, PartnerNotFound, RealmOutOfReach, SignOnNotAllowed
 from functions.platform.sso.problems_cas import NotFresh, ServiceUnknown, SignOnBroken, SignOnLost
 from functions.platform.sso.service.admission import refusal_now
+from functions.platform.sso.service.answering import realm_answer, verified
 from functions.platform.sso.service.changing_over import posts_now, shut_out_now
 from functions.platform.sso.service.programs import cas_over, tell_programs
 from functions.platform.sso.service.realm import note
 from functions.platform.sso.service.sessions import deny_session
 from functions.platform.sso.visitors import Asked, Reply
-from shared.identity.keys import SigningKeys, http_fetch
 from shared.identity.posts import POSTS
 from shared.identity.realm import PartnerDeclaration
 from shared.ids import new_id
@@ -36,10 +34,8 @@ from shared.steps import Steps
 from shared.tx import Tx
 
 log = logging.getLogger("his.identity")
-ALGORITHMS = ("RS256", "ES256")
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 _UNKNOWN = "“{service}”没有登记接入统一身份认证，或接入已停用、已到期。请核对地址；仍不行请联系信息科。"
-_UNREACHABLE = "认证服务暂时没有应答，请稍后再试；急用时按应急流程办理。"
 
 
 def cas_prefix() -> str:
@@ -57,7 +53,8 @@ def cas_login(steps: Steps, asked: Asked) -> Reply:
         return pages_cas.page("统一身份认证", "请从要使用的业务系统进入；登录后自动回到该系统。")
     program = steps.step(lambda tx: _program(tx, service))
     now = steps.clock()
-    sign_on = rules.new_sign_on(service, renew=asked.flag("renew"), gateway=asked.flag("gateway"), now=now)
+    post = asked.text("method").upper() == "POST"
+    sign_on = rules.new_sign_on(service, renew=asked.flag("renew"), gateway=asked.flag("gateway"), now=now, post=post)
     address = f"{directory.configuration().issuer}/protocol/openid-connect/auth"
     query = rules.question(sign_on, _client(program), f"{cas_prefix()}/back")
     seconds = int(rules.SIGN_ON_WITHIN.total_seconds())
@@ -97,6 +94,8 @@ def cas_back(steps: Steps, asked: Asked) -> Reply:
     cookies = [gone]
     if issued.cookie:
         cookies.append(rules.set_cookie(rules.COOKIE, issued.cookie, secure=_secure()))
+    if sign_on.post:
+        return pages_cas.posted(sign_on.service, issued.ticket, tuple(cookies))
     return pages_cas.onward(rules.with_ticket(sign_on.service, issued.ticket), tuple(cookies))
 
 
@@ -183,24 +182,7 @@ def _program(tx: Tx, service: str) -> Partner:
 
 def _claims(steps: Steps, program: Partner, sign_on: rules.SignOn, code: str) -> _Told:
     """Change the code for what it stands for. Raises SignOnBroken, RealmOutOfReach."""
-    client_id, settings = _client(program), directory.configuration()
-    form = {
-        "grant_type": "authorization_code",
-        "code": code,
-        "redirect_uri": f"{cas_prefix()}/back",
-        "client_id": client_id,
-        "client_secret": _secret(client_id),
-        "code_verifier": sign_on.verifier,
-    }
-    try:
-        answer = client.post_form(f"{settings.issuer}/protocol/openid-connect/token", form)
-    except client.NoAnswer:
-        raise RealmOutOfReach(_UNREACHABLE) from None
-    if answer.status == 401:
-        _secrets.cache_clear()  # the program was registered anew: the next one has the new secret
-    if answer.status >= 500:
-        raise RealmOutOfReach(_UNREACHABLE)
-    claims = _verified(str(answer.json().get("id_token", "")), client_id)
+    claims = realm_answer(_client(program), code, sign_on.verifier, f"{cas_prefix()}/back")
     try:
         if claims["nonce"] != sign_on.nonce:
             raise ValueError("nonce")
@@ -214,46 +196,8 @@ def _claims(steps: Steps, program: Partner, sign_on: rules.SignOn, code: str) ->
         raise SignOnBroken("认证服务没有确认本次登录，请从业务系统重新进入；仍不行请联系信息科。") from None
 
 
-@lru_cache(maxsize=64)
-def _secrets(client_id: str, issuer: str) -> str:
-    return directory.Directory().secret_of(client_id)
-
-
-def _secret(client_id: str) -> str:
-    try:
-        return _secrets(client_id, directory.configuration().issuer)
-    except (KeyError, TypeError):
-        raise RealmOutOfReach("该系统刚刚登记，认证服务尚未同步，请一分钟后再试。") from None
-
-
-@lru_cache(maxsize=4)
-def _keys(address: str) -> SigningKeys:
-    return SigningKeys(http_fetch(address), ALGORITHMS)
-
-
-def _verified(token: str, audience: str | None) -> Mapping[str, Any]:
-    """Claims of a token the realm has signed; none of any other."""
-    import jwt
-
-    settings = directory.configuration()
-    try:
-        key = _keys(settings.jwks_url).get(str(jwt.get_unverified_header(token).get("kid", "")))
-        found: dict[str, Any] = jwt.decode(
-            token,
-            key,
-            algorithms=list(ALGORITHMS),
-            audience=audience,
-            issuer=settings.issuer,
-            leeway=30,
-            options={"require": ["iss", "aud", "iat"], "verify_aud": audience is not None},
-        )
-    except (jwt.PyJWTError, Problem):
-        return {}
-    return found
-
-
 def _ended_session(token: str) -> str | None:
-    claims = _verified(token, None)
+    claims = verified(token, None)
     events, sid = claims.get("events"), claims.get("sid")
     ours = str(claims.get("aud", "")).startswith("partner-")
     if not isinstance(events, dict) or LOGOUT_EVENT not in events or "nonce" in claims or not ours:
