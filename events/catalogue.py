@@ -122,6 +122,19 @@ class FindingOpened(Event, type="catalogue.prices.finding_opened", subject="find
     due_on: date
 
 
+class SpecialShareExceeded(Event, type="catalogue.prices.special_share_exceeded", subject="warning_id"):
+    """Special-need services of a month are above `limit` per cent of all medical services at a campus (特需服务超比例).
+    `measure` is amount or times; told once by each. The price office and management look at what is offered."""
+
+    warning_id: UUID
+    month: date
+    measure: str
+    special: Decimal
+    services: Decimal
+    share: Decimal
+    limit: Decimal
+
+
 class CodeSystemPublished(Event, type="catalogue.codes.code_system_published", subject="system"):
     """A version of a code system was published and is in force from a moment on. Reports and the lake follow it."""
 

@@ -365,6 +365,19 @@ class ChannelPaused(Event, type="payments.gateway.channel_paused", subject="merc
     paused_at: datetime
 
 
+class NotificationsForged(Event, type="payments.gateway.notifications_forged", subject="merchant_id"):
+    """Three notifications of a merchant's channel within an hour were not to be believed (伪造通知告警): signature,
+    time or sender did not hold. Information staff and finance look into it; told once until somebody said what it was.
+    """
+
+    alarm_id: UUID
+    merchant_id: UUID
+    channel: str
+    forged: int
+    first_at: datetime
+    raised_at: datetime
+
+
 class ChannelResumed(Event, type="payments.gateway.channel_resumed", subject="merchant_id"):
     """A paused channel takes payments again."""
 

@@ -10,7 +10,7 @@ and keeps it unique.
 
 Keys come from HIS_COLUMN_KEYS as `id:base64,id:base64`, 32 bytes each; the first writes, all read. To rotate, let every
 process know the new key (second place), then let it write (first place); the owning modules seal their rows anew, and
-when none is left with the old id (integrity checks `organisation.column_keys`, `patients.column_keys`) that one is
+when none is left with the old id (integrity checks `*.column_keys`) that one is
 taken out. A lost key is lost with everything it sealed: keys are kept in the vault, never beside a
 backup of the database.
 """
@@ -155,12 +155,12 @@ def cipher() -> Cipher:
     """The cipher of this process. Raises ColumnKeysMissing where it was given no keys, or none that can be read."""
     text = _given(os.environ.get("HIS_COLUMN_KEYS"))
     if not text.strip():
-        raise ColumnKeysMissing("本进程没有配置列加密密钥（HIS_COLUMN_KEYS），证件号码暂不能读写，请联系信息科。")
+        raise ColumnKeysMissing("本进程没有配置列加密密钥（HIS_COLUMN_KEYS），加密保存的内容暂不能读写，请联系信息科。")
     try:
         return _cipher(text)
     except ValueError as error:
         raise ColumnKeysMissing(
-            "列加密密钥（HIS_COLUMN_KEYS）格式不正确，证件号码暂不能读写，请联系信息科。"
+            "列加密密钥（HIS_COLUMN_KEYS）格式不正确，加密保存的内容暂不能读写，请联系信息科。"
         ) from error
 
 

@@ -16,6 +16,8 @@ TICKETS = ("validate", "serviceValidate", "proxyValidate", "p3/serviceValidate",
 FOR_EVERYBODY = {
     "/api/payments/gateway/notifications/{channel}/{merchant_id}",
     *(f"/api/platform/sso/cas/{step}" for step in ("login", "back", "logout", "signed-out", *TICKETS)),
+    "/api/platform/sso/password",
+    *(f"/api/platform/sso/password/{step}" for step in ("back", "by-key", "key")),
 }
 """Paths without a permission: whoever calls them is believed by a signature or a ticket, or is a browser on its way to
 the realm's login page."""

@@ -9,6 +9,7 @@ import promql_parser
 import pytest
 
 import events.worker  # noqa: F401  declares its metrics
+import functions.payments.gateway.service.forgeries  # noqa: F401  declares its metrics
 import infra.backup.archive  # noqa: F401  declares its metrics
 import shared.audit.sealing  # noqa: F401  declares its metrics
 from infra.observability import HANDBOOK, alerts, files, recordings, service_levels

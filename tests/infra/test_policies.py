@@ -101,8 +101,9 @@ def test_secrets_come_by_reference(pod: Pod) -> None:
             assert not re.search(r"://[^/]*@", value), name
 
 
-OPENS_NUMBERS = {"organisation/structure", "patients/index", "platform/sso"}
-"""Who keeps ID numbers, and the sign-on of patients, who say who they are by theirs."""
+OPENS_NUMBERS = {"organisation/structure", "patients/index", "payments/gateway", "platform/sso"}
+"""Who keeps ID numbers, the sign-on of patients, who say who they are by theirs, and who keeps messages of payment
+channels."""
 
 
 def secrets_of(pod: Pod) -> set[str]:

@@ -33,7 +33,7 @@ def keys(monkeypatch: pytest.MonkeyPatch, hospital: Hospital) -> Iterator[Keys]:
 
     def give(text: str) -> None:
         monkeypatch.setenv("HIS_COLUMN_KEYS", text)
-        numbers._trusted.clear()
+        numbers.KEYS.forget()
 
     written = "test:" + base64.b64encode(bytes(range(32))).decode()
     assert Cipher.read(written).proofs() == usual.proofs()
@@ -43,7 +43,7 @@ def keys(monkeypatch: pytest.MonkeyPatch, hospital: Hospital) -> Iterator[Keys]:
     give(f"{written},{FIRST},{SECOND}")
     hospital.minute("patients/index")
     monkeypatch.undo()
-    numbers._trusted.clear()
+    numbers.KEYS.forget()
 
 
 def keys_in_use(hospital: Hospital) -> set[str]:

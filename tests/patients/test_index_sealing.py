@@ -17,10 +17,11 @@ from functions.patients.index.service.numbers import SEALED
 from integrity.runner import run
 from shared.column_cipher import cipher
 from shared.tx import Tx
-from tests.patients.conftest import BASE, Desks, numbers_of, plan, refused, resident_id
+from tests.patients.conftest import BASE, Desks, numbers_of, refused, resident_id
 from tests.patients.test_index_exchange import bridge
 from tests.patients.test_index_legacy import migrated, row
 from tests.support.hospital import Hospital
+from tests.support.plans import plan
 
 RESIDENT = "urn:oid:2.16.156.10011.1.3"
 CLEAR = "patients.numbers_clear"

@@ -1,5 +1,6 @@
 """A small town for the gateway's tests: both campuses with merchants at simulated channels, one clock for all."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,7 @@ from functions.payments.gateway.client import Answer, NoAnswer, Outside, Request
 from functions.payments.gateway.service import PaymentInfo, PaymentOrder, RefundInfo
 from infra.simulators.server import Channels
 from infra.simulators.wire import Cut, Fault, Letter, Payer, Simulator, key_pair
+from shared.column_cipher import cipher
 from shared.identity.actor import system_actor
 from shared.settings import Settings
 from shared.steps import Steps
@@ -251,6 +253,16 @@ class Town:
             {"channel": channel, "campus": campus},
         )
         return int(Decimal(value) * 100)
+
+    def said(self, payment_id: UUID | None = None, operation: str | None = None) -> list[dict[str, Any]]:
+        """What was said to channels and by them, opened: of a payment, of an operation, or all."""
+        rows = self.hospital.rows("SELECT * FROM payments.gateway_attempts ORDER BY attempt_id")
+        wanted = [
+            row for row in rows if payment_id in (None, row["payment_id"]) and operation in (None, row["operation"])
+        ]
+        assert all(row["request"] == {} and row["answer"] is None for row in wanted), "nothing of it stands in clear"
+        about = "payments.gateway_attempts"
+        return [json.loads(cipher().open(row["sealed"], f"{about}:{row['attempt_id']}")) for row in wanted]
 
     def events(self, kind: str, payment_id: UUID | None = None) -> list[dict[str, Any]]:
         found = [event["data"] for event in self.hospital.events(f"payments.gateway.{kind}")]

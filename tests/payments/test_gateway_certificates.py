@@ -65,9 +65,7 @@ def test_the_first_list_is_opened_with_the_apiv3_key_and_bears_its_own_signature
     assert town.deliver() == [200]
     assert town.read(payment.payment_id).state == "succeeded"
     assert fetches(town) == 1
-    kept = town.hospital.value(
-        "SELECT string_agg(a::text, '') FROM payments.gateway_attempts a WHERE operation = 'certificates'"
-    )
+    kept = str(town.said(operation="certificates"))
     assert wechat(town).key.serial in kept
     assert "ciphertext" not in kept
     audited = "SELECT count(*) FROM kernel.audit_entries WHERE action = 'platform_certificates.fetched'"

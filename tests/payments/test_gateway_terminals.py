@@ -75,8 +75,7 @@ def test_slips_that_do_not_fit_are_refused(town: Town) -> None:
         "payments.gateway_attempts",
     }
     assert town.read(payment_id).state == "paying"
-    number = "SELECT count(*) FROM payments.gateway_attempts WHERE answer::text LIKE '%6222021234567890%'"
-    assert town.hospital.value(number) == 0
+    assert "6222021234567890" not in str(town.said())
 
 
 def test_a_declined_card_fails(town: Town) -> None:
@@ -197,6 +196,12 @@ HARMS = {
         " content, state, received_at, times, tries) SELECT gen_random_uuid(), 'hq', m.merchant_id, 'wechat', 'm',"
         " '{}', 'refused', now(), 1, 0 FROM payments.merchants m, generate_series(1, 3) WHERE m.channel = 'wechat'"
     ),
+    "channels.gateway_messages_clear": (
+        "ALTER TABLE payments.gateway_attempts DISABLE TRIGGER exchange_stays;"
+        "UPDATE payments.gateway_attempts SET sealed = NULL, key_id = NULL;"
+        "ALTER TABLE payments.gateway_attempts ENABLE TRIGGER exchange_stays"
+    ),
+    "channels.gateway_keys": "INSERT INTO payments.message_keys VALUES ('zz', 'x', now() - interval '2 days')",
     "channels.gateway_terminal": "UPDATE payments.terminal_batches SET difference = 1, settled_at = now()",
 }
 
@@ -242,6 +247,8 @@ def repair(town: Town, name: str) -> None:
         "channels.gateway_key_expiring": "UPDATE payments.merchant_keys SET expires_on = NULL",
         "channels.gateway_forged": "DELETE FROM payments.gateway_notifications WHERE state = 'refused'",
         "channels.gateway_certificates": "UPDATE payments.certificate_downloads SET is_on = false",
+        "channels.gateway_messages_clear": "DELETE FROM payments.gateway_attempts WHERE key_id IS NULL",
+        "channels.gateway_keys": "DELETE FROM payments.message_keys WHERE key_id = 'zz'",
     }
     if name in mends:
         town.hospital.execute(mends[name])

@@ -82,6 +82,14 @@ class MarketPriceTooSoon(Problem):
     title = "市场调节价公示期不足"
 
 
+class SpecialNeedNotMarket(Problem):
+    """特需服务 has a market-regulated price (spec 40, 11)."""
+
+    status = 422
+    code = "special_need_not_market"
+    title = "特需服务须为市场调节价"
+
+
 class FormTooLong(Problem):
     status = 422
     code = "price_form_too_long"

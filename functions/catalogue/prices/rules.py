@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from uuid import UUID
 
+from functions.catalogue.prices import marks
+from functions.catalogue.prices.marks import NEITHER, UNSAID, Marks
 from functions.catalogue.prices.problems import (
     MarketPriceTooSoon,
     PriceAboveCeiling,
@@ -36,6 +38,7 @@ COLUMNS = {
     "front_page": "病案首页费用类别",
     "account": "会计科目",
     "wubi": "五笔码",
+    **marks.NAMES,
 }
 """Columns of an imported list and what staff call them."""
 
@@ -98,6 +101,7 @@ class ListedItem:
     """By scheme: code and name there."""
     wubi: str = ""
     """What the list gives; it goes before the one worked out from the name."""
+    marks: Marks = UNSAID
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,7 @@ class KnownItem:
     """By scheme: its code there."""
     own_price: bool = True
     """Whether it may have a price: a package only by approval."""
+    marks: Marks = NEITHER
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +165,8 @@ def read_row(row: Mapping[str, str | None], units: Collection[str]) -> tuple[Lis
     faults += [
         f"{COLUMNS[name]}过长" for name, most in LONGEST.items() if name != "code" and len(cells.get(name, "")) > most
     ]
+    said, wrong = marks.read_marks(cells)
+    faults += wrong
     prices: dict[str, Decimal] = {}
     tried = False
     for level in LEVELS:
@@ -187,6 +194,7 @@ def read_row(row: Mapping[str, str | None], units: Collection[str]) -> tuple[Lis
         note=cells.get("note", ""),
         mappings={scheme: _target(cells[scheme]) for scheme in MAPPED if cells.get(scheme)},
         wubi=cells.get("wubi", ""),
+        marks=said,
     )
     return item, []
 
@@ -240,6 +248,10 @@ def _completed(row: Mapping[str, str | None], known: KnownItem | None, booking: 
 
 def _against(item: ListedItem, known: KnownItem | None, required: Sequence[str]) -> tuple[str, list[str]]:
     """A list changes prices; what an item is, it does not change behind anybody's back."""
+    now = known.marks if known is not None else NEITHER
+    clash = marks.contradiction(item.marks, bool(now.market_priced), bool(now.special_need))
+    if clash is not None:
+        return "", [clash]
     if known is None:
         faults = ["套餐须先登记组成与批准文号，再定价"] if item.kind == "package" else []
         return "new", [*faults, *_unmapped(required, item.mappings)]
@@ -268,6 +280,7 @@ def _against(item: ListedItem, known: KnownItem | None, required: Sequence[str])
         known.status == "published"
         and all(known.prices.get(level) == price for level, price in item.prices.items())
         and item.mappings.keys() <= known.mappings.keys()
+        and all(said in (None, stands) for said, stands in zip(item.marks, known.marks, strict=True))
     )
     return "same" if same else "changed", faults
 

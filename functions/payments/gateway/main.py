@@ -10,5 +10,5 @@ app = FunctionApp(
     router=api.router,
     minute=service.each_minute,
     scaling=Scaling(warm=1, peak=8, concurrency=5),
-    trust=Trust(keys="his-merchant-keys", outside=True),
+    trust=Trust(secrets=("his-columns",), keys="his-merchant-keys", outside=True),
 )

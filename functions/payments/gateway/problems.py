@@ -202,5 +202,13 @@ class NotConfirmed(Problem):
     title = "通知来源无法确认"
 
 
+class AlarmAcknowledged(Problem):
+    """Somebody else looked into it before; what was found comes with it."""
+
+    status = 409
+    code = "forgery_alarm_acknowledged"
+    title = "该告警已核实"
+
+
 class SerialUnknown(NotConfirmed):
     """What a channel sent bears the serial of a key we do not know yet: its certificates may have been exchanged."""

@@ -30,12 +30,15 @@ if TYPE_CHECKING:
         PriceRule,
         PriceRuleItem,
     )
+    from functions.catalogue.prices.models.special import BilledLine, BilledMonth, SpecialShareWarning
     from functions.catalogue.prices.models.watch import ChargedLine, MonitoredDay, MonitorRule, PriceFinding
 
 __all__ = [
     "BY_CODE_POINT",
     "CATALOGUE",
     "ApplicationDecision",
+    "BilledLine",
+    "BilledMonth",
     "ChargeItem",
     "ChargeUnit",
     "ChargedLine",
@@ -57,6 +60,7 @@ __all__ = [
     "PriceRule",
     "PriceRuleItem",
     "PriceVersion",
+    "SpecialShareWarning",
 ]
 
 __getattr__ = loaded_on_use(__name__)

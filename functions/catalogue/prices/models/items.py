@@ -39,6 +39,8 @@ class ChargeItem(Model):
         Index(None, "wubi"),
         Index("ix_charge_items_without_wubi", "item_id", postgresql_where=text("wubi IS NULL")),
         Index(None, "stopped_with", postgresql_where=text("stopped_with IS NOT NULL")),
+        Index("ix_charge_items_special_need", "code", postgresql_where=text("special_need")),
+        CheckConstraint("market_priced OR NOT special_need", name="special_need"),
         {"schema": CATALOGUE},
     )
 
@@ -86,6 +88,8 @@ class ChargeItem(Model):
     """The whole list that no longer named it and stopped it by its publication."""
     wubi: Mapped[str | None] = mapped_column(BY_CODE_POINT, default=None)
     """First letters of the wubi of the name, or what its list gives; null until it is worked out."""
+    special_need: Mapped[bool] = mapped_column(default=False)
+    """特需服务: beyond basic care, at a market-regulated price; its share of all services is watched."""
 
 
 class ItemAlias(Model):

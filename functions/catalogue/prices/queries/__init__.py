@@ -246,6 +246,7 @@ CHANGE_ITEM = Query(
         fee_class=bindparam("fee_class_"),
         direct_entry=bindparam("direct_entry_"),
         market_priced=bindparam("market_priced_"),
+        special_need=bindparam("special_need_"),
         max_quantity=bindparam("max_quantity_", type_=QUANTITY),
         max_per_day=bindparam("max_per_day_", type_=QUANTITY),
         quantity_step=bindparam("quantity_step_", type_=QUANTITY),

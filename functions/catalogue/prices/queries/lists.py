@@ -52,6 +52,8 @@ class LevelPrice(NamedTuple):
     ceiling: Decimal | None
     own_price: bool
     """Whether it may have a price: a package only by approval."""
+    market_priced: bool
+    special_need: bool
 
 
 KNOWN = Query(
@@ -71,6 +73,8 @@ KNOWN = Query(
             ChargeItem.kind != constant("package"),
             exists().where(PackageVersion.package_code == ChargeItem.code, PackageVersion.own_price.is_not(null())),
         ),
+        ChargeItem.market_priced,
+        ChargeItem.special_need,
     )
     .outerjoin(
         PriceVersion,

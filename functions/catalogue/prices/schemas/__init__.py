@@ -94,6 +94,7 @@ class DraftItem(Input):
     fee_class: FeeClass
     direct_entry: bool = False
     market_priced: bool = False
+    special_need: bool = False
     max_quantity: Quantity | None = None
     max_per_day: Quantity | None = None
     quantity_step: Quantity | None = None
@@ -116,6 +117,7 @@ class ChangeItem(Input):
     fee_class: FeeClass | None = None
     direct_entry: bool | None = None
     market_priced: bool | None = None
+    special_need: bool | None = None
     max_quantity: Quantity | None = None
     max_per_day: Quantity | None = None
     quantity_step: Quantity | None = None
@@ -236,6 +238,7 @@ class ItemView(View):
     fee_class: str
     direct_entry: bool
     market_priced: bool
+    special_need: bool
     max_quantity: Quantity | None
     max_per_day: Quantity | None
     quantity_step: Quantity | None

@@ -131,6 +131,15 @@ if TYPE_CHECKING:
         rules_list,
         rules_of,
     )
+    from functions.catalogue.prices.service.special import (
+        keep_refunded,
+        keep_settled,
+        measured,
+        special_items,
+        special_month,
+        special_months,
+        special_warnings,
+    )
     from functions.catalogue.prices.sharing import Expanded, share_out, unit_price_of
 
 __all__ = [
@@ -206,10 +215,13 @@ __all__ = [
     "inspection_report",
     "item_card",
     "keep_posted",
+    "keep_refunded",
+    "keep_settled",
     "keep_voided",
     "listed_prices",
     "mapped_at",
     "mappings_of",
+    "measured",
     "missing_items",
     "monitor_rules",
     "package_total",
@@ -237,6 +249,10 @@ __all__ = [
     "search",
     "set_aside",
     "share_out",
+    "special_items",
+    "special_month",
+    "special_months",
+    "special_warnings",
     "start_file",
     "stop_item",
     "stop_monitor_rule",

@@ -5,7 +5,8 @@ from typing import Any
 
 from events.catalogue import ItemPublished, ItemSuspended, PackageChanged
 from functions.catalogue.codes import service as codes
-from functions.catalogue.prices import queries, rules
+from functions.catalogue.prices import marks, queries, rules
+from functions.catalogue.prices.marks import Marks
 from functions.catalogue.prices.models import ChargeItem, PriceVersion
 from functions.catalogue.prices.problems import (
     ConsortiumList,
@@ -47,11 +48,13 @@ def define_unit(tx: Tx, command: DefineUnit) -> list[str]:
 def draft_item(tx: Tx, command: DraftItem) -> ChargeItem:
     """A new charge item as a draft; it is published together with its first checked price.
 
-    Raises ConsortiumList, UnitUnknown, ItemCodeTaken; UnitNotFound for an executing unit that does not exist.
+    Raises ConsortiumList, UnitUnknown, ItemCodeTaken, SpecialNeedNotMarket; UnitNotFound for an executing unit that
+    does not exist.
     """
     require_head(tx)
     _check_unit(tx, command.unit)
     check_units(tx, command.limits)
+    marks.require_market(command.market_priced, command.special_need)
     item = new_item(
         tx,
         ListedItem(
@@ -66,9 +69,9 @@ def draft_item(tx: Tx, command: DraftItem) -> ChargeItem:
             direct_entry=command.direct_entry,
             prices={},
             note=command.note or "",
+            marks=Marks(command.market_priced, command.special_need),
         ),
         command.basis_document,
-        market_priced=command.market_priced,
         max_quantity=command.max_quantity,
         max_per_day=command.max_per_day,
         quantity_step=command.quantity_step,
@@ -83,14 +86,14 @@ def change_item(tx: Tx, code: str, command: ChangeItem) -> ChargeItem:
     """Change what is given of an item; the rest stays.
 
     Name, unit, kind and fee class of a published item stay for ever: what is on receipts must mean the same always.
-    Raises ConsortiumList, ItemFixed, UnitUnknown, Stale with the item as it is now.
+    Raises ConsortiumList, ItemFixed, UnitUnknown, SpecialNeedNotMarket, Stale with the item as it is now.
     """
     require_head(tx)
     before = known(tx, code)
     given: dict[str, Any] = command.model_dump(exclude={"version", "reason"}, exclude_unset=True)
     if command.limits is not None:
         given["limits"] = command.limits.model_dump(mode="json", exclude_none=True)
-    if any(given.get(name, "") is None for name in _FIXED | {"direct_entry", "market_priced", "limits"}):
+    if any(given.get(name, "") is None for name in _FIXED | _NEVER_EMPTY):
         raise Invalid("名称、单位、类型、收费类别和标志不能清空。")
     changed = {name: value for name, value in given.items() if value != getattr(before, name)}
     if before.status != "draft" and (fixed := sorted(_FIXED & changed.keys())):
@@ -101,6 +104,7 @@ def change_item(tx: Tx, code: str, command: ChangeItem) -> ChargeItem:
     if "limits" in changed:
         check_units(tx, command.limits)
     values = {name: changed.get(name, getattr(before, name)) for name in _CHANGEABLE}
+    marks.require_market(values["market_priced"], values["special_need"])
     values["content"], values["excluded"] = values["content"] or "", values["excluded"] or ""
     values["kind"] = str(values["kind"])
     values["initials"] = rules.initials(values["name"])
@@ -119,6 +123,7 @@ def change_item(tx: Tx, code: str, command: ChangeItem) -> ChargeItem:
 
 
 _FIXED = {"name", "unit", "kind", "fee_class"}
+_NEVER_EMPTY = {"direct_entry", "market_priced", "special_need", "limits"}
 _CHANGEABLE = (
     "national_code",
     "name",
@@ -130,6 +135,7 @@ _CHANGEABLE = (
     "fee_class",
     "direct_entry",
     "market_priced",
+    "special_need",
     "max_quantity",
     "max_per_day",
     "quantity_step",
@@ -208,7 +214,6 @@ def new_item(
     basis_document: str,
     *,
     status: str = "draft",
-    market_priced: bool = False,
     max_quantity: Decimal | None = None,
     max_per_day: Decimal | None = None,
     quantity_step: Decimal | None = None,
@@ -228,7 +233,8 @@ def new_item(
         kind=entry.kind,
         fee_class=entry.fee_class,
         direct_entry=entry.direct_entry,
-        market_priced=market_priced,
+        market_priced=bool(entry.marks.market_priced),
+        special_need=bool(entry.marks.special_need),
         max_quantity=max_quantity,
         max_per_day=max_per_day,
         quantity_step=quantity_step,

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from functions.catalogue.prices import queries as catalogue
 from functions.catalogue.prices import rules
+from functions.catalogue.prices.marks import Marks
 from functions.catalogue.prices.models import ImportBatch, ImportRow
 from functions.catalogue.prices.problems import BatchStateWrong, BatchTooLong
 from functions.catalogue.prices.queries import lists as queries
@@ -216,6 +217,7 @@ def _known(rows: Sequence[LevelPrice], mapped: Sequence[MappedScheme]) -> dict[s
             ceilings=limits,
             mappings=schemes.get(row.code, {}),
             own_price=row.own_price,
+            marks=Marks(row.market_priced, row.special_need),
         )
     return found
 

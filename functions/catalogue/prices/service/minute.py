@@ -3,6 +3,7 @@
 from functions.catalogue.codes import service as codes
 from functions.catalogue.prices.queries import wubi as queries
 from functions.catalogue.prices.service.monitoring import watch_yesterday
+from functions.catalogue.prices.service.special import watch_share
 from functions.organisation.structure import service as organisation
 from shared.tx import Tx
 
@@ -12,6 +13,7 @@ FILLED_AT_ONCE = 2000
 def each_minute(tx: Tx) -> None:
     """A minute at a campus."""
     watch_yesterday(tx)
+    watch_share(tx)
     fill_wubi(tx)
 
 

@@ -10,7 +10,7 @@ from functions.catalogue.prices import queries as catalogue
 from functions.catalogue.prices.models import ChargeItem, ImportBatch, ItemMapping
 from functions.catalogue.prices.problems import BatchNotClean, StopsUnconfirmed
 from functions.catalogue.prices.queries import lists as queries
-from functions.catalogue.prices.queries import wubi
+from functions.catalogue.prices.queries import special, wubi
 from functions.catalogue.prices.queries.lists import ListedPrice, MissingItem
 from functions.catalogue.prices.queries.rules import PACKAGES_WITH_ANY
 from functions.catalogue.prices.rules import KnownItem, ListedItem
@@ -43,6 +43,7 @@ def publish_batch(tx: Tx, batch_id: UUID, command: PublishBatch) -> Batch:
         )
     listed = [verdict.item for verdict in verdicts if verdict.item is not None and verdict.change != "same"]
     _give_wubi(tx, [verdict.item for verdict in verdicts if verdict.item is not None and verdict.change != "new"])
+    _give_marks(tx, listed, known)
     prices, usable = _publish(tx, batch, listed, {item.code: item for item in locked}, known)
     stopped = _stop_missing(tx, batch, command.stops)
     tell_list(
@@ -172,6 +173,21 @@ def _give_wubi(tx: Tx, there: Sequence[ListedItem]) -> None:
     given = {item.code: own for item in there if (own := codes.own_wubi(item.wubi)) is not None}
     if given:
         tx.session.execute(wubi.GIVE_ITEMS, keys=list(given), wubi=list(given.values()))
+
+
+def _give_marks(tx: Tx, listed: Sequence[ListedItem], known: Mapping[str, KnownItem]) -> None:
+    """A list that says of an item there is that it is market-priced or a special-need service marks it so."""
+    given = {
+        item.code: [now if said is None else said for said, now in zip(item.marks, known[item.code].marks, strict=True)]
+        for item in listed
+        if item.code in known and any(said is not None for said in item.marks)
+    }
+    if given:
+        marks = list(given.values())
+        tx.session.execute(
+            special.GIVE_MARKS, codes=list(given), market=[one[0] for one in marks], special=[one[1] for one in marks]
+        )
+        tx.audit("charge_items.marked", "campus", tx.campus, items=len(given))
 
 
 def _map(

@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Collection
+from functools import partial
 from uuid import UUID
 
 from events.organisation import StaffChanged
-from functions.organisation.structure.models import StaffMember
+from functions.organisation.structure.models import StaffIdentity, StaffMember
 from functions.organisation.structure.problems import StaffNotActive, StaffNotFound
 from functions.organisation.structure.problems.personal import IdNumberNotFound, IdNumberTaken
 from functions.organisation.structure.queries import people
@@ -19,6 +20,7 @@ from shared.column_cipher import ColumnKeysMissing, SealBroken, available, ciphe
 from shared.locks import WAIT_LOCK, LockKind, lock_key
 from shared.printing.filters import mask_name
 from shared.problems import Invalid
+from shared.sealing import opened
 from shared.tx import Tx
 
 log = logging.getLogger("his.organisation")
@@ -129,9 +131,13 @@ def reseal(tx: Tx) -> int:
     if not available() or not (older := cipher().older):
         return 0
     due = tx.session.all(queries.TO_RESEAL, campus=tx.campus, older=list(older), limit=A_MINUTES_WORK)
-    opened = [(row, number) for row in due if (number := _opened(row.staff_id, row.number_sealed)) is not None]
     seals = cipher()
-    for row, number in opened:
+    whole = [
+        (row, number)
+        for row in due
+        if (number := opened(partial(_number_of, row), log, "staff_identity", row.staff_id)) is not None
+    ]
+    for row, number in whole:
         tx.session.execute(
             queries.RESEAL,
             id_=row.staff_id,
@@ -141,18 +147,13 @@ def reseal(tx: Tx) -> int:
             index=seals.index(number, COLUMN),
             now=tx.now,
         )
-    if opened:
-        tx.audit("staff.id_numbers_resealed", "key", seals.newest, rows=len(opened))
-    return len(opened)
+    if whole:
+        tx.audit("staff.id_numbers_resealed", "key", seals.newest, rows=len(whole))
+    return len(whole)
 
 
-def _opened(staff_id: UUID, sealed: str) -> str | None:
-    """A number, or None for one that was altered: that one stays as it is, for whoever looks into it."""
-    try:
-        return cipher().open(sealed, _about(staff_id))
-    except SealBroken:
-        log.error("a sealed ID number does not open", extra={"fields": {"staff_id": str(staff_id)}})
-        return None
+def _number_of(row: StaffIdentity) -> str:
+    return cipher().open(row.number_sealed, _about(row.staff_id))
 
 
 def _about(staff_id: UUID) -> str:

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from functions.patients.index.models import Correction, Identifier, LegacyRow, NumberKey, Relation
 from functions.patients.index.models.people import CERTIFICATES
 from shared.database.query import Query, among
+from shared.sealing import KeyInUse
 
 _HELD = text(CERTIFICATES)
 
@@ -23,14 +24,6 @@ class Held(NamedTuple):
     type: str
     value: str
     sealed: str | None
-
-
-class KeyInUse(NamedTuple):
-    """A key numbers were sealed with, and whether some still are."""
-
-    key_id: str
-    proof: str
-    used: bool
 
 
 NUMBER_KEYS = Query(

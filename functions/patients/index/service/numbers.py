@@ -7,7 +7,7 @@ are until the minute's work (service.sealing) has come to them.
 """
 
 import base64
-import time
+import logging
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
@@ -17,6 +17,7 @@ from functions.patients.index.models import Correction, LegacyRow, Relation
 from functions.patients.index.queries import sealing
 from functions.patients.index.schemas.values import DOCUMENT_CODES
 from shared.column_cipher import Cipher, ColumnKeysMissing, SealBroken, cipher
+from shared.sealing import KeyRing
 from shared.tx import Tx
 
 COLUMN = "patients.identifiers.value"
@@ -30,11 +31,8 @@ TAIL = 4
 """Characters at the end of an 18-digit number that have a mark of their own; what stands before them is a birthday."""
 UNREADABLE = "******"
 """Shown for a number this process has no key to."""
-TRUSTED = 60
-"""Seconds after which a process looks again whether its keys are those of the database."""
-
 _EIGHTEEN_DIGITS = frozenset(kind.value for kind in rules.ResidentIdKind)
-_trusted: dict[tuple[str, Cipher, bool], int] = {}
+KEYS = KeyRing(sealing.NUMBER_KEYS, sealing.ADD_NUMBER_KEY, "证件号码", logging.getLogger("his.patients"))
 
 
 class Kept(Protocol):
@@ -62,32 +60,8 @@ class Written(NamedTuple):
 
 def keys(tx: Tx, *, writing: bool = False) -> Cipher:
     """The cipher of this process, once it is known to be the database's: with another key a look-up would find nobody,
-    and the person would be registered again. One question a minute and process.
-
-    Raises ColumnKeysMissing for no keys, one that is another than the database was sealed with, one that is missing.
-    """
-    ours = cipher()
-    place = (tx.session.database, ours, writing)
-    if _trusted.get(place, 0) > int(time.monotonic()):
-        return ours
-    proofs = ours.proofs()
-    known = {row.key_id: row for row in tx.session.all(sealing.NUMBER_KEYS)}
-    for row in known.values():
-        if row.key_id not in proofs and row.used:
-            raise ColumnKeysMissing(
-                f"有证件号码是用密钥 {row.key_id} 加密的，本进程没有这个密钥，证件号码暂不能读写；"
-                "请信息科在 HIS_COLUMN_KEYS 中补上它。"
-            )
-        if proofs.get(row.key_id, row.proof) != row.proof:
-            raise ColumnKeysMissing(
-                f"本进程的密钥 {row.key_id} 与加密数据库所用的不是同一个，证件号码暂不能读写；"
-                "请信息科核对 HIS_COLUMN_KEYS。"
-            )
-    if ours.newest in known:
-        _trusted[place] = int(time.monotonic()) + TRUSTED
-    elif writing:
-        tx.session.execute(sealing.ADD_NUMBER_KEY, key_id=ours.newest, proof=proofs[ours.newest], now=tx.now)
-    return ours
+    and the person would be registered again. Raises ColumnKeysMissing."""
+    return KEYS.cipher(tx, writing=writing)
 
 
 # -- writing and finding

@@ -1,7 +1,6 @@
 """Sealing what is in clear (升级后的首次加密) and what an older key sealed (密钥轮换), while people work on.
 
-The minute begins it, batch by batch, each a transaction: a crash costs nothing, two at once share the rows, and what is
-done is not done again. A number that does not open stays as it is, for whoever looks into it.
+How it goes on is shared.sealing's; here is what a batch of each table is.
 """
 
 import logging
@@ -13,9 +12,9 @@ from uuid import UUID
 from functions.patients.index.queries import sealing as queries
 from functions.patients.index.service.numbers import (
     CORRECTIONS,
+    KEYS,
     RELATIONS,
     about_row,
-    keys,
     mark,
     number_of,
     number_of_relation,
@@ -23,10 +22,10 @@ from functions.patients.index.service.numbers import (
     opened_correction,
     written,
 )
-from shared.column_cipher import Cipher, ColumnKeysMissing, SealBroken
-from shared.database.engine import REPORT
+from shared.column_cipher import Cipher
 from shared.database.query import Query
 from shared.resident_id import normalise_id_number
+from shared.sealing import opened, work_off
 from shared.steps import Steps
 from shared.tx import Tx
 
@@ -44,32 +43,15 @@ class Place(NamedTuple):
     row: int = 0
 
 
-Batch = Callable[[Tx, Cipher, Place], Place | None]
-"""Seals the rows after a place; the place reached, None when nothing is left there."""
-
-
 def each_round(tx: Tx) -> Callable[[Steps], None] | None:
-    """A minute has passed: go on while there is something to seal. A process without the key leaves it to others."""
-    try:
-        seals = keys(tx)
-    except ColumnKeysMissing as missing:
-        log.error("numbers of certificates are not sealed", extra={"fields": {"reason": missing.detail}})
-        return None
-    return go_on if tx.session.one(queries.LEFT, older=list(seals.older), campus=tx.campus) else None
+    """A minute has passed: go on while there is something to seal."""
+    left = KEYS.due(tx, lambda seals: tx.session.one(queries.LEFT, older=list(seals.older), campus=tx.campus))
+    return go_on if left else None
 
 
 def go_on(steps: Steps) -> None:
     """Batch after batch, table after table, as many as a minute may take."""
-    left = BATCHES_A_MINUTE
-    for seal in (_identifiers, _relations, _corrections, _legacy_rows):
-        place: Place | None = Place()
-        while place is not None and left:
-            place = steps.step(partial(_batch, seal=seal, place=place), REPORT)
-            left -= 1
-
-
-def _batch(tx: Tx, seal: Batch, place: Place) -> Place | None:
-    return seal(tx, keys(tx, writing=True), place)
+    work_off(steps, KEYS, (_identifiers, _relations, _corrections, _legacy_rows), Place(), BATCHES_A_MINUTE)
 
 
 def _identifiers(tx: Tx, seals: Cipher, place: Place) -> Place | None:
@@ -77,7 +59,7 @@ def _identifiers(tx: Tx, seals: Cipher, place: Place) -> Place | None:
     fresh = {
         row.identifier_id: written(seals, row.type, number, row.identifier_id)
         for row in rows
-        if (number := _opened(partial(number_of, row), "identifier", row.identifier_id)) is not None
+        if (number := opened(partial(number_of, row), log, "identifier", row.identifier_id)) is not None
     }
     done = tx.session.all(
         queries.SEAL_IDENTIFIERS,
@@ -114,14 +96,15 @@ def _documents(
     numbers: Mapping[UUID, Callable[[], str | None]],
 ) -> Place | None:
     """Seal the numbers that open, by the row they stand in; the rows come in their order."""
-    opened = {row_id: number for row_id, read in numbers.items() if (number := _opened(read, kind, row_id)) is not None}
+    found = {row_id: opened(read, log, kind, row_id) for row_id, read in numbers.items()}
+    whole = {row_id: number for row_id, number in found.items() if number is not None}
     tx.session.execute(
         seal,
-        ids=list(opened),
-        sealeds=[seals.seal(number, f"{column}:{row_id}") for row_id, number in opened.items()],
+        ids=list(whole),
+        sealeds=[seals.seal(number, f"{column}:{row_id}") for row_id, number in whole.items()],
         key_id=seals.newest,
     )
-    _trace(tx, seals, f"{kind}s", len(opened))
+    _trace(tx, seals, f"{kind}s", len(whole))
     return Place(list(numbers)[-1]) if numbers else None
 
 
@@ -134,29 +117,21 @@ def _legacy_rows(tx: Tx, seals: Cipher, place: Place) -> Place | None:
         after_row=place.row,
         limit=BATCH,
     )
-    opened = [
+    whole = [
         (row, number)
         for row in rows
-        if (number := _opened(partial(number_of_row, row), "legacy_row", row.import_id)) is not None
+        if (number := opened(partial(number_of_row, row), log, "legacy_row", row.import_id)) is not None
     ]
     tx.session.execute(
         queries.SEAL_LEGACY_ROWS,
-        ids=[row.import_id for row, _ in opened],
-        places=[row.row_no for row, _ in opened],
-        sealeds=[seals.seal(number, about_row(row.import_id, row.row_no)) for row, number in opened],
-        numbers=[mark(seals, normalise_id_number(number) if row.outcome else number) for row, number in opened],
+        ids=[row.import_id for row, _ in whole],
+        places=[row.row_no for row, _ in whole],
+        sealeds=[seals.seal(number, about_row(row.import_id, row.row_no)) for row, number in whole],
+        numbers=[mark(seals, normalise_id_number(number) if row.outcome else number) for row, number in whole],
         key_id=seals.newest,
     )
-    _trace(tx, seals, "legacy_rows", len(opened))
+    _trace(tx, seals, "legacy_rows", len(whole))
     return Place(rows[-1].import_id, rows[-1].row_no) if rows else None
-
-
-def _opened(read: Callable[[], str | None], kind: str, row_id: UUID) -> str | None:
-    try:
-        return read()
-    except SealBroken:
-        log.error("a sealed number does not open", extra={"fields": {"kind": kind, "row_id": str(row_id)}})
-        return None
 
 
 def _trace(tx: Tx, seals: Cipher, table: str, rows: int) -> None:

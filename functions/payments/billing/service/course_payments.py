@@ -35,7 +35,7 @@ def ask_course_payment(
     if course.paid_in - course.returned + command.amount > course.planned:
         raise CourseOverpaid("预交合计不能超过疗程计划金额，请核对金额。", planned=str(course.planned))
     course_payment_id = new_id()
-    payment = order_payment(tx, COURSES, course_payment_id, command, shift.counter_name)
+    payment = order_payment(tx, COURSES, course_payment_id, command, shift.counter_name, patient_id=course.patient_id)
     row = CoursePayment(
         course_payment_id=course_payment_id,
         campus_id=tx.campus,

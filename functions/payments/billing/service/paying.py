@@ -52,8 +52,18 @@ class Received:
     shift: ShiftInfo
 
 
-def order_payment(tx: Tx, ref_module: str, ref_id: UUID, wanted: Electronic, place: str | None) -> PaymentInfo:
-    """Write at the gateway what a channel is to be asked for: of a payment code the channel is told from it."""
+def order_payment(
+    tx: Tx,
+    ref_module: str,
+    ref_id: UUID,
+    wanted: Electronic,
+    place: str | None,
+    *,
+    patient_id: UUID,
+    encounter_id: UUID | None = None,
+) -> PaymentInfo:
+    """Write at the gateway what a channel is to be asked for: of a payment code the channel is told from it. The
+    payment is found by its patient and, when it is for one, its visit."""
     return gateway.create_payment(
         tx,
         PaymentOrder(
@@ -66,6 +76,8 @@ def order_payment(tx: Tx, ref_module: str, ref_id: UUID, wanted: Electronic, pla
             product=wanted.product,
             payer=wanted.payer,
             terminal=wanted.terminal or place,
+            patient_id=patient_id,
+            encounter_id=encounter_id,
         ),
     )
 
@@ -83,7 +95,15 @@ def underway(method: str, amount: Money, order_no: str | None, **more: Any) -> P
 def ask_payment(tx: Tx, settlement: Settlement, wanted: Electronic, debt_id: UUID | None = None) -> Tender:
     """Write the intent: a pending tender and its payment. PaymentUnderway while another one is awaited."""
     tender_id = new_id()
-    payment = order_payment(tx, MODULE, tender_id, wanted, settlement.counter_name)
+    payment = order_payment(
+        tx,
+        MODULE,
+        tender_id,
+        wanted,
+        settlement.counter_name,
+        patient_id=settlement.patient_id,
+        encounter_id=settlement.encounter_id,
+    )
     tender = Tender(
         tender_id=tender_id,
         campus_id=tx.campus,

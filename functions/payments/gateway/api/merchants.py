@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import Query as Parameter
 
 from functions.payments.gateway import rules, service
+from functions.payments.gateway.api.views import refused_view
 from functions.payments.gateway.models import ChannelHealth, Merchant, MerchantKey
 from functions.payments.gateway.queries import merchants as queries
 from functions.payments.gateway.schemas import (
@@ -126,7 +127,7 @@ def list_refused_notifications(
     """Notifications of a merchant that were not believed, newest first."""
     rows = tx.session.all(queries.REFUSED, merchant_id=merchant_id, before=before or tx.now, limit=limit)
     tx.audit("refused_notifications.listed", "merchant", merchant_id, count=len(rows))
-    return [RefusedNotificationView.model_validate(row) for row in rows]
+    return [refused_view(row) for row in rows]
 
 
 @router.get("/channels")

@@ -18,19 +18,18 @@ from functions.payments.gateway.api.views import (
 from functions.payments.gateway.models import Payment
 from functions.payments.gateway.queries import payments as queries
 from functions.payments.gateway.queries import refunds as refund_queries
-from functions.payments.gateway.schemas import (
-    DayView,
-    PaymentView,
+from functions.payments.gateway.schemas import DayView, PaymentView, TimelineView
+from functions.payments.gateway.schemas.terminals import (
     RecordTransfer,
     SettleTerminal,
     TerminalBatchView,
     TerminalResult,
-    TimelineView,
 )
+from functions.payments.gateway.service import searching
 from functions.payments.gateway.service.reading import find_payment
 from shared.command import Onward, command, query
 from shared.http import Router
-from shared.money import ZERO
+from shared.money import ZERO, PositiveMoney
 from shared.problems import NotFound
 from shared.schemas import Page, midnight
 from shared.steps import Steps
@@ -51,9 +50,34 @@ def list_payments(tx: Tx, unfinished: bool = False, limit: Limit = 50, cursor: U
     found = queries.OPEN_PAGE if unfinished else queries.PAGE
     rows = tx.session.all(found, campus=tx.campus, before=cursor or LAST, limit=limit)
     tx.audit("payments.listed", "campus", tx.campus, count=len(rows))
-    return Page[PaymentView](
-        items=[payment_view(row) for row in rows], next=str(rows[-1].payment_id) if len(rows) == limit else None
-    )
+    return _page(rows, limit)
+
+
+@router.get("/payments/of-patient/{patient_id}")
+@query("payments.gateway.read")
+def payments_of_patient(tx: Tx, patient_id: UUID, limit: Limit = 50, cursor: UUID | None = None) -> Page[PaymentView]:
+    """What a patient was asked to pay here, under whatever record (按患者查支付), newest first."""
+    return _page(searching.of_patient(tx, patient_id, cursor or LAST, limit), limit)
+
+
+@router.get("/payments/of-encounter/{encounter_id}")
+@query("payments.gateway.read")
+def payments_of_encounter(
+    tx: Tx, encounter_id: UUID, limit: Limit = 50, cursor: UUID | None = None
+) -> Page[PaymentView]:
+    """Payments for a visit here (按就诊查支付), newest first. Bills of several visits are found by the patient."""
+    return _page(searching.of_encounter(tx, encounter_id, cursor or LAST, limit), limit)
+
+
+@router.get("/payments/by-amount")
+@query("payments.gateway.read")
+def payments_by_amount(
+    tx: Tx, amount: PositiveMoney, day: date, limit: Limit = 50, cursor: UUID | None = None
+) -> Page[PaymentView]:
+    """Payments of an amount that were ordered or paid on a day (按金额和日期查支付), newest first."""
+    if not _FIRST_DAY <= day <= tx.today:
+        raise NotFound("该日期没有支付数据，请重新选择。")
+    return _page(searching.of_amount(tx, amount, day, cursor or LAST, limit), limit)
 
 
 @router.get("/payments/search")
@@ -64,7 +88,7 @@ def search_payments(tx: Tx, number: Number) -> list[PaymentView]:
     by_refund = tx.session.send(queries.BY_REFUND_NUMBER, number=number)
     by_channel = tx.session.send(queries.BY_CHANNEL_NUMBER, channels=list(rules.CHANNELS), number=number)
     rows = {row.payment_id: row for row in [*by_order.all(), *by_refund.all(), *by_channel.all()]}
-    tx.audit("payments.searched", "campus", tx.campus, count=len(rows))
+    searching.note(tx, "number", list(rows.values()))
     return [payment_view(row) for row in rows.values()]
 
 
@@ -73,7 +97,7 @@ def search_payments(tx: Tx, number: Number) -> list[PaymentView]:
 def payments_by_reference(tx: Tx, ref_module: Number, ref_id: Number) -> list[PaymentView]:
     """Every payment made for a bill, a deposit, a booking, the oldest first."""
     rows = tx.session.all(queries.OF_REFERENCES, campus=tx.campus, module=ref_module, refs=[ref_id])
-    tx.audit("payments.searched", "campus", tx.campus, count=len(rows))
+    searching.note(tx, "reference", rows)
     return [payment_view(row) for row in rows]
 
 
@@ -85,7 +109,7 @@ def read_payment(tx: Tx, payment_id: UUID) -> TimelineView:
     attempts = tx.session.send(queries.ATTEMPTS, payment_id=payment_id)
     notifications = tx.session.send(queries.NOTIFICATIONS, payment_id=payment_id)
     refunds = tx.session.send(refund_queries.OF_PAYMENT, payment_id=payment_id)
-    tx.audit("payment.read", "payment", payment_id)
+    tx.audit("payment.read", "payment", payment_id, patient_id=row.patient_id)
     return TimelineView(
         payment=payment_view(row),
         attempts=[attempt_view(item) for item in attempts.all()],
@@ -110,7 +134,7 @@ def close_payment(tx: Tx, payment_id: UUID) -> PaymentView:
 
 def _onward(tx: Tx, payment_id: UUID, *, closing: bool) -> PaymentView:
     row = _own(tx, payment_id)
-    tx.audit("payment.asked", "payment", payment_id, closing=closing)
+    tx.audit("payment.asked", "payment", payment_id, patient_id=row.patient_id, closing=closing)
 
     def go_on(steps: Steps) -> PaymentView:
         service.settle_by_asking(steps, payment_id, closing=closing)
@@ -169,6 +193,12 @@ def read_day(tx: Tx, day: date) -> DayView:
     ]
     tx.audit("payments.day_read", "campus", tx.campus, day=str(day))
     return DayView(day=day, campus_id=tx.campus, channels=channels, net=sum((item.net for item in channels), ZERO))
+
+
+def _page(rows: list[Payment], limit: int) -> Page[PaymentView]:
+    return Page[PaymentView](
+        items=[payment_view(row) for row in rows], next=str(rows[-1].payment_id) if len(rows) == limit else None
+    )
 
 
 def _own(tx: Tx, payment_id: UUID) -> Payment:

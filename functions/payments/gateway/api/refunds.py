@@ -8,7 +8,8 @@ from fastapi import Query as Parameter
 from functions.payments.gateway import service
 from functions.payments.gateway.api.views import refund_view
 from functions.payments.gateway.queries import refunds as queries
-from functions.payments.gateway.schemas import ApproveTransfer, ProposeTransfer, RefundView, TerminalRefundResult
+from functions.payments.gateway.schemas import RefundView
+from functions.payments.gateway.schemas.terminals import ApproveTransfer, ProposeTransfer, TerminalRefundResult
 from functions.payments.gateway.service.reading import find_refund
 from shared.command import Onward, command, query
 from shared.http import Router

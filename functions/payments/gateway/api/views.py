@@ -12,7 +12,9 @@ from functions.payments.gateway.schemas import (
     NotificationView,
     PaymentView,
     RefundView,
+    RefusedNotificationView,
 )
+from functions.payments.gateway.service import messages
 from shared.money import ZERO
 
 _HOUR = 3600
@@ -42,12 +44,29 @@ def refund_view(row: GatewayRefund, now: datetime) -> RefundView:
 
 def attempt_view(row: PaymentAttempt) -> AttemptView:
     """One exchange with the channel."""
-    return AttemptView.model_validate(row)
+    read = messages.exchange_of(row)
+    fields = {name: getattr(row, name) for name in AttemptView.model_fields if hasattr(row, name)}
+    said = {"request": read.said.get("request", {}), "answer": read.said.get("answer")}
+    return AttemptView(**fields | said, unreadable=read.unreadable)
 
 
 def notification_view(row: Notification) -> NotificationView:
     """One notification."""
-    return NotificationView.model_validate(row)
+    read = messages.content_of(row)
+    fields = {name: getattr(row, name) for name in NotificationView.model_fields if hasattr(row, name)}
+    return NotificationView(**fields | {"content": read.said}, unreadable=read.unreadable)
+
+
+def refused_view(row: Notification) -> RefusedNotificationView:
+    """One notification that was not believed."""
+    read = messages.content_of(row)
+    return RefusedNotificationView(
+        notification_id=row.notification_id,
+        received_at=row.received_at,
+        reason=row.reason,
+        content=read.said,
+        unreadable=read.unreadable,
+    )
 
 
 def channel_day_view(

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, Integer, SmallInteger, Text, text
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Integer, SmallInteger, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -47,6 +47,28 @@ class Payment(CampusOwned, Model):
         Index(None, "campus_id", "ref_module", "ref_id"),
         Index(None, "campus_id", "payment_id"),
         Index(None, "campus_id", "created_at"),
+        Index(
+            "ix_gateway_payments_patient",
+            "campus_id",
+            "patient_id",
+            "payment_id",
+            postgresql_where=text("patient_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_gateway_payments_encounter",
+            "campus_id",
+            "encounter_id",
+            "payment_id",
+            postgresql_where=text("encounter_id IS NOT NULL"),
+        ),
+        Index("ix_gateway_payments_amount", "campus_id", "amount", "created_at"),
+        Index(
+            "ix_gateway_payments_amount_paid",
+            "campus_id",
+            "amount",
+            "paid_at",
+            postgresql_where=text("paid_at IS NOT NULL"),
+        ),
         Index("ix_gateway_payments_due", "campus_id", "next_check_at", postgresql_where=text(OPEN)),
         Index(
             "ix_gateway_payments_late",
@@ -122,10 +144,25 @@ class Payment(CampusOwned, Model):
     trouble: Mapped[str | None] = mapped_column(Text, default=None)
     """Why a person of finance must look: amount_differs, terminal_silent."""
     version: Mapped[int] = mapped_column(default=1)
+    patient_id: Mapped[UUID | None] = mapped_column(default=None)
+    """Whose bill it pays, as it was written then: a list by patient asks for all records of the person."""
+    encounter_id: Mapped[UUID | None] = mapped_column(default=None)
+    """The one visit it is for; null when the bill is of several, or of none."""
+
+
+def sealed_checks() -> tuple[CheckConstraint, ...]:
+    """What holds of a table whose messages are sealed."""
+    return (
+        CheckConstraint("(sealed IS NULL) = (key_id IS NULL)", name="sealed"),
+        CheckConstraint("sealed IS NULL OR starts_with(sealed, key_id || ':')", name="key_id"),
+    )
 
 
 class PaymentAttempt(CampusOwned, Model):
-    """One exchange with a channel, both sides masked: what was asked, what it answered. Never changed."""
+    """One exchange with a channel, both sides masked and sealed: what was asked, what it answered.
+
+    Only its seal ever changes, with the key. `request` and `answer` hold rows from before messages were sealed.
+    """
 
     __tablename__ = "gateway_attempts"
     __table_args__ = (
@@ -136,6 +173,9 @@ class PaymentAttempt(CampusOwned, Model):
             "attempt_id",
             postgresql_where=text("channel_refund_id IS NOT NULL"),
         ),
+        Index("ix_gateway_attempts_key", "campus_id", "key_id", "attempt_id"),
+        *sealed_checks(),
+        CheckConstraint("sealed IS NULL OR (request = '{}' AND answer IS NULL)", name="closed"),
         {"schema": PAYMENTS},
     )
 
@@ -146,12 +186,15 @@ class PaymentAttempt(CampusOwned, Model):
     operation: Mapped[str] = mapped_column(Text)
     """order, query, close, reverse, refund, query_refund, probe, terminal."""
     request: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    answer: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    answer: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     http_status: Mapped[int | None] = mapped_column(SmallInteger)
     outcome: Mapped[str] = mapped_column(Text)
     started_at: Mapped[datetime]
     milliseconds: Mapped[int] = mapped_column(Integer)
     actor: Mapped[str] = mapped_column(Text)
+    sealed: Mapped[str | None] = mapped_column(Text, default=None)
+    key_id: Mapped[str | None] = mapped_column(Text, default=None)
+    """The key it was sealed with; rotation finds its work by it."""
 
 
 class Notification(CampusOwned, Model):
@@ -173,6 +216,8 @@ class Notification(CampusOwned, Model):
             "ix_gateway_notifications_refused", "merchant_id", "received_at", postgresql_where=text("state = 'refused'")
         ),
         Index("ix_gateway_notifications_payment", "payment_id", postgresql_where=text("payment_id IS NOT NULL")),
+        Index("ix_gateway_notifications_key", "campus_id", "key_id", "notification_id"),
+        *sealed_checks(),
         CheckConstraint("state IN ('waiting', 'applied', 'refused')", name="state"),
         {"schema": PAYMENTS},
     )
@@ -185,7 +230,8 @@ class Notification(CampusOwned, Model):
     message_id: Mapped[str] = mapped_column(Text)
     """The channel's id of the message, or the digest of what could not be believed."""
     content: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    """What it says, decrypted and masked; of a refused one its headers and size."""
+    """Which order or refund it names; of a refused one its size. What it says is sealed beside it, masked; rows from
+    before that hold it here."""
     state: Mapped[str] = mapped_column(Text)
     reason: Mapped[str | None] = mapped_column(Text)
     payment_id: Mapped[UUID | None]
@@ -194,3 +240,51 @@ class Notification(CampusOwned, Model):
     times: Mapped[int] = mapped_column(Integer, default=1)
     """How often the channel sent it."""
     tries: Mapped[int] = mapped_column(SmallInteger, default=0)
+    sealed: Mapped[str | None] = mapped_column(Text, default=None)
+    key_id: Mapped[str | None] = mapped_column(Text, default=None)
+    forged: Mapped[bool | None] = mapped_column(default=None)
+    """Of a refused one whether its signature, time or sender did not hold; not where only our own key was missing."""
+
+
+class MessageKey(Model):
+    """A key messages were sealed with, by a proof that tells nothing of it: it betrays a process that was given another
+    key under the same name."""
+
+    __tablename__ = "message_keys"
+    __table_args__ = ({"schema": PAYMENTS},)
+
+    key_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    proof: Mapped[str] = mapped_column(Text)
+    first_used_at: Mapped[datetime]
+
+
+class ForgeryAlarm(CampusOwned, Model):
+    """Several notifications of a merchant's channel were not to be believed within an hour (伪造通知告警).
+
+    One stands open for a merchant at a time; whoever looks into it says what it was, and counting begins anew.
+    """
+
+    __tablename__ = "forgery_alarms"
+    __table_args__ = (
+        Index("uq_forgery_alarms_open", "merchant_id", unique=True, postgresql_where=text("acknowledged_at IS NULL")),
+        Index(None, "campus_id", "alarm_id"),
+        Index(None, "merchant_id", "acknowledged_at"),
+        CheckConstraint("(acknowledged_at IS NULL) = (acknowledged_by IS NULL)", name="acknowledged"),
+        CheckConstraint("(acknowledged_at IS NULL) = (finding IS NULL)", name="finding"),
+        {"schema": PAYMENTS},
+    )
+
+    alarm_id: Mapped[UUID] = mapped_column(primary_key=True)
+    merchant_id: Mapped[UUID] = mapped_column(ForeignKey("payments.merchants.merchant_id"))
+    channel: Mapped[str] = mapped_column(Text)
+    first_at: Mapped[datetime]
+    """When the first of them came."""
+    raised_at: Mapped[datetime]
+    reason: Mapped[str] = mapped_column(Text)
+    """Why the last of them was not believed."""
+    acknowledged_at: Mapped[datetime | None] = mapped_column(default=None)
+    acknowledged_by: Mapped[str | None] = mapped_column(Text, default=None)
+    acknowledged_by_name: Mapped[str | None] = mapped_column(Text, default=None)
+    finding: Mapped[str | None] = mapped_column(Text, default=None)
+    """What it was and what was done, in the words of who looked."""
+    version: Mapped[int] = mapped_column(default=1)

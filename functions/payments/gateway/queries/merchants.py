@@ -8,7 +8,6 @@ from sqlalchemy import (
     Interval,
     Numeric,
     Text,
-    and_,
     bindparam,
     case,
     cast,
@@ -286,16 +285,6 @@ WAITING = Query(
     .limit(_LIMIT),
 )
 """Those tried least come first: what belongs to nobody here must not stand before what does."""
-REFUSED_LATELY = Query(
-    int,
-    select(func.count()).where(
-        and_(
-            Notification.merchant_id == bindparam("merchant_id"),
-            one_of(Notification.state, "refused"),
-            Notification.received_at >= bindparam("since", type_=DateTime(timezone=True)),
-        )
-    ),
-)
 REFUSED = Query(
     Notification,
     select(Notification)

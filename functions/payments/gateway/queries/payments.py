@@ -19,6 +19,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    union,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -220,6 +221,54 @@ OPEN_PAGE = Query(
     .order_by(Payment.payment_id.desc())
     .limit(_LIMIT),
 )
+OF_PATIENT = Query(
+    Payment,
+    select(Payment)
+    .where(
+        Payment.campus_id == bindparam("campus"),
+        among(Payment.patient_id, "patients"),
+        Payment.patient_id.is_not(None),
+        Payment.payment_id < bindparam("before"),
+    )
+    .order_by(Payment.payment_id.desc())
+    .limit(_LIMIT),
+)
+OF_ENCOUNTER = Query(
+    Payment,
+    select(Payment)
+    .where(
+        Payment.campus_id == bindparam("campus"),
+        Payment.encounter_id == bindparam("encounter"),
+        Payment.encounter_id.is_not(None),
+        Payment.payment_id < bindparam("before"),
+    )
+    .order_by(Payment.payment_id.desc())
+    .limit(_LIMIT),
+)
+
+
+def _of_amount(moment: Any) -> Any:
+    return select(Payment.payment_id).where(
+        Payment.campus_id == bindparam("campus"),
+        Payment.amount == _money("yuan"),
+        moment >= bindparam("since", type_=DateTime(timezone=True)),
+        moment < bindparam("until", type_=DateTime(timezone=True)),
+        moment.is_not(None),
+    )
+
+
+_ordered_or_paid = union(_of_amount(Payment.created_at), _of_amount(Payment.paid_at)).subquery()
+OF_AMOUNT = Query(
+    Payment,
+    select(Payment)
+    .where(
+        Payment.payment_id.in_(select(_ordered_or_paid.c.payment_id)),
+        Payment.payment_id < bindparam("before"),
+    )
+    .order_by(Payment.payment_id.desc())
+    .limit(_LIMIT),
+)
+"""Ordered or paid on a day: an order of 23:59 is paid the next, a transfer stands on the statement days before."""
 ATTEMPTS = Query(
     PaymentAttempt,
     select(PaymentAttempt)

@@ -13,6 +13,7 @@ from shared.lazy import loaded_on_use
 
 if TYPE_CHECKING:
     from functions.payments.gateway.service.certificates import download_of, fetch_now, switch_off, switch_on
+    from functions.payments.gateway.service.forgeries import acknowledge_forgery, forgery_alarms
     from functions.payments.gateway.service.health import pause_channel, resume_channel
     from functions.payments.gateway.service.merchants import (
         activate_merchant,
@@ -54,6 +55,7 @@ __all__ = [
     "PaymentOrder",
     "RefundInfo",
     "accept_late_payment",
+    "acknowledge_forgery",
     "activate_merchant",
     "approve_key",
     "approve_terms",
@@ -68,6 +70,7 @@ __all__ = [
     "enter_refund_result",
     "enter_result",
     "fetch_now",
+    "forgery_alarms",
     "own_merchant",
     "pause_channel",
     "payment_of",

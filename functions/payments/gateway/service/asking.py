@@ -18,6 +18,8 @@ from functions.payments.gateway.models import (
 from functions.payments.gateway.problems import KeyMissing
 from functions.payments.gateway.queries import certificates as certificate_queries
 from functions.payments.gateway.queries import merchants as queries
+from functions.payments.gateway.service import messages
+from shared.column_cipher import ColumnKeysMissing
 from shared.ids import new_id
 from shared.problems import NotFound
 from shared.steps import Steps
@@ -31,6 +33,8 @@ class Contact(NamedTuple):
     keys: list[MerchantKey]
     certificates: tuple[tuple[str, str], ...] | None
     """(serial, PEM), the longest in force first; None where certificates are not fetched."""
+    unsealable: ColumnKeysMissing | None
+    """Why what is said could not be recorded here: then nothing is said."""
 
 
 def contact_of(tx: Tx, merchant_id: UUID) -> Contact:
@@ -44,7 +48,8 @@ def contact_of(tx: Tx, merchant_id: UUID) -> Contact:
         raise NotFound("没有这个商户，请核对。")
     fetched = download.first()
     certificates = tuple((row.serial, row.pem) for row in listed.all() if is_in_force(row, tx.now))
-    return Contact(found, keys.all(), certificates if fetched is not None and fetched.is_on else None)
+    fetching = fetched is not None and fetched.is_on
+    return Contact(found, keys.all(), certificates if fetching else None, messages.why_not(tx))
 
 
 def is_in_force(certificate: PlatformCertificate, now: datetime) -> bool:
@@ -65,9 +70,12 @@ def channel_of(contact: Contact, steps: Steps) -> Channel:
 def credentials(contact: Contact, outside: client.Outside, *, bare: bool = False) -> Credentials:
     """The keys themselves, read from the store. The newest of our own keys signs; all the channel's may be believed.
 
-    KeyMissing when we have nothing to sign with or, unless `bare`, nothing to believe the channel by.
+    KeyMissing when we have nothing to sign with or, unless `bare`, nothing to believe the channel by;
+    ColumnKeysMissing when nothing of what is said could be recorded.
     """
-    merchant, keys, certificates = contact
+    merchant, keys, certificates, unsealable = contact
+    if unsealable is not None:
+        raise unsealable
     signing = next((key for key in keys if key.role == "sign"), None)
     approved = tuple((key.serial, outside.secret(key.secret_ref)) for key in keys if key.role == "verify")
     verifying = approved + (certificates or ())
@@ -122,22 +130,25 @@ def keep_exchange(
     payment_id: UUID | None = None,
     channel_refund_id: UUID | None = None,
 ) -> None:
-    """Record what was said, both sides masked."""
+    """Record what was said, both sides masked, sealed. Raises ColumnKeysMissing."""
+    attempt_id = new_id()
+    said = {"request": rules.masked(exchange.request), "answer": rules.masked(exchange.answer)}
     tx.session.add(
         PaymentAttempt(
-            attempt_id=new_id(),
+            attempt_id=attempt_id,
             campus_id=tx.campus,
             merchant_id=merchant_id,
             payment_id=payment_id,
             channel_refund_id=channel_refund_id,
             operation=exchange.operation,
-            request=rules.masked(exchange.request),
-            answer=rules.masked(exchange.answer),
+            request={},
+            answer=None,
             http_status=exchange.status,
             outcome=told.outcome,
             started_at=exchange.started_at,
             milliseconds=exchange.milliseconds,
             actor=tx.actor.subject,
+            **messages.sealed(tx, messages.ATTEMPTS, attempt_id, said),
         )
     )
 

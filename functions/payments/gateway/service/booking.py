@@ -73,7 +73,7 @@ def close(tx: Tx, row: Payment, code: str | None = None, reason: str | None = No
         "amount": row.amount,
     }
     tx.emit(PaymentFailed(**told_of, reason_code=code) if code else PaymentClosed(**told_of))
-    tx.audit("payment.closed", "payment", row.payment_id, amount=str(row.amount), code=code)
+    tx.audit("payment.closed", "payment", row.payment_id, patient_id=row.patient_id, amount=str(row.amount), code=code)
     return closed
 
 
@@ -138,7 +138,14 @@ def succeed(
             late=paid.late,
         )
     )
-    tx.audit("payment.succeeded", "payment", row.payment_id, amount=str(row.amount), late=paid.late)
+    tx.audit(
+        "payment.succeeded",
+        "payment",
+        row.payment_id,
+        patient_id=row.patient_id,
+        amount=str(row.amount),
+        late=paid.late,
+    )
     return paid
 
 

@@ -17,7 +17,7 @@ from functions.payments.gateway.problems import (
 )
 from functions.payments.gateway.queries import merchants as merchant_queries
 from functions.payments.gateway.queries import payments as queries
-from functions.payments.gateway.service import booking
+from functions.payments.gateway.service import booking, messages
 from functions.payments.gateway.service.asking import Contact, channel_of, contact_of, order_of
 from functions.payments.gateway.service.health import require_open
 from functions.payments.gateway.service.reading import find_payment, locked_payment, payment_info
@@ -39,10 +39,12 @@ def create_payment(tx: Tx, order: PaymentOrder) -> PaymentInfo:
     The same reference, amount and way of paying gives the open payment again; another amount or way replaces it, and
     the old order is closed at its channel before the new one is placed. Refuses: AmountInvalid (a third decimal),
     PaymentCodeUnknown, OrderInvalid, ChannelNotOpen, MerchantOfOtherCampus, LimitExceeded, ChannelPausedProblem,
-    PaymentUnderWay (another window was quicker).
+    PaymentUnderWay (another window was quicker), ColumnKeysMissing where what the channel says could not be recorded.
     """
     rules.fen(order.amount)
     chosen = _choose(order)
+    if chosen.channel in rules.ASKED and (missing := messages.why_not(tx)) is not None:
+        raise missing
     merchant = _merchant(tx, order, chosen)
     health = tx.session.send(merchant_queries.HEALTH, merchant_id=merchant.merchant_id)
     open_row = tx.session.first(queries.OPEN_OF_REFERENCE, campus=tx.campus, module=order.ref_module, ref=order.ref_id)
@@ -68,7 +70,14 @@ def create_payment(tx: Tx, order: PaymentOrder) -> PaymentInfo:
             expires_at=row.expires_at,
         )
     )
-    tx.audit("payment.created", "payment", row.payment_id, amount=str(row.amount), channel=row.channel)
+    tx.audit(
+        "payment.created",
+        "payment",
+        row.payment_id,
+        patient_id=row.patient_id,
+        amount=str(row.amount),
+        channel=row.channel,
+    )
     return payment_info(row)
 
 
@@ -99,6 +108,8 @@ def _new_row(tx: Tx, order: PaymentOrder, chosen: _Chosen, merchant: Merchant, r
         expires_at=tx.now + lasts,
         next_check_at=tx.now + timedelta(seconds=30),
         replaces_id=replaced.payment_id if replaced else None,
+        patient_id=order.patient_id,
+        encounter_id=order.encounter_id,
     )
 
 
@@ -311,5 +322,7 @@ def accept_late_payment(tx: Tx, payment_id: UUID) -> PaymentInfo:
     if accepted is None:
         row = find_payment(tx, payment_id)
         raise NotLate(f"该笔支付不待退回，当前为“{rules.PAYMENT_STATES[row.state]}”。")
-    tx.audit("payment.late_accepted", "payment", payment_id, amount=str(accepted.amount))
+    tx.audit(
+        "payment.late_accepted", "payment", payment_id, patient_id=accepted.patient_id, amount=str(accepted.amount)
+    )
     return payment_info(accepted)

@@ -7,8 +7,6 @@ as the notification is stored. What must not be believed is kept with its reason
 
 import hashlib
 import json
-import logging
-from datetime import timedelta
 from uuid import UUID
 
 from functions.payments.gateway import client, rules
@@ -18,7 +16,7 @@ from functions.payments.gateway.problems import KeyMissing, NotConfirmed, Serial
 from functions.payments.gateway.queries import merchants as queries
 from functions.payments.gateway.queries import payments as payment_queries
 from functions.payments.gateway.queries import refunds as refund_queries
-from functions.payments.gateway.service import booking
+from functions.payments.gateway.service import booking, forgeries, messages
 from functions.payments.gateway.service.asking import contact_of, credentials
 from functions.payments.gateway.service.certificates import ask_soon
 from functions.payments.gateway.service.ordering import settle_by_asking
@@ -30,11 +28,6 @@ from shared.problems import NotFound, Problem
 from shared.steps import Steps
 from shared.tx import Tx
 
-log = logging.getLogger("his.payments.gateway")
-
-KEPT_AN_HOUR = 50
-"""So many disbelieved messages an hour are kept for one merchant; a flood of them is only counted in the log."""
-ALARM_FROM = 3
 GIVEN_UP = 200
 
 _ACCEPTED = {
@@ -57,7 +50,10 @@ def campus_of(session: Session, channel: str, merchant_id: UUID) -> str | None:
 
 
 def receive(tx: Tx, message: Message, channel: str, merchant_id: UUID) -> Reply:
-    """Verify, store, apply, answer. Five times the same message is one message."""
+    """Verify, store, apply, answer. Five times the same message is one message.
+
+    Raises ColumnKeysMissing where it can't be kept sealed: the channel hears no success and sends it again.
+    """
     contact = contact_of(tx, merchant_id)
     if contact.merchant.channel != channel:
         raise NotFound("没有这个通知地址。")
@@ -78,22 +74,20 @@ def receive(tx: Tx, message: Message, channel: str, merchant_id: UUID) -> Reply:
 
 
 def _arrived(tx: Tx, channel: str, merchant_id: UUID, notice: Notice) -> dict[str, object]:
+    notification_id = new_id()
     row = Notification(
-        notification_id=new_id(),
+        notification_id=notification_id,
         campus_id=tx.campus,
         merchant_id=merchant_id,
         channel=channel,
         kind=None if notice.kind == "other" else notice.kind,
         message_id=notice.message_id[:100],
-        content={
-            "order_no": notice.order_no,
-            "refund_no": notice.refund_no,
-            "says": rules.masked(notice.content),
-        },
+        content={"order_no": notice.order_no, "refund_no": notice.refund_no},
         state="waiting",
         reason=None,
         payment_id=None,
         received_at=tx.now,
+        **messages.sealed(tx, messages.NOTIFICATIONS, notification_id, {"says": rules.masked(notice.content)}),
     )
     return {name: getattr(row, name) for name in queries.NOTIFICATION_COLUMNS}
 
@@ -122,37 +116,37 @@ def _applied(tx: Tx, stored: Notification, payment_id: UUID | None, reason: str 
 
 
 def _keep_refused(tx: Tx, channel: str, merchant_id: UUID, message: Message, refusal: Problem) -> None:
-    lately = tx.session.one(queries.REFUSED_LATELY, merchant_id=merchant_id, since=tx.now - timedelta(hours=1))
-    if lately + 1 >= ALARM_FROM:
-        log.error(
-            "notifications of a payment channel not believed",
-            extra={"fields": {"merchant": str(merchant_id), "channel": channel, "lately": lately + 1}},
-        )
-    if lately >= KEPT_AN_HOUR:
+    forged = isinstance(refusal, NotConfirmed)
+    if forgeries.is_flooded(tx, channel, merchant_id, forged=forged):
         return
+    notification_id = new_id()
+    came = {
+        "headers": {
+            name: value[:200]
+            for name, value in message.headers.items()
+            if name.startswith(("wechatpay-", "x-s", "x-timestamp", "user-agent")) and "signature" not in name
+        },
+        "body": _shown(message.body),
+    }
     tx.session.add(
         Notification(
-            notification_id=new_id(),
+            notification_id=notification_id,
             campus_id=tx.campus,
             merchant_id=merchant_id,
             channel=channel,
             kind=None,
             message_id=hashlib.sha256(message.body).hexdigest(),
-            content={
-                "bytes": len(message.body),
-                "headers": {
-                    name: value[:200]
-                    for name, value in message.headers.items()
-                    if name.startswith(("wechatpay-", "x-s", "x-timestamp", "user-agent")) and "signature" not in name
-                },
-                "body": _shown(message.body),
-            },
+            content={"bytes": len(message.body)},
             state="refused",
             reason=refusal.detail,
             payment_id=None,
             received_at=tx.now,
+            forged=forged,
+            **messages.sealed(tx, messages.NOTIFICATIONS, notification_id, came),
         )
     )
+    if forged:
+        forgeries.raise_alarms(tx)
 
 
 def _shown(body: bytes) -> object:

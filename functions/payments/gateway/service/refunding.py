@@ -19,7 +19,7 @@ from functions.payments.gateway.problems import (
 )
 from functions.payments.gateway.queries import payments as payment_queries
 from functions.payments.gateway.queries import refunds as queries
-from functions.payments.gateway.schemas import ApproveTransfer, ProposeTransfer
+from functions.payments.gateway.schemas.terminals import ApproveTransfer, ProposeTransfer
 from functions.payments.gateway.service.asking import (
     Contact,
     channel_of,

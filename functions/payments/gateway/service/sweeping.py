@@ -12,7 +12,7 @@ from functions.payments.gateway.queries import certificates as certificate_queri
 from functions.payments.gateway.queries import merchants as merchant_queries
 from functions.payments.gateway.queries import payments as payment_queries
 from functions.payments.gateway.queries import refunds as refund_queries
-from functions.payments.gateway.service import certificates, health, receiving
+from functions.payments.gateway.service import certificates, forgeries, health, messages, receiving
 from functions.payments.gateway.service.ordering import settle_by_asking
 from functions.payments.gateway.service.refunding import LATE_REFERENCE, carry_out_refund, request_refund
 from shared.problems import Problem
@@ -31,6 +31,7 @@ Work = Callable[[Steps], object]
 def each_minute(tx: Tx) -> Callable[[Steps], None] | None:
     """Take what is due at this campus; the asking happens after the commit."""
     give_back_late_money(tx)
+    forgeries.raise_alarms(tx)
     payments = tx.session.send(payment_queries.CLAIM_DUE, campus=tx.campus, at=tx.now, limit=PAYMENTS_AT_ONCE)
     refunds = tx.session.send(refund_queries.CLAIM_DUE, campus=tx.campus, at=tx.now, limit=AT_ONCE)
     waiting = tx.session.send(merchant_queries.WAITING, campus=tx.campus, limit=AT_ONCE)
@@ -43,6 +44,8 @@ def each_minute(tx: Tx) -> Callable[[Steps], None] | None:
         *(partial(carry_out_refund, channel_refund_id=refund_id, claimed=True) for refund_id in refunds.all()),
         *(partial(receiving.take_up, waiting=row) for row in waiting.all()),
     ]
+    if (sealing := messages.each_round(tx)) is not None:
+        work.append(sealing)
     if not work:
         return None
     return lambda steps: _work_off(steps, work)

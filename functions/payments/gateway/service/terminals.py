@@ -19,7 +19,12 @@ from functions.payments.gateway.problems import (
 from functions.payments.gateway.queries import merchants as merchant_queries
 from functions.payments.gateway.queries import payments as queries
 from functions.payments.gateway.queries import refunds as refund_queries
-from functions.payments.gateway.schemas import RecordTransfer, SettleTerminal, TerminalRefundResult, TerminalResult
+from functions.payments.gateway.schemas.terminals import (
+    RecordTransfer,
+    SettleTerminal,
+    TerminalRefundResult,
+    TerminalResult,
+)
 from functions.payments.gateway.service import booking
 from functions.payments.gateway.service.asking import by_hand, keep_exchange
 from functions.payments.gateway.service.reading import find_refund, locked_payment

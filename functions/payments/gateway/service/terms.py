@@ -33,6 +33,10 @@ class PaymentOrder(NamedTuple):
     """How long the payer may take; 5 min at a window, 15 min in the mini-program, 3 min for a QR code."""
     merchant_id: UUID | None = None
     """The merchant to pay to; left out, the acting campus's own for the channel."""
+    patient_id: UUID | None = None
+    """Whose bill it is, so that the payment is found by the patient."""
+    encounter_id: UUID | None = None
+    """The one visit it is for."""
 
 
 class PaymentInfo(NamedTuple):
