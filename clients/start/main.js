@@ -65,6 +65,8 @@ function showSession() {
       session.actAt(event.target.value);
       look();
     } }, options),
+    element("a", { href: session.PASSWORD_PAGE, class: person.passwordDue ? "due" : "" },
+      person.passwordDue ? "请先设置新密码" : "修改密码"),
     element("button", { "data-keep": "sign-off", onclick: () => session.signOff() }, "退出"));
 }
 

@@ -10,6 +10,9 @@ const SIGNED_ON = "his.signed-on";
 const CAMPUS = "his.campus";
 const RENEW_BEFORE = 30;
 
+/** Where another password is set. */
+export const PASSWORD_PAGE = "/api/platform/sso/password";
+
 let server = null;
 let tokens = null;
 let renewal = null;
@@ -66,7 +69,7 @@ export async function signOff(next = "") {
   return new Promise(() => {});
 }
 
-/** Who is signed on: name, username, campuses with their post codes. Null for nobody. */
+/** Who is signed on: name, username, campuses with their post codes, why another password is due. Null for nobody. */
 export function person() {
   if (!tokens) return null;
   return personOf(tokens.access);
@@ -80,7 +83,8 @@ export function personOf(token) {
     const [, campus, post] = path.split("/");
     if (post) (posts[campus] ??= []).push(post);
   }
-  return { name: claims.name, username: claims.preferred_username, posts, campuses: Object.keys(posts).sort() };
+  const campuses = Object.keys(posts).sort();
+  return { name: claims.name, username: claims.preferred_username, posts, campuses, passwordDue: claims.password_due ?? "" };
 }
 
 /** The acting campus: the one chosen last, if the person has a post there. */
@@ -127,6 +131,10 @@ async function finish(asked, pending) {
   // The identity server remembers the last person of this browser; somebody else was asked for.
   if (pending.username && person().username !== pending.username) return signOff(pending.username);
   sessionStorage.setItem(SIGNED_ON, "yes");
+  if (!pending.silent && /^(initial|aged)/.test(person().passwordDue)) {
+    location.assign(PASSWORD_PAGE);  // nothing else is open to this sign-on
+    return new Promise(() => {});
+  }
   return "";
 }
 
