@@ -36,7 +36,7 @@ def provision(admin: KeycloakAdmin, declaration: RealmDeclaration) -> Report:
     accounts.sync_staff's."""
     exists = _realm_exists(admin, declaration.realm)
     former = admin.get_current_realm()
-    run = _Run(admin, declaration)
+    run = _Run(admin, declaration, peopled=exists)
     if not exists:
         admin.create_realm(declared.settings(declaration))
         run.report.created.append(f"realm {declaration.realm}")
@@ -68,9 +68,10 @@ def _differs(wanted: Any, actual: Any) -> bool:
 
 
 class _Run:
-    """One run over one realm. `_state` is the realm's own export."""
+    """One run over one realm. `_state` is the realm's own export; `peopled`: somebody may hold a role in it."""
 
-    def __init__(self, admin: KeycloakAdmin, declaration: RealmDeclaration) -> None:
+    def __init__(self, admin: KeycloakAdmin, declaration: RealmDeclaration, *, peopled: bool) -> None:
+        self.peopled = peopled
         self.admin = admin
         self.declaration = declaration
         self.report = Report()
@@ -91,7 +92,8 @@ class _Run:
         self._directory()
         self._administrators()
         self._strange_roles()
-        self._direct_roles()
+        if self.peopled:  # a question for each role
+            self._direct_roles()
         if attributes.get(_FINGERPRINT) == fingerprint:
             self.report.drift = tuple(self.report.changes)
         else:  # written last: a run that broke off is no drift
