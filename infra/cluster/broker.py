@@ -159,10 +159,10 @@ def give_secrets(state: Path) -> None:
     kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", given=listed)
 
 
-def certificates(state: Path) -> dict[str, str]:
-    """The lab's certificates under the names of Terraform's `passwords`; made once."""
+def certificates(state: Path, *, anew: bool = False) -> dict[str, str]:
+    """The lab's certificates under the names of Terraform's `passwords`; made once, or `anew`."""
     path = credentials.prepare(state) / "broker-certificates.json"
-    if not path.exists():
+    if anew or not path.exists():
         credentials.write_private(path, json.dumps(new_certificates()))
     known: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
     return known
@@ -253,6 +253,15 @@ def leave() -> None:
     kubectl("-n", EVENTING, "delete", *kinds, "--ignore-not-found")
 
 
+def uninstall(known: dict[str, str]) -> None:
+    """Take Knative's channel out after `leave`; its definition stays, as Helm would let it."""
+    import yaml
+
+    others = [one for one in yaml.safe_load_all(release(known)) if one["kind"] != "CustomResourceDefinition"]
+    listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": others})
+    kubectl("delete", "--ignore-not-found", "--wait", "--timeout=120s", "-f", "-", given=listed)
+
+
 # -- parts
 
 
@@ -274,8 +283,7 @@ def _complete(container: dict[str, Any], named: dict[str, str]) -> None:
 
 def _forget_streams() -> None:
     """Servers made anew hold no streams. A dispatcher makes what is missing when it starts, not while it runs."""
-    selector = "messaging.knative.dev/channel=nats-jetstream-channel,messaging.knative.dev/role=dispatcher"
-    kubectl("-n", EVENTING, "delete", "pod", "-l", selector, "--ignore-not-found", "--wait=false")
+    kubectl("-n", EVENTING, "delete", "pod", "-l", nats.DISPATCHERS, "--ignore-not-found", "--wait=false")
 
 
 def _there(registry: str, reference: str) -> bool:

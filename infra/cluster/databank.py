@@ -65,6 +65,10 @@ def up(say: Say, state: Path = data.STATE) -> None:
 def down(say: Say, state: Path = data.STATE) -> None:
     """Take the data services out of the cluster, with all they hold. A deployment brings the single ones back."""
     where.record(state, ())
+    if kubectl("get", "crd", "clusters.postgresql.cnpg.io", "--ignore-not-found", "-o", "name").strip():
+        # Its pods may take half an hour to stop, and a namespace that goes with them looks again only after half of it.
+        kubectl("-n", DATA, "delete", "cluster.postgresql.cnpg.io", "--all", "--wait", "--timeout=300s")
+        until(lambda: not instances(), "the instances of PostgreSQL to be gone", 180)
     kubectl("delete", "namespace", DATA, "--ignore-not-found", "--wait", "--timeout=300s")
     image = json.loads((state / "kustomize-data" / "images.json").read_text(encoding="utf-8"))["cloudnative-pg"]
     kubectl("delete", "--ignore-not-found", "--wait=false", "-f", "-", given=operator_manifests(image))

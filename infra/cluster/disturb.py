@@ -14,7 +14,7 @@ from typing import Any
 from infra.cluster import data
 from infra.cluster.deploy import gateway
 from infra.cluster.kubernetes import ClusterError, get, kubectl, node_address, pods, ready, until
-from infra.cluster.measure import QUESTIONS, service_of, token
+from infra.cluster.measure import QUESTIONS, service_of, staffed, token
 from infra.his.manifests.names import NAMESPACE
 
 Say = Callable[[str], None]
@@ -47,6 +47,7 @@ class Seen:
 def disturb(say: Say) -> int:
     """Roll, kill gently, kill hard, each under load; 0 when no request failed."""
     os.environ.update(data.settings(node_address(), gateway()))
+    staffed()
     function = "outpatient/schedule"
     service = service_of(function)
     failed = 0

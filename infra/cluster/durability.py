@@ -13,7 +13,7 @@ import signal
 import statistics
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -196,7 +196,8 @@ def durability(patients: int, say: Say) -> int:
                     faults.append(f"{what}: {seen}")
         _whole()
         say(f"    {_memory()}")
-    faults += _morning(patients, say)
+    blows = {6.0: lambda: _kill(_DISPATCHERS[DURABLE], EVENTING), 12.0: lambda: _kill(_SERVERS, DATA, _leader())}
+    faults += morning(patients, "dispatcher and JetStream's leader killed", blows, say)
     for fault in faults:
         say(f"wrong: {fault}")
     return 1 if faults else 0
@@ -238,8 +239,8 @@ WHERE event.created_at >= %s GROUP BY 1, 2
 _OF_TYPE = "SELECT type, count(*) FROM kernel.outbox WHERE created_at >= %s GROUP BY 1"
 
 
-def _morning(patients: int, say: Say) -> list[str]:
-    """A morning while the dispatcher and then JetStream's leader are killed: every inbox has each event, once."""
+def morning(patients: int, what: str, blows: Mapping[float, Callable[[], None]], say: Say) -> list[str]:
+    """A morning while something happens, each so many seconds after it began: every inbox has each event, once."""
     import psycopg
 
     from functions.registry import all_apps
@@ -250,8 +251,11 @@ def _morning(patients: int, say: Say) -> list[str]:
     from shared.settings import settings
 
     configuration = settings()
-    blows = [threading.Timer(6, lambda: _kill(_DISPATCHERS[DURABLE], EVENTING))]
-    blows.append(threading.Timer(12, lambda: _kill(_SERVERS, DATA, _leader())))
+
+    def strike(after: float, blow: Callable[[], None]) -> None:
+        time.sleep(after)
+        blow()
+
     with psycopg.connect(configuration.auditor_database_url, autocommit=True) as database:
 
         def one(query: str, *arguments: Any) -> Any:
@@ -260,13 +264,12 @@ def _morning(patients: int, say: Say) -> list[str]:
         until(lambda: one(_OPEN)[0] == 0, "the outbox before the morning", _PATIENCE)
         (begun,) = one("SELECT clock_timestamp()")
         demo.prepare(configuration)
-        with FrontDesk(configuration) as front:
-            morning = Morning(front, patients=patients, seed=int(time.time()), now=datetime.now(UTC))
-            for blow in blows:
-                blow.start()
-            day = morning.play()
-            for blow in blows:
-                blow.join()
+        with FrontDesk(configuration) as front, ThreadPoolExecutor(len(blows)) as strikers:
+            played = Morning(front, patients=patients, seed=int(time.time()), now=datetime.now(UTC))
+            struck = [strikers.submit(strike, *one) for one in blows.items()]
+            day = played.play()
+            for one_blow in struck:
+                one_blow.result()
             took = until(lambda: one(_OPEN)[0] == 0, "every event in its inbox", 300)
             wrong = reckon(configuration, day)
         events, again, dead = one(_SINCE, begun, begun)
@@ -275,7 +278,7 @@ def _morning(patients: int, say: Say) -> list[str]:
     wanted = {(kind, app.name): of_type.get(kind, 0) for app in all_apps() for kind in app.handlers}
     lacking = {pair: count for pair, count in wanted.items() if counted.get(pair, (0, 0)) != (count, count)}
     say(
-        f"a morning of {patients} patients, dispatcher and JetStream's leader killed: {events} events,"
+        f"a morning of {patients} patients, {what}: {events} events,"
         f" {sum(wanted.values())} deliveries, {sum(lacking.values())} not once in their inbox, {dead} dead letters;"
         f" the relay sent {again} a second time; the last was there {took:.1f} s after the last patient"
     )

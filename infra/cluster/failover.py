@@ -163,6 +163,8 @@ ACTIONS: dict[str, Callable[[], None]] = {
     "primary cut off": cut_off_primary,
     "pooler cut off": cut_off_pooler,
 }
+_SIGN_ON_AGAIN = 10.0
+"""Seconds after which somebody who could not sign on tries again."""
 _LONG_ENOUGH = 45.0
 """Seconds after which a pod that was cut off may be heard again."""
 
@@ -268,7 +270,8 @@ class Morning:
             try:
                 self.faults = demo.play(settings(), patients=self._patients, seed=int(time.time()))
             except (LoginRefused, httpx.HTTPError):
-                # Keycloak writes to the same database: who signs on in that moment tries again.
+                # Keycloak writes to the same database: who signs on in that moment tries again, when it may be back.
                 self.refused_at_sign_on += 1
+                time.sleep(_SIGN_ON_AGAIN)
             else:
                 return

@@ -36,6 +36,7 @@ def found_and_remove(patients: int, say: Say, state: Path = data.STATE) -> int:
     given = variables(image, state) | {"charts": _charts(images, image, state)}
     say("the lab's hospital leaves")
     broker.leave()
+    broker.uninstall(images)
     kubectl("delete", "namespace", *_NAMESPACES.values(), "--ignore-not-found", "--wait", "--timeout=300s")
     volumes.provide()
     terraform = Terraform(state / "terraform-whole", given)
@@ -98,16 +99,18 @@ def keycloak_address() -> str:
 
 
 def _charts(images: dict[str, str], image: str, state: Path) -> dict[str, Any]:
-    """Charts of the operator and of infra/k8s/data as it runs on this machine."""
+    """Charts of Knative's channel, of the operator and of infra/k8s/data, as they run on this machine."""
     out = state / "charts"
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
-    operator = out / "cnpg.yaml"
+    operator, channel = out / "cnpg.yaml", out / "natss.yaml"
     operator.write_text(databank.operator_manifests(images["cloudnative-pg"]), encoding="utf-8")
+    channel.write_text(broker.release(images), encoding="utf-8")
     change = [{"op": "add", "path": "/spec/clusterIP", "value": keycloak_address()}]
     patch = {"target": {"kind": "Service", "name": "keycloak"}, "patch": json.dumps(change)}
     folder = databank.write(images, image, state, patches=(patch,))
     return {
+        "knative": {"natss": str(charts.make(out, "natss", channel))},
         "operators": {"cnpg": str(charts.make(out, "cnpg", operator))},
         "data": str(charts.make(out, "data", folder)),
     }

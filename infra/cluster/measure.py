@@ -43,8 +43,17 @@ class Start:
 def measure(starts: int, say: Say) -> str:
     """The figures as a Markdown table. `starts` cold starts are measured."""
     os.environ.update(data.settings(node_address(), gateway()))
+    staffed()
     with held_back():
         return _measure(starts, say)
+
+
+def staffed() -> None:
+    """Give the demonstration's staff their posts and accounts: who is founded anew has founders only."""
+    from loadtests import demo
+    from shared.settings import settings
+
+    demo.prepare(settings())
 
 
 def _measure(starts: int, say: Say) -> str:

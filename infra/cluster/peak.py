@@ -12,7 +12,7 @@ from typing import Any
 from infra.cluster import data
 from infra.cluster.deploy import gateway
 from infra.cluster.kubernetes import get, node_address, pods, ready, until
-from infra.cluster.measure import QUESTIONS, service_of, token
+from infra.cluster.measure import QUESTIONS, service_of, staffed, token
 from infra.cluster.prewarmer import held_back, run_prewarm
 
 Say = Callable[[str], None]
@@ -26,6 +26,7 @@ AHEAD = 24 * 60
 def peak(factor: float, say: Say) -> int:
     """Two rushes; 0 when no request failed and the pre-warmer raised and lowered the minimum."""
     os.environ.update(data.settings(node_address(), gateway()))
+    staffed()
     with held_back():
         return _peak(factor, say)
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
-
-import httpx
 
 from infra.cluster import data, databank
 from infra.cluster.check import check
 from infra.cluster.deploy import gateway
 from infra.cluster.firewall import enforced
 from infra.cluster.kubernetes import ClusterError, get, kubectl, node_address, pods, ready, until
+from infra.cluster.prewarmer import kept_awake
 from infra.his.manifests.names import DATA, EVENTING, FUNCTION, GATEWAY, NAMESPACE, WORKER
 from infra.his.manifests.nats import NATS
 
@@ -44,17 +44,22 @@ def work_under_policies(patients: int, say: Say) -> int:
     _stranger()
     faults: list[str] = []
     try:
-        with enforced(say) as refused:
-            if check(patients, say):
-                faults.append("the hospital does not work under its own policies")
-            during = list(refused.lines())
-            tried = attempts()
+        with ExitStack() as awake:
+            with enforced(say) as refused:
+                if check(patients, say):
+                    faults.append("the hospital does not work under its own policies")
+                during = list(refused.lines())
+                # Who went to sleep meanwhile would be taken for somebody the policies protect.
+                awake.enter_context(kept_awake())
+                tried = attempts()
+                for one in tried:
+                    if (found := _try(one)) != one.allowed:
+                        faults.append(f"{one.what}: {'open' if found else 'closed'} under the policies")
+            for line in during:
+                say(f"refused while it worked: {line}")
             for one in tried:
-                if (found := _try(one)) != one.allowed:
-                    faults.append(f"{one.what}: {'open' if found else 'closed'} under the policies")
-        for line in during:
-            say(f"refused while it worked: {line}")
-        faults += [f"{one.what}: closed even without policies, so this shows nothing" for one in tried if not _try(one)]
+                if not _try(one):
+                    faults.append(f"{one.what}: closed even without policies, so this shows nothing")
     finally:
         kubectl("-n", _STRANGER[0], "delete", "pod", _STRANGER[1], "--ignore-not-found", "--wait=false")
     say(f"{len(tried)} connections tried, {sum(not one.allowed for one in tried)} of them forbidden")
@@ -64,9 +69,7 @@ def work_under_policies(patients: int, say: Say) -> int:
 
 
 def attempts() -> list[Attempt]:
-    """Who tries what. Pods of this moment: functions are woken first."""
-    httpx.get(f"{gateway()}/api/outpatient/schedule/clinics", timeout=60)
-    httpx.get(f"{gateway()}/api/platform/permissions/posts", timeout=60)
+    """Who tries what. Pods of this moment: functions are kept awake meanwhile."""
     one, other = _functions()
     worker, door = _pod(WORKER, "worker"), _address(GATEWAY)
     api = get("service/kubernetes", namespace="default")["spec"]["clusterIP"]

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from infra.cluster.kubernetes import ClusterError, get, kubectl, until
+from infra.cluster.kubernetes import ClusterError, get, kubectl, pods, ready, until
 from infra.his.manifests.names import NAMESPACE, PREWARM, WORKER
+from infra.his.prewarm import MINIMUM
 
 
 @contextmanager
@@ -28,6 +29,33 @@ def held_back() -> Iterator[None]:
     finally:
         _scale_worker(workers)
         _suspend(False)
+
+
+@contextmanager
+def kept_awake() -> Iterator[None]:
+    """While this lasts every service has a ready instance, and none of them goes.
+
+    Raises ClusterError for one that does not come up.
+    """
+    serving = {one["metadata"]["name"]: one["status"]["latestReadyRevisionName"] for one in get("ksvc")["items"]}
+    before = {name: get("revision", name)["metadata"].get("annotations", {}).get(MINIMUM) for name in serving.values()}
+    _suspend(True)
+    try:
+        for revision, minimum in before.items():
+            _set_minimum(revision, str(max(int(minimum or 0), 1)))
+        for service, revision in serving.items():
+            selector = f"serving.knative.dev/revision={revision}"
+            until(lambda selector=selector: any(map(ready, pods(selector))), f"an instance of {service}", 120)  # type: ignore[misc]
+        yield
+    finally:
+        for revision, minimum in before.items():
+            _set_minimum(revision, minimum)
+        _suspend(False)
+
+
+def _set_minimum(revision: str, count: str | None) -> None:
+    change = json.dumps({"metadata": {"annotations": {MINIMUM: count}}})
+    kubectl("-n", NAMESPACE, "patch", "revision", revision, "--type", "merge", "-p", change)
 
 
 def _scale_worker(replicas: str) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from infra.cluster import data, databank, where
+from infra.cluster import data, databank, operands, where
 from infra.cluster.kubernetes import ClusterError, get, kubectl, until
 from infra.his.manifests.names import DATA
 from shared.settings import REPOSITORY
@@ -70,8 +70,8 @@ def _beside(images: dict[str, str], state: Path) -> Path:
         "kind": "Kustomization",
         "resources": [home],
         "images": [
-            databank.placed("registry.his.internal/consortium-his", databank.hospital()),
-            databank.placed("registry.his.internal/cloudnative-pg/postgresql", images["postgresql"]),
+            operands.placed("registry.his.internal/consortium-his", databank.hospital()),
+            operands.placed("registry.his.internal/cloudnative-pg/postgresql", images["postgresql"]),
         ],
         "patches": [
             _change("StatefulSet", "/spec/volumeClaimTemplates/0/spec/resources/requests/storage", "4Gi"),

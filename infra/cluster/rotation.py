@@ -16,27 +16,34 @@ from pathlib import Path
 from typing import Any
 
 from infra.backup.seal import new_key
-from infra.cluster import data, databank, deploy, where
+from infra.cluster import broker, data, databank, deploy, durability, where
 from infra.cluster.kubernetes import ClusterError, apply, get, kubectl, node_address, until
-from infra.his.manifests.names import DATA, NAMESPACE
+from infra.his.manifests import nats
+from infra.his.manifests.names import DATA, EVENTING, NAMESPACE
 from infra.local import credentials
 
 Say = Callable[[str], None]
 
 _ASKED = "/api/outpatient/schedule/clinics"
+_PATIENTS = 40
+"""Of the morning that is played while the certificates of JetStream change."""
 
 
 def rotate(say: Say, state: Path = data.STATE) -> int:
-    """Certificate, signing key, backup key, password of the functions' role; 0 when each does what the page says."""
+    """Certificates, signing key, backup key, password of the functions' role; 0 when each does what the page says."""
     if set(where.in_cluster(state)) != set(where.SERVICES):
         raise ClusterError("The data services are not in the cluster; `make cluster-data` puts them there.")
     os.environ.update(data.settings(node_address(), deploy.gateway(), state))
+    from infra.cluster.measure import staffed
+
+    staffed()
     faults: list[str] = []
     for what, action in (
         ("gateway certificate", certificate),
         ("signing key", signing_key),
         ("backup key", backup_key),
         ("password of his_app", password),
+        ("certificates of JetStream", stream_certificates),
     ):
         with _asking() as heard:
             begun = time.monotonic()
@@ -98,10 +105,9 @@ def signing_key(say: Say, state: Path) -> list[str]:
 
 
 def backup_key(say: Say, state: Path) -> list[str]:
-    """The new key in front, the old behind it: a base backup under the new, and everything older still opens."""
+    """The new key in front, all others behind it: a base backup under the new, and everything older still opens."""
     made = where.passwords(state)
-    old = made["backup_keys"].split(",")[0]
-    where.keep_passwords(state, made | {"backup_keys": f"{new_key(f'lab-{int(time.time())}')},{old}"})
+    where.keep_passwords(state, made | {"backup_keys": f"{new_key(f'lab-{int(time.time())}')},{made['backup_keys']}"})
     databank.give_secrets(state)
     kubectl("-n", DATA, "rollout", "restart", "deployment/archive")
     kubectl("-n", DATA, "rollout", "status", "deployment/archive", "--timeout=180s")
@@ -126,7 +132,38 @@ def password(say: Say, state: Path) -> list[str]:
     return []
 
 
+def stream_certificates(say: Say, state: Path) -> list[str]:
+    """New certificates of a new authority in the middle of a morning: its events wait, and each arrives once."""
+    kept: list[str] = []
+
+    def change() -> None:
+        before = _good_until()
+        broker.certificates(state, anew=True)
+        broker.give_secrets(state)
+        begun = time.monotonic()
+        kubectl("-n", DATA, "rollout", "restart", f"statefulset/{nats.NATS}")
+        # Knative's controller takes the mark of a `rollout restart` off its dispatchers before one is started anew.
+        kubectl("-n", EVENTING, "delete", "pod", "-l", nats.DISPATCHERS, "--wait")
+        kubectl("-n", DATA, "rollout", "status", f"statefulset/{nats.NATS}", "--timeout=300s")
+        kubectl("-n", EVENTING, "wait", "pod", "-l", nats.DISPATCHERS, "--for=condition=Ready", "--timeout=180s")
+        after = _good_until()
+        say(f"    three servers and the dispatcher speak by the new ones after {time.monotonic() - begun:.0f} s")
+        kept.extend(f"{name} still shows its former certificate" for name in after if after[name] == before[name])
+
+    return [*durability.morning(_PATIENTS, "certificates of JetStream changed", {5.0: change}, say), *kept]
+
+
 # -- parts
+
+
+def _good_until() -> dict[str, str]:
+    """Until when each server's certificate is good, as it says itself."""
+    found = {}
+    for number in range(nats.NODES):
+        name = f"{nats.NATS}-{number}"
+        told = kubectl("get", "--raw", f"/api/v1/namespaces/{DATA}/pods/{name}:8222/proxy/varz")
+        found[name] = str(json.loads(told)["tls_cert_not_after"])
+    return found
 
 
 @contextmanager

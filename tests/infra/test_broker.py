@@ -19,6 +19,7 @@ from infra.cluster.broker import narrowed, new_certificates
 from infra.cluster.durability import Counter, Sent, Trials
 from infra.his.manifests import nats
 from infra.his.manifests.eventing import CHANNEL, PATIENCE
+from shared.settings import REPOSITORY
 from tests.infra.conftest import K8S, Manifest, documents, written
 from tests.infra.objects import environment, of_kind, pods
 
@@ -82,6 +83,13 @@ def test_more_than_one_dispatcher_runs() -> None:
     (scaler,) = of_kind(OBJECTS, "HorizontalPodAutoscaler")
     assert scaler["spec"]["minReplicas"] >= 2
     assert scaler["spec"]["scaleTargetRef"]["name"] == nats.DISPATCHER
+
+
+def test_the_page_starts_dispatchers_anew_by_their_pods() -> None:
+    """Knative's controller undoes a `rollout restart` of them, so they would go on with certificates that are gone."""
+    page = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert f"delete pod -l {nats.DISPATCHERS}`" in page
+    assert f"rollout restart deployment/{nats.DISPATCHER}" not in page
 
 
 # -- who may speak to it

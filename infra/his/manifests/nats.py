@@ -21,6 +21,8 @@ VERSION = "v2.15.2"
 
 _CLIENT, _ROUTE, _MONITOR = 4222, 6222, 8222
 _OF_DISPATCHER = {"messaging.knative.dev/channel": "nats-jetstream-channel", "messaging.knative.dev/role": "dispatcher"}
+DISPATCHERS = ",".join(f"{label}={value}" for label, value in _OF_DISPATCHER.items())
+"""Selects their pods."""
 _STREAM: dict[str, Any] = {
     # Three days of events, delivered or not. Removing each when every Trigger has it (Interest) left hundreds behind
     # after servers had been killed; a day of 10,000 visits is a tenth of a gigabyte.
