@@ -132,7 +132,8 @@ def settings(declaration: RealmDeclaration) -> Representation:
         "realm": declaration.realm,
         "enabled": True,
         "displayName": declaration.title,
-        "sslRequired": "external",
+        # A hospital that is reached without TLS, which only a laboratory is, could not lead anybody to its page.
+        "sslRequired": "none" if declaration.password_page.startswith("http:") else "external",
         "registrationAllowed": False,
         "resetPasswordAllowed": False,
         "rememberMe": False,
