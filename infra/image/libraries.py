@@ -28,6 +28,10 @@ _LEFT_OUT = re.compile(
     r"|(gunicorn|uvicorn_worker)(/|-[0-9][^/]*\.dist-info(/|$)|$)"
     # AVIF: no scanner and no phone sends it here, and it is the largest of Pillow's libraries
     r"|PIL/_avif\.[^/]+\.so$|pillow\.libs/libavif-[^/]+$"
+    # letters drawn into pictures: forms are drawn by Pango, with libraries of the system
+    r"|PIL/_imagingft\.[^/]+\.so$|pillow\.libs/lib(freetype|harfbuzz|png16|brotli(common|dec))-[^/]+$"
+    # conversion of curves between kinds of fonts, which no subset of a font asks for
+    r"|fontTools/(qu2cu|cu2qu)(/|$)|fontTools/pens/(qu2cu|cu2qu)Pen\.py$"
 )
 
 
