@@ -75,11 +75,12 @@ class Desk:
         patience = time.monotonic() + PATIENCE
         pauses = _pauses()
         while True:
-            headers = {"authorization": f"Bearer {self._token()}", "x-campus": self.campus}
+            headers = {"x-campus": self.campus}
             if key is not None:
                 headers["idempotency-key"] = key
-            started = time.perf_counter()
             try:
+                headers["authorization"] = f"Bearer {self._token()}"
+                started = time.perf_counter()
                 answer = self._http.request(method, path, json=body, params=params, headers=headers)
             except httpx.TransportError as cut:
                 last = repr(cut)

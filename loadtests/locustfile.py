@@ -29,10 +29,14 @@ from functions.platform.sso.client import WeChatLogin
 from infra.his.settings import load
 from loadtests import users
 from loadtests.clinic_day import ClinicDay, faults, summary
+from loadtests.desk import PATIENCE
 from loadtests.users import HospitalUser
 from loadtests.users.patient import MiniProgram, Patient
+from loadtests.window import ASKS
 
 log = logging.getLogger("clinic day")
+LAST_WORK = PATIENCE + 2 * ASKS + 30.0
+"""Seconds a user gets for what they are at when the day ends: the longest wait for an answer and for a payment."""
 FAULTS = ("kill-function", "restart-database", "stop-relay")
 over = Event()
 
@@ -86,7 +90,7 @@ def _options(parser: Any) -> None:
 @events.test_start.add_listener
 def _open(environment: Environment, **_: Any) -> None:
     options = environment.parsed_options
-    environment.stop_timeout = 60
+    environment.stop_timeout = LAST_WORK
     try:
         _prepare(environment, options)
     except BaseException:

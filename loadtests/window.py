@@ -28,8 +28,11 @@ PDF_EVERY = 25
 """Every so many slips are also drawn as PDF, as a printer would ask for all of them."""
 CASH_INSTEAD = {"payment_channel_not_open", "payment_channel_paused"}
 """Refusals of a channel after which the patient pays in cash."""
-ASKS, DROP_AFTER = 50, 3
-"""How often a window asks, every two seconds, what became of a payment; every so many times it gives it up instead."""
+ASKS, DROP_AFTER = 20, 3
+"""How often a window asks, every two seconds, what became of a payment; every so many times it gives it up instead.
+
+An order whose sender was killed may never have reached its channel: nobody guesses, so it stays open until its time is
+over (minutes), and its patient goes away unserved."""
 
 
 @dataclass

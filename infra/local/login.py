@@ -27,6 +27,10 @@ class LoginRefused(Exception):
     """The login page said no, in its own words."""
 
 
+class RealmDown(httpx.TransportError):
+    """The realm failed to answer (5xx), as it does while its database restarts: the same again may go well."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Tokens:
     """What a sign-on yields. `expires_at` is the Unix second at which the access token ends."""
@@ -46,7 +50,8 @@ def login(
     redirect_uri: str | None = None,
     http: httpx.Client | None = None,
 ) -> Tokens:
-    """Sign on. Raises LoginRefused with the page's message (wrong password, locked, disabled, password to be changed).
+    """Sign on. Raises LoginRefused with the page's message (wrong password, locked, disabled, password to be changed),
+    RealmDown when the realm itself failed.
 
     `redirect_uri` must be one the client may use; nothing listens there, the code is read from the redirect itself.
     """
@@ -56,26 +61,30 @@ def login(
     redirect_uri = redirect_uri or f"{settings().host_url}/"
     endpoint = _endpoint(keycloak_url, realm)
     verifier, state = secrets.token_urlsafe(48), secrets.token_urlsafe(16)
-    page = http.get(
-        f"{endpoint}/auth",
-        params={
-            "client_id": client_id,
-            "redirect_uri": redirect_uri,
-            "response_type": "code",
-            "scope": "openid",
-            "state": state,
-            "code_challenge": base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest())
-            .rstrip(b"=")
-            .decode(),
-            "code_challenge_method": "S256",
-        },
+    page = _sound(
+        http.get(
+            f"{endpoint}/auth",
+            params={
+                "client_id": client_id,
+                "redirect_uri": redirect_uri,
+                "response_type": "code",
+                "scope": "openid",
+                "state": state,
+                "code_challenge": base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest())
+                .rstrip(b"=")
+                .decode(),
+                "code_challenge_method": "S256",
+            },
+        )
     )
     form = _Page.read(page)
     if form.action is None:
         raise LoginRefused(form.message or f"no login form (status {page.status_code})")
     # The cookies are marked Secure; a browser sends them to a loopback address all the same, a cookie jar doesn't.
     cookies = "; ".join(cookie.partition(";")[0] for cookie in page.headers.get_list("set-cookie"))
-    answer = http.post(form.action, data={"username": username, "password": password}, headers={"Cookie": cookies})
+    answer = _sound(
+        http.post(form.action, data={"username": username, "password": password}, headers={"Cookie": cookies})
+    )
     if not answer.has_redirect_location:
         refusal = _Page.read(answer)
         raise LoginRefused(refusal.message or f"the realm asks: {refusal.title} (status {answer.status_code})")
@@ -145,7 +154,7 @@ class TokenSource:
         self._tokens: Tokens | None = None
 
     def access_token(self) -> str:
-        """The token to send now. Raises LoginRefused."""
+        """The token to send now. Raises LoginRefused, RealmDown."""
         tokens = self._tokens
         if tokens is None or not _lasts(tokens):
             with self._lock:
@@ -181,9 +190,15 @@ def _endpoint(keycloak_url: str, realm: str) -> str:
     return f"{keycloak_url.rstrip('/')}/realms/{realm}/protocol/openid-connect"
 
 
+def _sound(answer: httpx.Response) -> httpx.Response:
+    if answer.status_code >= 500:
+        raise RealmDown(f"the realm answered {answer.status_code}", request=answer.request)
+    return answer
+
+
 def _tokens(http: httpx.Client, endpoint: str, **form: str) -> Tokens:
     asked_at = time.time()
-    answer = http.post(f"{endpoint}/token", data=form)
+    answer = _sound(http.post(f"{endpoint}/token", data=form))
     body = answer.json()
     if answer.status_code != 200:
         raise LoginRefused(body.get("error_description") or body.get("error") or f"status {answer.status_code}")

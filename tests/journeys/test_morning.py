@@ -149,7 +149,7 @@ def test_a_morning_at_both_campuses_adds_up(
     assert hospital.value(scanned) == 2, "patients of both campuses paid by their phones"
     assert hospital.value("SELECT count(*) FROM payments.tenders WHERE method = 'cash'") > 0
     assert hospital.value("SELECT count(DISTINCT campus_id) FROM outpatient.visits") == 2
-    assert hospital.value("SELECT count(*) FROM kernel.outbox WHERE closed_at IS NULL") == 0
+    assert "0 not yet delivered" in told
     assert hospital.value("SELECT count(*) FROM payments.shifts WHERE state <> 'received' AND kind = 'counter'") == 0
 
 
@@ -190,13 +190,16 @@ def test_a_clinic_hour_under_load_with_kills_adds_up(
     def said() -> str:
         return (tmp_path / "locust.log").read_text()
 
+    def verdict() -> str:
+        """What did not add up: the table of calls, which comes after it, would push it out of a long report."""
+        return "\n".join(re.findall(r"^(?:\{.*|Events: .*|  wrong: .*)$", said(), re.MULTILINE))
+
     for served in (5, 20):  # the replay goes on by the clock: a busy machine serves fewer before it ends
         come = until(lambda served=served: hospital.value(visits) >= before + served, 120.0)
         assert come, said()
         host.kill()
         host.start()
-    verdict = locust.wait(300)
-    assert verdict == 0, said()
+    assert locust.wait(300) == 0, verdict() or said()
     assert hospital.value(visits) > before + 20
     assert (tmp_path / "report.html").stat().st_size > 10_000
     patients = re.search(r'^\{"signed_on": .*$', said(), re.MULTILINE)

@@ -8,7 +8,7 @@ from fastapi import Query as Parameter
 
 from functions.platform.sso import rules_cas as rules
 from functions.platform.sso import service
-from functions.platform.sso.pages_cas import refused
+from functions.platform.sso.pages import refused
 from functions.platform.sso.schemas_cas import CasTicketView
 from functions.platform.sso.visitors import Asked, Reply, visited
 from shared.command import query

@@ -1,7 +1,7 @@
 """Pages of the own password: another after a sign-on, another by a security key, a key to be bound."""
 
 from functions.platform.sso import service
-from functions.platform.sso.pages_cas import refused
+from functions.platform.sso.pages import refused
 from functions.platform.sso.visitors import Asked, Reply, visited
 from shared.http import Router
 from shared.steps import Steps

@@ -12,7 +12,7 @@ from functions.platform.sso.problems_offline import WeakPassword
 from functions.platform.sso.problems_passwords import KnownPassword
 from shared.identity.known_passwords import is_known
 
-LEAST, LEAST_PRIVILEGED = 10, 14
+LEAST, LEAST_PRIVILEGED, CLASSES = 10, 14, 3
 AGE, AGE_PRIVILEGED = timedelta(days=180), timedelta(days=90)
 TOLD_BEFORE = timedelta(days=7)
 CLOCKS_DIFFER = timedelta(seconds=30)
@@ -26,13 +26,7 @@ _LONG_ENOUGH_TO_MEAN = 3
 def check_password(password: str, least: int, words: Iterable[str]) -> None:
     """Refuse a password that is short, of too few classes, holds a word of its owner's or is known to everybody. Raises
     WeakPassword, KnownPassword."""
-    classes = (
-        any(one.islower() for one in password),
-        any(one.isupper() for one in password),
-        any(one.isdigit() for one in password),
-        any(not one.isalnum() for one in password),
-    )
-    if len(password) < least or sum(classes) < 3:
+    if len(password) < least or classes(password) < CLASSES:
         raise WeakPassword(f"新密码至少 {least} 位，大写字母、小写字母、数字、符号至少三类。")
     plain = _plain(password)
     for word in words:
@@ -40,6 +34,12 @@ def check_password(password: str, least: int, words: Iterable[str]) -> None:
         if len(wanted) >= (_LONG_ENOUGH_TO_MEAN if wanted.isascii() else 2) and wanted in plain:
             raise WeakPassword("新密码不能含有工号、姓名、电话、医院名称（包括拼音），请换一个。")
     refuse_known(password)
+
+
+def classes(password: str) -> int:
+    """How many of lower case, upper case, digits and signs a password has."""
+    kinds = (str.islower, str.isupper, str.isdigit, lambda one: not one.isalnum())
+    return sum(any(map(kind, password)) for kind in kinds)
 
 
 def refuse_known(password: str) -> None:

@@ -4,24 +4,17 @@ import hashlib
 from datetime import datetime
 
 from functions.platform.sso.problems_offline import WeakPassword
-from functions.platform.sso.rules_passwords import refuse_known
+from functions.platform.sso.rules_passwords import CLASSES, LEAST, classes, refuse_known
 
 NAME_TRIES, PLACE_TRIES = 5, 30
 """Tries within an hour, of one name and at one workstation; whoever succeeds needs one."""
-LEAST = 10
 _NEEDED = "新密码至少 10 位，大写字母、小写字母、数字、符号至少三类，不含工号。"
 
 
 def check_password(password: str, staff_no: str) -> None:
     """What can be said without knowing whose it is, so that it is said for every name alike. Raises WeakPassword,
     KnownPassword."""
-    classes = (
-        any(one.islower() for one in password),
-        any(one.isupper() for one in password),
-        any(one.isdigit() for one in password),
-        any(not one.isalnum() for one in password),
-    )
-    if len(password) < LEAST or sum(classes) < 3 or staff_no.lower() in password.lower():
+    if len(password) < LEAST or classes(password) < CLASSES or staff_no.lower() in password.lower():
         raise WeakPassword(_NEEDED)
     refuse_known(password)
 

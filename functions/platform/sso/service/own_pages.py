@@ -12,8 +12,9 @@ from uuid import UUID
 from pydantic import TypeAdapter, ValidationError
 
 from functions.organisation.structure import service as organisation
-from functions.platform.sso import directory, pages_cas, pages_own, queries_passwords, rules_cas
+from functions.platform.sso import directory, pages_own, queries_passwords, rules_cas
 from functions.platform.sso import rules_passwords as rules
+from functions.platform.sso.pages import onward
 from functions.platform.sso.problems import AccountShut
 from functions.platform.sso.problems_offline import WeakPassword
 from functions.platform.sso.problems_passwords import KnownPassword, NotProved, PageLost
@@ -150,7 +151,7 @@ def _asking(steps: Steps, way: str) -> Reply:
         seconds=int(rules_cas.SIGN_ON_WITHIN.total_seconds()),
         path=PASSWORD_PAGE,
     )
-    return pages_cas.onward(f"{settings.issuer}/protocol/openid-connect/auth?{query}", (cookie,))
+    return onward(f"{settings.issuer}/protocol/openid-connect/auth?{query}", (cookie,))
 
 
 def _form(owner: _Owner, proof: _Proof, refused: str = "") -> Reply:

@@ -13,7 +13,7 @@ from uuid import UUID
 from events.platform import LoginFailed, SessionsEnded
 from functions.organisation.structure import service as organisation
 from functions.platform.permissions import service as permissions
-from functions.platform.sso import directory, pages_cas, queries, queries_cas
+from functions.platform.sso import directory, pages, pages_cas, queries, queries_cas
 from functions.platform.sso import rules_cas as rules
 from functions.platform.sso.models import Partner
 from functions.platform.sso.models_cas import CasSession, CasTicket
@@ -50,7 +50,7 @@ def cas_login(steps: Steps, asked: Asked) -> Reply:
     """Send the browser to the realm's login page for a registered address. Raises ServiceUnknown."""
     service = asked.text("service")
     if not service:
-        return pages_cas.page("统一身份认证", "请从要使用的业务系统进入；登录后自动回到该系统。")
+        return pages.page("统一身份认证", "请从要使用的业务系统进入；登录后自动回到该系统。")
     program = steps.step(lambda tx: _program(tx, service))
     now = steps.clock()
     post = asked.text("method").upper() == "POST"
@@ -61,7 +61,7 @@ def cas_login(steps: Steps, asked: Asked) -> Reply:
     cookie = rules.set_cookie(
         rules.sign_on_cookie(sign_on.state), rules.packed(sign_on), secure=_secure(), seconds=seconds
     )
-    return pages_cas.onward(f"{address}?{query}", (cookie,))
+    return pages.onward(f"{address}?{query}", (cookie,))
 
 
 def cas_back(steps: Steps, asked: Asked) -> Reply:
@@ -80,7 +80,7 @@ def cas_back(steps: Steps, asked: Asked) -> Reply:
     program = steps.step(lambda tx: _program(tx, sign_on.service))
     if error := asked.text("error"):
         if sign_on.gateway and error in {"login_required", "interaction_required", "consent_required"}:
-            return pages_cas.onward(sign_on.service, (gone,))
+            return pages.onward(sign_on.service, (gone,))
         raise SignOnBroken("认证服务没有完成登录，请从业务系统重新进入；仍不行请联系信息科。")
     told = _claims(steps, program, sign_on, asked.text("code"))
     if sign_on.renew and told.signed_on_at < asked_at - rules.FRESH_SKEW:
@@ -96,7 +96,7 @@ def cas_back(steps: Steps, asked: Asked) -> Reply:
         cookies.append(rules.set_cookie(rules.COOKIE, issued.cookie, secure=_secure()))
     if sign_on.post:
         return pages_cas.posted(sign_on.service, issued.ticket, tuple(cookies))
-    return pages_cas.onward(rules.with_ticket(sign_on.service, issued.ticket), tuple(cookies))
+    return pages.onward(rules.with_ticket(sign_on.service, issued.ticket), tuple(cookies))
 
 
 def cas_logout(steps: Steps, asked: Asked) -> Reply:
@@ -111,8 +111,8 @@ def cas_logout(steps: Steps, asked: Asked) -> Reply:
         tell_programs(steps)
     gone = (rules.set_cookie(rules.COOKIE, "", secure=_secure(), seconds=0),)
     if service and any(service in one.redirect_uris for one in steps.step(_programs)):
-        return pages_cas.onward(service, gone)
-    return pages_cas.page("已退出", "已退出统一身份认证及由此进入的各系统。共用电脑请关闭浏览器。", cookies=gone)
+        return pages.onward(service, gone)
+    return pages.page("已退出", "已退出统一身份认证及由此进入的各系统。共用电脑请关闭浏览器。", cookies=gone)
 
 
 # -- the program
