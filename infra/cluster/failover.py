@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 import os
 import subprocess
 import threading
@@ -100,10 +101,19 @@ class Writers:
 
     def lost(self, admin: str) -> int:
         """Acknowledged rows that are not there."""
-        import psycopg
+        there: set[UUID] = set()
 
-        with psycopg.connect(admin) as connection:
-            there = {row[0] for row in connection.execute("SELECT id FROM probe.commits")}
+        def asked() -> bool:
+            import psycopg
+
+            try:  # whoever has just been made the primary may not let anybody in yet
+                with psycopg.connect(admin) as connection:
+                    there.update(row[0] for row in connection.execute("SELECT id FROM probe.commits"))
+            except psycopg.OperationalError:
+                return False
+            return True
+
+        until(asked, "the primary to say what it holds", 120)
         return sum(row not in there for own in self.heard for row, _ in own.rows)
 
 
@@ -112,12 +122,24 @@ def failover(say: Say, patients: int = 150) -> int:
     state = data.STATE
     if "postgres" not in where.in_cluster(state):
         raise ClusterError("PostgreSQL is not in the cluster; `make cluster-data` puts it there.")
+    logging.getLogger("psycopg").setLevel(logging.CRITICAL)  # broken connections are what this is about
+    os.environ.update(data.settings(node_address(), gateway()))
+    if patients:
+        _fill_in()
     faults: list[str] = []
     for what, action in ACTIONS.items():
         faults += [f"{what}: {fault}" for fault in _once(what, action, say, patients)]
     for fault in faults:
         say(f"wrong: {fault}")
     return 1 if faults else 0
+
+
+def _fill_in() -> None:
+    """Staff, prices and clinics of both campuses, entered before anything is struck."""
+    from loadtests import demo
+    from shared.settings import settings
+
+    demo.prepare(settings())
 
 
 def switch_over() -> None:
@@ -200,7 +222,6 @@ def _bridge() -> list[dict[str, Any]]:
 def _once(what: str, action: Callable[[], None], say: Say, patients: int) -> list[str]:
     import psycopg
 
-    os.environ.update(data.settings(node_address(), gateway()))
     until(lambda: databank.cluster_ready(2) and databank.in_step(), "a primary and a standby in step", 420)
     urls = {name: where.from_here(url) for name, url in where.addresses(data.STATE).items()}
     admin = urls["HIS_ADMIN_DATABASE_URL"].rpartition("/")[0] + "/his"

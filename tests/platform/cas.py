@@ -11,7 +11,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 from starlette.testclient import TestClient
 
-from tests.platform.realm import PASSWORD, Browser, Refused, Totp, World, action_of, text_of
+from infra.local.keycloak import Keycloak
+from tests.platform.realm import PASSWORD, Browser, Refused, World, action_of, opened_world, text_of
 
 CAS = "/api/platform/sso/cas"
 SPACE = {"cas": "http://www.yale.edu/tp/cas"}
@@ -159,8 +160,13 @@ class Program:
         self._http.close()
 
 
-def front_of(world: World, front: Front) -> None:
-    front.client = TestClient(world.hospital.api, raise_server_exceptions=False)
-
-
-__all__ = ["CAS", "Front", "Heard", "Program", "Totp", "front_of", "listening"]
+@contextmanager
+def fronted_world(keycloak: Keycloak) -> Iterator[World]:
+    """A hospital and its realm with a real address in front."""
+    front = Front()
+    try:
+        with opened_world(keycloak, host_url=front.url) as world:
+            front.client = TestClient(world.hospital.api, raise_server_exceptions=False)
+            yield world
+    finally:
+        front.stop()

@@ -12,19 +12,16 @@ from infra.local.keycloak import Keycloak
 from integrity.runner import run
 from shared.schemas import SHANGHAI
 from tests.platform.beyond import SSO
-from tests.platform.cas import CAS, Front, Heard, Program, front_of, listening
+from tests.platform.cas import CAS, Heard, Program, fronted_world, listening
 from tests.platform.conftest import BASE, ok, refused
-from tests.platform.realm import Refused, World, opened_world
+from tests.platform.realm import Refused, World
 from tests.shared.print_probe import text_of
 
 
 @pytest.fixture(scope="module")
 def world(keycloak: Keycloak) -> Iterator[World]:
-    front = Front()
-    with opened_world(keycloak, host_url=front.url) as one:
-        front_of(one, front)
+    with fronted_world(keycloak) as one:
         yield one
-    front.stop()
 
 
 def body(world: World, **fields: Any) -> dict[str, Any]:

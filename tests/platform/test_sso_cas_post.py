@@ -11,19 +11,16 @@ import pytest
 
 from infra.local.keycloak import Keycloak
 from tests.platform.beyond import SSO
-from tests.platform.cas import Front, Program, front_of
+from tests.platform.cas import Program, fronted_world
 from tests.platform.conftest import ok
 from tests.platform.own_page import onward, typed
-from tests.platform.realm import World, opened_world
+from tests.platform.realm import World
 
 
 @pytest.fixture(scope="module")
 def world(keycloak: Keycloak) -> Iterator[World]:
-    front = Front()
-    with opened_world(keycloak, host_url=front.url) as one:
-        front_of(one, front)
+    with fronted_world(keycloak) as one:
         yield one
-    front.stop()
 
 
 def test_a_ticket_comes_by_a_form_and_stands_in_no_address(world: World) -> None:

@@ -15,11 +15,11 @@ from shared.identity.known_passwords import is_known
 from shared.identity.own_pages import KEY_CLIENT, PAGE_PROVIDER
 from tests.platform.authenticator import PRESENT, SecurityKey
 from tests.platform.beyond import SSO
-from tests.platform.cas import Front, front_of
 from tests.platform.cas import Program as CasProgram
+from tests.platform.cas import fronted_world
 from tests.platform.conftest import BASE, ok, refused
 from tests.platform.own_page import PAGE, onward, opened, submitted, typed
-from tests.platform.realm import PASSWORD, Browser, Refused, World, action_of, opened_world
+from tests.platform.realm import PASSWORD, Browser, Refused, World, action_of
 from tests.platform.saml import Program as SamlProgram
 
 CHOSEN, LONG = "Wo-de-mima-2026", "Wo-de-chang-mima-2026"
@@ -29,11 +29,8 @@ WHY = {"reason": "本人到场，核对工作证"}
 
 @pytest.fixture(scope="module")
 def world(keycloak: Keycloak) -> Iterator[World]:
-    front = Front()
-    with opened_world(keycloak, host_url=front.url) as one:
-        front_of(one, front)
+    with fronted_world(keycloak) as one:
         yield one
-    front.stop()
 
 
 def registered(world: World, **fields: Any) -> dict[str, Any]:
