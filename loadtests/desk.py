@@ -14,6 +14,8 @@ from uuid import uuid4
 
 import httpx
 
+from infra.local.login import SignOnBroken
+
 PATIENCE = 90.0
 """Seconds a person goes on asking a hospital that does not answer: longer than a killed process takes to come back."""
 _AGAIN = {502, 503, 504}
@@ -82,7 +84,7 @@ class Desk:
                 headers["authorization"] = f"Bearer {self._token()}"
                 started = time.perf_counter()
                 answer = self._http.request(method, path, json=body, params=params, headers=headers)
-            except httpx.TransportError as cut:
+            except (httpx.TransportError, SignOnBroken) as cut:
                 last = repr(cut)
             else:
                 self._watch(Timing(name, time.perf_counter() - started))

@@ -8,26 +8,32 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.convertors import Convertor
-from starlette.routing import compile_path
+from starlette.requests import Request
+from starlette.routing import BaseRoute, Match, compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.function import FunctionApp
+from shared.http import problem_response
+from shared.telemetry import accept_trace
 
 
 class Api(FastAPI):
     """FastAPI with a switchboard: a path leads to its function at once, and only its few routes are tried.
 
     FastAPI tries every route of every included router, twice, below seven layers of middleware that our routes have no
-    use for (they answer their own errors and bound their own bodies): two fifths of a request's time in Python. What
-    the switchboard does not know (probes, events, a wrong address or method) goes FastAPI's way.
+    use for (they answer their own errors and bound their own bodies): two fifths of a request's time in Python. And
+    before it tries the first one it unfolds them all, which a starting process would do for its first probe. What the
+    switchboard does not know (a wrong address or method) goes FastAPI's way.
     """
 
+    _own: list[BaseRoute]
     _lines: dict[str, list[tuple[re.Pattern[str], dict[str, Convertor[Any]], APIRoute]]]
     _door: ASGIApp
 
     def connect(self, apps: list[FunctionApp]) -> None:
         """Serve these function apps."""
         self._door = self._dispatch
+        self._own = []
         self._lines = {}
         for app in apps:
             self.include_router(app.router, prefix=app.prefix, tags=[app.title])
@@ -37,6 +43,11 @@ class Api(FastAPI):
                 if isinstance(route, APIRoute):
                     pattern, _, convertors = compile_path(app.prefix + (context.path or ""))
                     lines.append((pattern, convertors, route))
+
+    def add_route(self, path: str, *more: Any, **options: Any) -> None:
+        """Serve an address of the process itself: a probe, its figures, events."""
+        super().add_route(path, *more, **options)
+        self._own.append(self.router.routes[-1])
 
     def put_before(self, layer: Callable[[ASGIApp], ASGIApp]) -> None:
         """Let a layer see every request first."""
@@ -48,13 +59,26 @@ class Api(FastAPI):
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         line = self._line(scope) if scope["type"] == "http" else None
         if line is None:
-            await super().__call__(scope, receive, send)
+            await self._serve_own(scope, receive, send)
             return
         route, scope["path_params"] = line
         scope.update(app=self, route=route, endpoint=route.endpoint)
         async with AsyncExitStack() as files:
             scope["fastapi_middleware_astack"] = files
             await route.app(scope, receive, send)
+
+    async def _serve_own(self, scope: Scope, receive: Receive, send: Send) -> None:
+        for route in self._own:
+            found, known = route.matches(scope)
+            if found is Match.FULL:
+                scope.update(app=self, **known)
+                try:
+                    await route.handle(scope, receive, send)
+                except Exception as error:
+                    trace = accept_trace(Request(scope).headers.get("traceparent"))
+                    await problem_response(error, trace)(scope, receive, send)
+                return
+        await super().__call__(scope, receive, send)
 
     def _line(self, scope: Scope) -> tuple[APIRoute, dict[str, Any]] | None:
         path, method = scope["path"], scope["method"]

@@ -21,10 +21,15 @@ import httpx
 from shared.settings import settings
 
 _RENEW_BEFORE_SECONDS = 60.0
+_ERROR = "kc-error-message"
 
 
 class LoginRefused(Exception):
     """The login page said no, in its own words."""
+
+
+class SignOnBroken(LoginRefused):
+    """An error page instead of the form, as when the realm lost its database half way: a person begins again."""
 
 
 class RealmDown(httpx.TransportError):
@@ -79,15 +84,15 @@ def login(
     )
     form = _Page.read(page)
     if form.action is None:
-        raise LoginRefused(form.message or f"no login form (status {page.status_code})")
+        raise form.refusal(f"no login form (status {page.status_code})")
     # The cookies are marked Secure; a browser sends them to a loopback address all the same, a cookie jar doesn't.
     cookies = "; ".join(cookie.partition(";")[0] for cookie in page.headers.get_list("set-cookie"))
     answer = _sound(
         http.post(form.action, data={"username": username, "password": password}, headers={"Cookie": cookies})
     )
     if not answer.has_redirect_location:
-        refusal = _Page.read(answer)
-        raise LoginRefused(refusal.message or f"the realm asks: {refusal.title} (status {answer.status_code})")
+        asked = _Page.read(answer)
+        raise asked.refusal(f"the realm asks: {asked.title} (status {answer.status_code})")
     target = answer.headers["Location"]
     if not target.startswith(redirect_uri):  # a required action: change the password, set up a second factor
         raise LoginRefused(f"sent on to {urlsplit(target).path.rsplit('/', 1)[-1]}")
@@ -208,15 +213,16 @@ def _tokens(http: httpx.Client, endpoint: str, **form: str) -> Tokens:
 
 
 class _Page(HTMLParser):
-    """The login page: where its form goes, what it complains of, and what it is called."""
+    """The login page, or the error page in its place: where its form goes, what it complains of, what it is called."""
 
-    _MESSAGE_IDS = frozenset({"input-error", "input-error-username", "input-error-password", "kc-error-message"})
+    _MESSAGE_IDS = frozenset({"input-error", "input-error-username", "input-error-password", _ERROR})
 
     def __init__(self) -> None:
         super().__init__()
         self.action: str | None = None
         self.message = ""
         self.title = ""
+        self.is_error = False
         self._inside: str | None = None
         self._names = False
 
@@ -228,6 +234,10 @@ class _Page(HTMLParser):
         page.title = " ".join(page.title.split())
         return page
 
+    def refusal(self, without_words: str) -> LoginRefused:
+        """What the page says no with."""
+        return (SignOnBroken if self.is_error else LoginRefused)(self.message or without_words)
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         named = dict(attrs)
         if tag == "form" and named.get("id") == "kc-form-login":
@@ -235,6 +245,7 @@ class _Page(HTMLParser):
         if self._inside is None and named.get("id") in self._MESSAGE_IDS:
             self._inside = tag
         self._names = named.get("id") == "kc-page-title"
+        self.is_error |= named.get("id") == _ERROR
 
     def handle_endtag(self, tag: str) -> None:
         if tag == self._inside:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Date, Integer, Text, Uuid, bindparam, func, select, text
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql import ARRAY, distinct_on, insert
 
 from functions.catalogue.prices.models import BilledLine, BilledMonth, ChargeItem, SpecialShareWarning
 from shared.database.model import MONEY
@@ -60,7 +60,7 @@ BILLED = Query(
     Billed,
     select(BilledLine.charge_id, BilledLine.item_code, BilledLine.category)
     .where(among(BilledLine.charge_id, "charges"), BilledLine.campus_id == _CAMPUS)
-    .distinct(BilledLine.charge_id)
+    .ext(distinct_on(BilledLine.charge_id))
     .order_by(BilledLine.charge_id, BilledLine.document_id.desc()),
 )
 
