@@ -18,6 +18,9 @@ from infra.local.login import SignOnBroken
 
 PATIENCE = 90.0
 """Seconds a person goes on asking a hospital that does not answer: longer than a killed process takes to come back."""
+SIGN_ON_AGAIN = 15.0
+"""Seconds before somebody whose sign-on broke off tries again: the realm takes each for a wrong password, and five lock
+the account."""
 _AGAIN = {502, 503, 504}
 
 
@@ -80,11 +83,15 @@ class Desk:
             headers = {"x-campus": self.campus}
             if key is not None:
                 headers["idempotency-key"] = key
+            pause = next(pauses)
             try:
                 headers["authorization"] = f"Bearer {self._token()}"
                 started = time.perf_counter()
                 answer = self._http.request(method, path, json=body, params=params, headers=headers)
-            except (httpx.TransportError, SignOnBroken) as cut:
+            except SignOnBroken as broken:
+                last = repr(broken)
+                pause = SIGN_ON_AGAIN
+            except httpx.TransportError as cut:
                 last = repr(cut)
             else:
                 self._watch(Timing(name, time.perf_counter() - started))
@@ -95,7 +102,7 @@ class Desk:
                 last = f"{answer.status_code} {answer.text[:200]}"
             if time.monotonic() > patience:
                 raise Unreachable(f"{name} at {self.campus}: {last}")
-            time.sleep(next(pauses))
+            time.sleep(pause)
 
 
 def _pauses() -> Iterator[float]:

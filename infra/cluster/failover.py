@@ -185,8 +185,6 @@ ACTIONS: dict[str, Callable[[], None]] = {
     "primary cut off": cut_off_primary,
     "pooler cut off": cut_off_pooler,
 }
-_SIGN_ON_AGAIN = 10.0
-"""Seconds after which somebody who could not sign on tries again."""
 _LONG_ENOUGH = 45.0
 """Seconds after which a pod that was cut off may be heard again."""
 
@@ -250,8 +248,6 @@ def _once(what: str, action: Callable[[], None], say: Say, patients: int) -> lis
         f" {writers.longest_silence():.1f} s; {rows} commits acknowledged, {lost} lost;"
         f" morning of {patients} patients {'adds up' if morning.faults == 0 else f'has {morning.faults} faults'}"
     )
-    if morning.refused_at_sign_on:
-        causes["sign-on refused, tried again"] = morning.refused_at_sign_on
     for cause, count in sorted(causes.items(), key=lambda pair: -pair[1])[:4]:
         say(f"    {count} x {cause}")
     found = [f"{lost} acknowledged commits are lost"] if lost else []
@@ -264,7 +260,6 @@ class Morning:
     def __init__(self, patients: int) -> None:
         self._patients = patients
         self.faults = -1
-        self.refused_at_sign_on = 0
         self.begun = patients == 0
         self._thread = threading.Thread(target=self._play)
 
@@ -280,19 +275,8 @@ class Morning:
             self._thread.join(timeout=600)
 
     def _play(self) -> None:
-        import httpx
-
-        from infra.local.login import LoginRefused
         from loadtests import demo
         from shared.settings import settings
 
         self.begun = True
-        for _ in range(3):
-            try:
-                self.faults = demo.play(settings(), patients=self._patients, seed=int(time.time()))
-            except (LoginRefused, httpx.HTTPError):
-                # Keycloak writes to the same database: who signs on in that moment tries again, when it may be back.
-                self.refused_at_sign_on += 1
-                time.sleep(_SIGN_ON_AGAIN)
-            else:
-                return
+        self.faults = demo.play(settings(), patients=self._patients, seed=int(time.time()))
