@@ -208,7 +208,8 @@ class PostgresOutbox:
                 row_factory=tuple_row,
                 application_name="his relay",
                 **SILENT_PEER,
-                options="-c statement_timeout=30s -c lock_timeout=3s -c idle_in_transaction_session_timeout=30s",
+                options="-c statement_timeout=30s -c lock_timeout=3s -c idle_in_transaction_session_timeout=30s"
+                " -c transaction_timeout=60s",
             )
             self._connection.execute("LISTEN his_outbox")
         return self._connection

@@ -35,22 +35,28 @@ _CONTEXT = (
     "SELECT set_config('his.campus', %(campus)s, true), set_config('his.readable', %(readable)s, true),"
     " set_config('his.subject', %(subject)s, true), set_config('his.patients', %(patients)s, true),"
     " set_config('statement_timeout', %(statement)s, true), set_config('lock_timeout', %(lock)s, true),"
-    " set_config('idle_in_transaction_session_timeout', %(idle)s, true)"
+    " set_config('idle_in_transaction_session_timeout', %(idle)s, true),"
+    " set_config('transaction_timeout', %(transaction)s, true)"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Limits in milliseconds for one kind of work."""
+    """Limits in milliseconds for one kind of work.
+
+    `transaction` is for a process that falls silent half way: its statements are over and, as the rest of the pipeline
+    is still to come, PostgreSQL does not count it as idle, so nothing else would ever let go of its locks.
+    """
 
     statement: int
     lock: int
     idle: int
+    transaction: int
 
 
-COUNTER = Timeouts(statement=5_000, lock=3_000, idle=10_000)
+COUNTER = Timeouts(statement=5_000, lock=3_000, idle=10_000, transaction=60_000)
 """Somebody stands at a counter and waits."""
-REPORT = Timeouts(statement=60_000, lock=3_000, idle=60_000)
+REPORT = Timeouts(statement=60_000, lock=3_000, idle=60_000, transaction=600_000)
 """A report or a batch."""
 
 
@@ -72,6 +78,7 @@ class Scope:
             "statement": str(timeouts.statement),
             "lock": str(timeouts.lock),
             "idle": str(timeouts.idle),
+            "transaction": str(timeouts.transaction),
         }
 
 
@@ -146,7 +153,13 @@ def translate(error: psycopg.Error) -> Exception:
             return Retry()
         case psycopg.errors.LockNotAvailable():
             return Busy("该记录正由他人处理，当前操作未保存，请稍候重试。")
-        case psycopg.errors.QueryCanceled() | psycopg.OperationalError() | psycopg.InterfaceError():
+        case (
+            psycopg.errors.QueryCanceled()
+            | psycopg.errors.TransactionTimeout()
+            | psycopg.errors.IdleInTransactionSessionTimeout()
+            | psycopg.OperationalError()
+            | psycopg.InterfaceError()
+        ):
             return Busy("数据库暂时无法完成操作，当前操作未保存，请稍候重试。")
         case psycopg.errors.UniqueViolation() | psycopg.errors.ExclusionViolation():
             return Conflict("相同的记录已经存在，请刷新后核对。")

@@ -127,6 +127,15 @@ def test_the_pooler_keeps_prepared_statements_and_comes_back_quickly() -> None:
     assert int(parameters["tcp_user_timeout"]) <= 10_000
 
 
+def test_the_database_notices_a_pooler_that_went_silent() -> None:
+    """Else its transactions keep their locks for the two hours after which the system itself looks."""
+    parameters = of_kind(list(documents(K8S / "data" / "postgres.yaml")), "Cluster")[0]["spec"]["postgresql"][
+        "parameters"
+    ]
+    idle, every, times = (int(parameters[f"tcp_keepalives_{name}"]) for name in ("idle", "interval", "count"))
+    assert 0 < idle + every * times <= 20
+
+
 def test_functions_ask_the_pooler_and_who_needs_a_session_the_primary(tmp_path: Path) -> None:
     hosts = {name: re.sub(r"^.*@(\w+)\..*$", r"\1", url) for name, url in addresses(tmp_path).items()}
     assert hosts.pop("HIS_DATABASE_URL") == "pooler"
