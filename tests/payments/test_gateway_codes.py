@@ -9,6 +9,7 @@ import pytest
 
 from functions.payments.gateway import service
 from infra.simulators.wire import Fault
+from loadtests.town import CODES
 from tests.payments.gateway_town import Town, open_town, settle_the_books
 
 
@@ -23,6 +24,11 @@ def _balanced(town: Town) -> Iterator[None]:
     """Whatever a test does, at its end our books and the channels' are the same."""
     yield
     settle_the_books(town)
+
+
+def fresh_code(channel: str) -> str:
+    begins, digits = CODES[channel]
+    return f"{begins}{uuid4().int % 10**digits:0{digits}d}"
 
 
 # -- payment codes
@@ -88,12 +94,11 @@ def test_a_code_is_charged_once_however_often_it_is_carried_out(town: Town) -> N
 @pytest.mark.parametrize("channel", ["wechat", "alipay", "ecny"])
 @pytest.mark.parametrize("fault", [Fault.LOST_ANSWER, Fault.ERROR_DONE, Fault.WRONG_SIGNATURE, Fault.LATE])
 def test_money_that_moved_unheard_is_found_by_asking(town: Town, channel: str, fault: Fault) -> None:
-    code = {"wechat": "13", "alipay": "28", "ecny": "01"}[channel] + f"{uuid4().int % 10**16:016d}"
     simulator = town.simulator(channel)
     simulator.faults.plan("order", fault)
     simulator.faults.plan("query", *[Fault.LOST_REQUEST] * 12)
     simulator.faults.plan("reverse", Fault.LOST_REQUEST)
-    payment = town.scan("30.00", code + ("0" if channel == "ecny" else ""))
+    payment = town.scan("30.00", fresh_code(channel))
     assert payment.state == "unknown"
     town.minute(times=4)
     settled = town.read(payment.payment_id)
@@ -115,7 +120,7 @@ def test_money_that_is_being_taken_back_is_not_booked(town: Town) -> None:
     bank.faults.plan("order", Fault.LOST_ANSWER)
     bank.faults.plan("query", *[Fault.LOST_REQUEST] * 12)
     bank.faults.plan("reverse", Fault.LATE)
-    payment = town.scan("30.00", f"010{uuid4().int % 10**16:016d}")
+    payment = town.scan("30.00", fresh_code("ecny"))
     [letter] = town.channels.take_letters()
     assert town.deliver([letter]) == [200]
     assert town.read(payment.payment_id).state == "unknown", "the letter is true, and older than the reversal"
@@ -140,6 +145,21 @@ def test_an_order_the_channel_does_not_know_closes_only_when_it_can_no_longer_ar
     assert town.read(payment.payment_id).state == "unknown"
     town.minute(times=6)
     assert town.clock() < payment.expires_at + timedelta(minutes=10)
+    assert town.read(payment.payment_id).state == "closed"
+
+
+@pytest.mark.parametrize("channel", ["wechat", "alipay", "ecny"])
+def test_a_payment_code_that_never_arrived_keeps_nobody_waiting_for_long(town: Town, channel: str) -> None:
+    """A code lives for a minute: the window need not wait until the order's time is over."""
+    town.simulator(channel).faults.plan("order", Fault.LOST_REQUEST)
+    begun = town.clock()
+    payment = town.scan("10.00", fresh_code(channel))
+    assert payment.state == "unknown"
+    while town.clock() < begun + timedelta(minutes=2):
+        town.minute()
+    assert town.read(payment.payment_id).state == "unknown", "it may still be on its way"
+    town.minute(times=2)
+    assert town.clock() < begun + timedelta(minutes=5)
     assert town.read(payment.payment_id).state == "closed"
 
 

@@ -96,6 +96,9 @@ ABSENT_IS_FINAL = timedelta(minutes=5)
 ABSENT_AFTER_ANSWER = timedelta(minutes=1)
 """The same where the channel answered the order: nothing of it is on its way, only the payer could still have opened it
 (Alipay's QR codes and pages), and not after its expiry."""
+CODE_IS_FINAL = timedelta(minutes=3)
+"""The same of a payment code, from when it was sent: a code lives for a minute and is charged once, and WeChat itself
+takes back what is not paid within 45 s."""
 LATE_GRACE = timedelta(minutes=5)
 """Money that came too late goes back after five minutes unless its bill takes it."""
 CLOCK_SKEW = timedelta(minutes=5)
@@ -192,6 +195,13 @@ def payer_hash(payer: str | None) -> str | None:
 def backoff(waited: timedelta) -> timedelta:
     """How long to wait before asking again: as long as was waited so far, from 5 s to 10 minutes (so it doubles)."""
     return min(max(waited, ASK_FIRST), ASK_LAST)
+
+
+def unreachable_from(product: str, sent_at: datetime | None, expires_at: datetime, *, answered: bool) -> datetime:
+    """From when an order that its channel does not know can charge nobody any more; `answered`: it took the order."""
+    if product == "payment_code" and sent_at is not None:
+        return sent_at + CODE_IS_FINAL
+    return expires_at + (ABSENT_AFTER_ANSWER if answered else ABSENT_IS_FINAL)
 
 
 def next_check(now: datetime, begun: datetime, expires_at: datetime) -> datetime:

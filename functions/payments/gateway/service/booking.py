@@ -44,8 +44,8 @@ def book(tx: Tx, row: Payment, told: Told, *, asked_at: datetime, operation: str
         case "closed":
             return close(tx, row)
         case "absent":
-            final = rules.ABSENT_AFTER_ANSWER if row.parameters else rules.ABSENT_IS_FINAL
-            if tx.now >= row.expires_at + final:
+            answered = bool(row.parameters)
+            if tx.now >= rules.unreachable_from(row.product, row.sent_at, row.expires_at, answered=answered):
                 return close(tx, row)
             return _remember(tx, row, told, "unknown" if row.sent_at else row.state)
         case "kept":
