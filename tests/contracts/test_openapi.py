@@ -36,7 +36,7 @@ def everybody(hospital: Hospital) -> Caller:
 
 
 def test_no_request_breaks_a_function(hospital: Hospital, everybody: Caller) -> None:
-    schema = schemathesis.openapi.from_dict(openapi_document(hospital.api))
+    schema = schemathesis.openapi.from_dict(_without_headers(openapi_document(hospital.api)))
     broken: list[str] = []
     tried = 0
     for found in schema.get_all_operations():
@@ -50,6 +50,17 @@ def test_no_request_breaks_a_function(hospital: Hospital, everybody: Caller) -> 
             broken.append(f"{operation.method.upper()} {operation.path}: {str(error)[:600]}")
     assert tried > 150
     assert broken == []
+
+
+def _without_headers(document: dict[str, Any]) -> dict[str, Any]:
+    """The headers of every call are given by `_send`, so none need be made up."""
+    paths: dict[str, Any] = {}
+    for path, operations in document["paths"].items():
+        paths[path] = {}
+        for method, one in operations.items():
+            made_up = [known for known in one["parameters"] if known["name"].lower() not in HANDLED]
+            paths[path][method] = {**one, "parameters": made_up}
+    return {**document, "paths": paths}
 
 
 def _fuzz(operation: Any, hospital: Hospital, everybody: Caller) -> None:

@@ -24,6 +24,7 @@ from functions import registry
 from functions.platform.sso import directory
 from functions.platform.sso import service as sso
 from infra.local.keycloak import Keycloak
+from infra.local.process import until
 from shared.identity.actor import Actor
 from shared.identity.keycloak_admin import connect
 from shared.identity.provisioning import provision
@@ -295,3 +296,8 @@ def opened_world(
             patch.undo()
             admin.change_current_realm("master")
             admin.delete_realm(settings.keycloak_realm)
+
+
+def locked_out(world: World, person: UUID) -> bool:
+    """Whether wrong passwords have locked an account; the realm counts them one by one after its answers."""
+    return until(lambda: bool(world.admin.get_bruteforce_detection_status(str(person))["disabled"]), 20.0)

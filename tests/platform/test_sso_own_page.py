@@ -19,7 +19,7 @@ from tests.platform.cas import Program as CasProgram
 from tests.platform.cas import fronted_world
 from tests.platform.conftest import BASE, ok, refused
 from tests.platform.own_page import PAGE, onward, opened, submitted, typed
-from tests.platform.realm import PASSWORD, Browser, Refused, World, action_of
+from tests.platform.realm import PASSWORD, Browser, Refused, World, action_of, locked_out
 from tests.platform.saml import Program as SamlProgram
 
 CHOSEN, LONG = "Wo-de-mima-2026", "Wo-de-chang-mima-2026"
@@ -189,7 +189,7 @@ def test_a_security_key_with_its_pin_opens_the_way_to_another_password(world: Wo
     for _ in range(5):
         with pytest.raises(Refused):
             world.sign_on(person, password="wrong")
-    assert world.admin.get_bruteforce_detection_status(str(person))["disabled"]
+    assert locked_out(world, person)
     world.admin.clear_bruteforce_attempts_for_user(str(person))
     other = world.browser()
     asked = onward(other, other.ask("GET", f"{here}/by-key"))
