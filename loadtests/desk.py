@@ -47,7 +47,8 @@ class Timing:
 
 
 class Desk:
-    """One person at one campus. `token` gives a bearer token that still lasts."""
+    """One person at one campus. `token` gives a bearer token that still lasts; who can sign on anew gives `forget`, told
+    of a token that is refused because another sign-on has ended its session."""
 
     def __init__(
         self,
@@ -55,8 +56,10 @@ class Desk:
         campus: str,
         token: Callable[[], str],
         watch: Callable[[Timing], None] = lambda _: None,
+        forget: Callable[[str], None] | None = None,
     ) -> None:
         self._http = http
+        self._forget = forget
         self.campus = campus
         self._token = token
         self._watch = watch
@@ -79,13 +82,15 @@ class Desk:
         name = f"{method} {_shape(path)}"
         patience = time.monotonic() + PATIENCE
         pauses = _pauses()
+        forget = self._forget
         while True:
             headers = {"x-campus": self.campus}
             if key is not None:
                 headers["idempotency-key"] = key
             pause = next(pauses)
             try:
-                headers["authorization"] = f"Bearer {self._token()}"
+                token = self._token()
+                headers["authorization"] = f"Bearer {token}"
                 started = time.perf_counter()
                 answer = self._http.request(method, path, json=body, params=params, headers=headers)
             except SignOnBroken as broken:
@@ -95,6 +100,10 @@ class Desk:
                 last = repr(cut)
             else:
                 self._watch(Timing(name, time.perf_counter() - started))
+                if forget is not None and _session_ended(answer):
+                    forget(token)
+                    forget = None
+                    continue
                 if answer.status_code not in _AGAIN and not _still_running(answer):
                     if answer.status_code >= 400:
                         raise Refused(answer.status_code, answer.json())
@@ -113,6 +122,10 @@ def _pauses() -> Iterator[float]:
 
 def _still_running(answer: httpx.Response) -> bool:
     return answer.status_code == 409 and answer.json().get("code") == "command_still_running"
+
+
+def _session_ended(answer: httpx.Response) -> bool:
+    return answer.status_code == 401 and answer.json().get("code") == "subject_denied"
 
 
 def _shape(path: str) -> str:

@@ -35,12 +35,15 @@ class FrontDesk:
                     self.settings.keycloak_url, self.settings.keycloak_realm, staff_no, self.settings.demo_password
                 )
                 self._sources[staff_no] = source
-        return Desk(self.http, campus, source.access_token, watch or self._watch)
+        return Desk(self.http, campus, source.access_token, watch or self._watch, source.forget)
 
     def forget(self) -> None:
-        """Sign on anew: posts were assigned since."""
+        """Everybody signs out; who goes on signs on anew, with the posts assigned since."""
         with self._lock:
+            sources = list(self._sources.values())
             self._sources.clear()
+        for source in sources:
+            source.sign_out()
 
     def _watch(self, timing: Timing) -> None:
         self.timings[timing.name].append(timing.seconds)
@@ -51,4 +54,9 @@ class FrontDesk:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Everybody leaves: a session left open would be the first of two at the next sign-on."""
+        self.forget()
         self.http.close()

@@ -171,6 +171,7 @@ def _judge(environment: Environment, **_: Any) -> None:
     print(f"{total.num_requests} requests, p50 {total.median_response_time} ms, p95 {p95:.0f} ms")
     if slowest and p95 > slowest:
         wrong.append(f"p95 {p95:.0f} ms, wanted {slowest:.0f}")
+    day.front.close()
     for fault in wrong[:20]:
         print(f"  wrong: {fault}")
     print("Everything adds up." if not wrong else f"{len(wrong)} things do not add up.")

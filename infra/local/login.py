@@ -168,6 +168,21 @@ class TokenSource:
                     tokens = self._tokens = self._renew(tokens)
         return tokens.access
 
+    def forget(self, access: str) -> None:
+        """An access token is taken no longer, as after a second sign-on of the same person: the next one is new."""
+        with self._lock:
+            if self._tokens is not None and self._tokens.access == access:
+                self._tokens = None
+
+    def sign_out(self) -> None:
+        """End the session, as who leaves a screen does."""
+        with self._lock:
+            tokens, self._tokens = self._tokens, None
+        if tokens is not None:
+            with _client() as http:
+                form = {"client_id": self._client_id, "refresh_token": tokens.refresh}
+                http.post(f"{_endpoint(*self._where)}/logout", data=form)
+
     def _renew(self, tokens: Tokens | None) -> Tokens:
         if tokens is not None:
             try:
