@@ -47,8 +47,10 @@ class Timing:
 
 
 class Desk:
-    """One person at one campus. `token` gives a bearer token that still lasts; who can sign on anew gives `forget`, told
-    of a token that is refused because another sign-on has ended its session."""
+    """One person at one campus. `token` gives a bearer token that still lasts.
+
+    Who can sign on anew gives `forget`, which is told of a token refused because another sign-on ended its session.
+    """
 
     def __init__(
         self,
