@@ -8,13 +8,10 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.convertors import Convertor
-from starlette.requests import Request
 from starlette.routing import BaseRoute, Match, compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.function import FunctionApp
-from shared.http import problem_response
-from shared.telemetry import accept_trace
 
 
 class Api(FastAPI):
@@ -72,11 +69,8 @@ class Api(FastAPI):
             found, known = route.matches(scope)
             if found is Match.FULL:
                 scope.update(app=self, **known)
-                try:
-                    await route.handle(scope, receive, send)
-                except Exception as error:
-                    trace = accept_trace(Request(scope).headers.get("traceparent"))
-                    await problem_response(error, trace)(scope, receive, send)
+                scope["starlette.exception_handlers"] = (self.exception_handlers, {})
+                await route.handle(scope, receive, send)
                 return
         await super().__call__(scope, receive, send)
 

@@ -28,13 +28,11 @@ def take(session: Session) -> bool:
 
 def silent(hospital: Hospital, timeouts: Timeouts, seconds: float) -> bool:
     """Hold a lock and say nothing for so long, half way through a pipeline; whether somebody else got it meanwhile."""
-    others = False
     with hospital.runtime.database.transaction(WHO, timeouts) as session:
         assert take(session)
         time.sleep(seconds)
         with hospital.runtime.database.transaction(WHO) as somebody:
-            others = take(somebody)
-    return others
+            return take(somebody)
 
 
 def test_what_it_held_is_let_go_and_it_is_told(hospital: Hospital) -> None:

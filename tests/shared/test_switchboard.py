@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.testclient import TestClient
 
-from shared.switchboard import Api
+from shared.application import build
 from tests.support.hospital import Hospital, cloned_hospital
 
 
@@ -40,12 +40,11 @@ def test_a_method_nobody_serves_is_refused_as_ever(hospital: Hospital) -> None:
     assert (refused.status_code, refused.json()["code"]) == (405, "method_not_allowed")
 
 
-def test_what_breaks_at_an_own_address_is_a_problem_that_says_nothing_inside() -> None:
+def test_what_breaks_at_an_own_address_is_a_problem_that_says_nothing_inside(hospital: Hospital) -> None:
     async def broken(_: Request) -> Response:
         raise ValueError("a patient's name")
 
-    api = Api(docs_url=None, redoc_url=None, openapi_url=None)
-    api.connect([])
+    api = build([], hospital.runtime)
     api.add_route("/broken", broken)
     answer = TestClient(api, raise_server_exceptions=False).get("/broken")
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
