@@ -22,6 +22,7 @@ from typing import Any
 from infra.cluster import operands, volumes
 from infra.cluster.kubernetes import ClusterError, get, kubectl, node_address, until
 from infra.his.manifests import data_parts, nats
+from infra.his.manifests.document import parsed
 from infra.his.manifests.eventing import BROKER, CHANNEL
 from infra.his.manifests.names import DATA, EVENTING, NAMESPACE
 from infra.local import credentials
@@ -99,13 +100,8 @@ def release(known: dict[str, str] | None = None) -> str:
         for name in ("jetstream-controller", "jetstream-dispatcher")
     }
     source = operands.go_source(CHANNEL_MODULE, CHANNEL_VERSION) / "config" / "jetstream"
-    objects = [
-        one
-        for path in sorted(source.glob("*.yaml"))
-        for one in yaml.safe_load_all(path.read_text(encoding="utf-8"))
-        if one
-    ]
-    return str(yaml.safe_dump_all(narrowed(objects, named), sort_keys=False))
+    found = [one for path in sorted(source.glob("*.yaml")) for one in parsed(path.read_text(encoding="utf-8"))]
+    return str(yaml.safe_dump_all(narrowed(found, named), sort_keys=False))
 
 
 def narrowed(objects: list[dict[str, Any]], named: dict[str, str]) -> list[dict[str, Any]]:
@@ -255,9 +251,7 @@ def leave() -> None:
 
 def uninstall(known: dict[str, str]) -> None:
     """Take Knative's channel out after `leave`; its definition stays, as Helm would let it."""
-    import yaml
-
-    others = [one for one in yaml.safe_load_all(release(known)) if one["kind"] != "CustomResourceDefinition"]
+    others = [one for one in parsed(release(known)) if one["kind"] != "CustomResourceDefinition"]
     listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": others})
     kubectl("delete", "--ignore-not-found", "--wait", "--timeout=120s", "-f", "-", given=listed)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.cluster.kubernetes import ClusterError, kubectl
+from infra.his.manifests.document import parsed
 from infra.his.manifests.names import PART_OF
 
 _DEFINITION = "CustomResourceDefinition"
@@ -25,11 +26,9 @@ def make(out: Path, name: str, source: Path) -> Path:
 
     Raises ClusterError for a file without objects.
     """
-    import yaml  # type: ignore[import-untyped]
-
     text = kubectl("kustomize", str(source)) if source.is_dir() else source.read_text(encoding="utf-8")
     # Our own namespaces are Terraform's, with their protection; a chart that held one too would be refused.
-    objects = [item for one in yaml.safe_load_all(text) if one for item in _items(one) if not _ours(item)]
+    objects = [item for one in parsed(text) for item in _items(one) if not _ours(item)]
     if not objects:
         raise ClusterError(f"{source} holds no objects")
     folder = out / name

@@ -23,6 +23,7 @@ from infra.cluster import broker, data, operands, volumes, where
 from infra.cluster.kubernetes import ClusterError, get, kubectl, node_address, until
 from infra.cluster.operands import OPERATOR, OPERATOR_VERSION
 from infra.cluster.where import PRIMARY, addresses
+from infra.his.manifests.document import parsed
 from infra.his.manifests.names import DATA
 from infra.local import credentials
 from infra.local.keycloak import VERSION, Keycloak
@@ -216,10 +217,7 @@ def give_secrets(state: Path = data.STATE) -> None:
 
 def apply_data(folder: Path, *kinds: str) -> None:
     """Apply what kustomize makes of infra/k8s/data and the lab's component, or only the kinds that are named."""
-    import yaml  # type: ignore[import-untyped]
-
-    objects = [one for one in yaml.safe_load_all(kubectl("kustomize", str(folder))) if one]
-    chosen = [one for one in objects if not kinds or one["kind"] in kinds]
+    chosen = [one for one in parsed(kubectl("kustomize", str(folder))) if not kinds or one["kind"] in kinds]
     kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", given=_list(chosen))
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from infra.his.manifests.document import parsed
 from shared.settings import REPOSITORY
 
 HOME = REPOSITORY / "infra" / "k8s" / "schemas"
@@ -96,10 +97,8 @@ def _references(schema: Any) -> Iterator[str]:
 
 
 def _custom(path: Path) -> Iterator[tuple[str, Any]]:
-    import yaml  # type: ignore[import-untyped]
-
-    for document in yaml.safe_load_all(path.read_text(encoding="utf-8")):
-        if document and document["kind"] == "CustomResourceDefinition":
+    for document in parsed(path.read_text(encoding="utf-8")):
+        if document["kind"] == "CustomResourceDefinition":
             for version in document["spec"]["versions"]:
                 if version["served"]:
                     name = f"{document['spec']['group']}/{version['name']}/{document['spec']['names']['kind']}"

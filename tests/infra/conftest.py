@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from infra.his.manifests.document import parsed
 from infra.his.manifests.overlays import overlays
 from shared.settings import REPOSITORY
 
@@ -17,7 +17,7 @@ Manifest = dict[str, Any]
 
 
 def documents(path: Path) -> list[Manifest]:
-    return [one for one in yaml.safe_load_all(path.read_text(encoding="utf-8")) if one]
+    return parsed(path.read_text(encoding="utf-8"))
 
 
 def written() -> Iterator[tuple[str, Manifest]]:
@@ -39,5 +39,5 @@ def rendered() -> dict[str, list[Manifest]]:
         done = subprocess.run(
             [program, "kustomize", str(K8S / "overlays" / overlay.name)], capture_output=True, text=True, check=True
         )
-        found[overlay.name] = [one for one in yaml.safe_load_all(done.stdout) if one]
+        found[overlay.name] = parsed(done.stdout)
     return found

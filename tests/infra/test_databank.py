@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from infra.cluster import operands
 from infra.cluster.where import addresses
 from infra.his.manifests import nats
+from infra.his.manifests.document import parsed
 from tests.infra.conftest import K8S, Manifest, documents
 from tests.infra.objects import of_kind
 
@@ -49,7 +49,7 @@ def rendered(folder: Path, *components: str) -> dict[NAMED, Manifest]:
     }
     (folder / "kustomization.yaml").write_text(json.dumps(kustomization), encoding="utf-8")
     done = subprocess.run([program, "kustomize", str(folder)], capture_output=True, text=True, check=True)
-    return {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(done.stdout) if one}
+    return {(one["kind"], one["metadata"]["name"]): one for one in parsed(done.stdout)}
 
 
 def differences(one: Any, other: Any, path: str = "") -> set[str]:

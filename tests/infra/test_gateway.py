@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 import pytest
-import yaml
 
 from functions.registry import all_apps
+from infra.his.manifests.document import parsed
 from infra.his.manifests.groups import groups, single
 from infra.his.manifests.overlays import Overlay, overlays
 from shared.problems import Problem
@@ -17,7 +17,7 @@ OVERLAYS = pytest.mark.parametrize("overlay", overlays(), ids=[one.name for one 
 
 def configuration(overlay: Overlay) -> dict[str, Any]:
     path = K8S / "overlays" / overlay.name / "envoy.yaml"
-    found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    (found,) = parsed(path.read_text(encoding="utf-8"))
     return found
 
 

@@ -34,6 +34,13 @@ def text(documents: Iterable[Manifest]) -> str:
     return HEADER + "---\n".join(bodies)
 
 
+def parsed(text: str) -> list[Manifest]:
+    """The documents of a YAML text, without empty ones; libyaml reads it, ten times as fast as Python does."""
+    import yaml
+
+    return [one for one in yaml.load_all(text, yaml.CSafeLoader) if one]
+
+
 def kustomization(resources: Sequence[str], **more: Any) -> str:
     """A kustomization of these resources."""
     head = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
