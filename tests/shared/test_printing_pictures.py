@@ -149,3 +149,9 @@ def test_pages_that_come_or_go_are_seen() -> None:
     assert worst([page, page], [page]) == 255.0
     assert worst([], []) == 255.0
     assert difference(page, page.crop((0, 0, page.width, page.height - 4))) == 255.0
+
+
+@pytest.mark.parametrize(("form", "version"), SHIPPED)
+def test_no_form_names_a_font(form: str, version: int) -> None:
+    """Paper looks alike wherever it is printed: the house's font is the only one the image carries."""
+    assert "font-family" not in shipped(form, version).css

@@ -108,7 +108,11 @@ class Hospital:
         self.api: FastAPI = build(self.apps, self.runtime)
         # Entered, it keeps one event loop for all requests instead of making one for each: half their time.
         self.client = TestClient(self.api, raise_server_exceptions=False).__enter__()
-        self._owner = psycopg.connect(server.superuser_dsn(database), autocommit=True, row_factory=dict_row)
+        # Counting three hundred small tables is no work to share out: starting the workers would cost most of the time.
+        alone = "-c max_parallel_workers_per_gather=0"
+        self._owner = psycopg.connect(
+            server.superuser_dsn(database), autocommit=True, row_factory=dict_row, options=alone
+        )
 
     # -- people
 
