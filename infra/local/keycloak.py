@@ -52,6 +52,19 @@ _JAVA_OPTIONS = (
     "-Dquarkus.datasource.jdbc.foreground-validation-interval=1S",
 )
 
+# Tests sign hundreds of people on, once each: the optimising compiler and hashes that withstand thieves would cost more
+# than all the rest.
+_FAST_JAVA_OPTIONS = (
+    "-XX:Tier4InvocationThreshold=20000",
+    "-XX:Tier4MinInvocationThreshold=2400",
+    "-XX:Tier4CompileThreshold=60000",
+    "-XX:Tier4BackEdgeThreshold=160000",
+)
+_FAST_OPTIONS = (
+    "--spi-password-hashing--argon2--iterations=1",
+    "--spi-password-hashing--argon2--memory=256",
+)
+
 _STEERING = ("HIS_", "KC_", "JAVA_", "JDK_", "QUARKUS_")
 
 
@@ -62,15 +75,17 @@ class KeycloakError(Exception):
 class Keycloak(Server):
     """One Keycloak server under `<state_dir>/keycloak`, its data in the database `keycloak`.
 
-    Without `database_port` it uses the PostgreSQL that runs in the same state folder.
+    Without `database_port` it uses the PostgreSQL that runs in the same state folder. `fast` gives up strong hashes of
+    passwords and speed in the long run (tests).
     """
 
     name = "keycloak"
     patience = 180.0
     admin_user = "admin"
 
-    def __init__(self, state_dir: Path, port: int, database_port: int | None = None) -> None:
+    def __init__(self, state_dir: Path, port: int, database_port: int | None = None, *, fast: bool = False) -> None:
         super().__init__(state_dir, port)
+        self.fast = fast
         self._database_port = database_port
         self.distribution = self.home / f"keycloak-{VERSION}"
 
@@ -129,8 +144,10 @@ class Keycloak(Server):
             "--db-pool-initial-size=2",
             "--db-pool-max-size=15",
             f"--spi-password-policy--password-blacklist--blacklists-path={self.home / 'known-passwords'}",
+            *(_FAST_OPTIONS if self.fast else ()),
         )
-        java = [*_java_line(self.distribution), "-Dkc.config.built=true", *_main_class(self.distribution)]
+        fast = _FAST_JAVA_OPTIONS if self.fast else ()
+        java = [*_java_line(self.distribution), *fast, "-Dkc.config.built=true", *_main_class(self.distribution)]
         return [*java, "start", *options]
 
     # -- inside

@@ -100,7 +100,7 @@ def _stores() -> dict[str, Storage]:
 def keycloak() -> Keycloak:
     """The Keycloak of the run, running on the run's PostgreSQL; no realm of ours yet."""
     database = postgres()
-    server = Keycloak(STATE, port_of("keycloak"), database.port)
+    server = Keycloak(STATE, port_of("keycloak"), database.port, fast=True)
     server.start()
     return server
 
@@ -125,7 +125,7 @@ class Run:
 
 def stop_all() -> None:
     """End every server of the tests."""
-    for server in (Keycloak(STATE, port_of("keycloak")), *_stores().values()):
+    for server in (Keycloak(STATE, port_of("keycloak"), fast=True), *_stores().values()):
         if server.home.exists():
             server.stop()
     for store in _stores().values():
