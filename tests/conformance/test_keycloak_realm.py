@@ -131,6 +131,20 @@ def test_a_client_made_by_hand_is_shut(realm):
     realm.admin.delete_client(realm.admin.get_client_id("backdoor"))
 
 
+def test_a_change_of_the_declaration_leaves_people_to_the_comparison(realm):
+    admin, person = realm.admin, realm.person()
+    client = admin.get_client_id("his")
+    role = admin.get_client_role(client, "patients.index.read")
+    admin.assign_client_role(str(person.staff_id), client, [role])
+    wider = replace(realm.declaration, campuses=("hq", "mch", "people"))
+    changed = provision(admin, wider, people=False)
+    assert "group /people" in changed.created
+    assert changed.removed == []
+    compared = realm.provision(wider)
+    assert compared.drift == (f"client role patients.index.read of {person.username}",)
+    realm.provision()
+
+
 @pytest.mark.case("41", 4)
 def test_nobody_of_the_realm_may_administer_it(realm):
     admin, person = realm.admin, realm.person()

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -64,6 +65,7 @@ def renewed(world: World, secrets: set[str], gateway: Caller, wechat: WeChatLogi
         one = patient(world, secrets, gateway, wechat, openid)
         if one.get(f"{SSO}/my/persons").status_code == 200:
             return one
+        time.sleep(0.1)
     raise AssertionError(f"no token is accepted: {one.get(f'{SSO}/my/persons').text}")
 
 

@@ -242,6 +242,7 @@ class World:
             one = self.caller(self.sign_on(staff_id, **more)["access_token"], campus)
             if one.get("/api/platform/permissions/my/rights").status_code != 401:
                 return one
+            time.sleep(0.1)
         raise AssertionError("no token is accepted")
 
     def caller(self, access_token: str, campus: str = "hq") -> Caller:

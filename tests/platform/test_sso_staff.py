@@ -9,6 +9,7 @@ import pytest
 from functions.platform.sso import directory
 from functions.platform.sso.problems import RealmOutOfReach
 from functions.platform.sso.service import sessions
+from shared.identity import keycloak_admin
 from shared.identity.keycloak_admin import call
 from shared.identity.problems import SubjectDenied
 from shared.schemas import SHANGHAI
@@ -34,6 +35,20 @@ def test_an_account_follows_the_post_and_carries_what_was_published(world: World
     client = world.admin.get_client_id("his")
     composites = world.admin.get_composite_client_roles_of_role(client, "post:schedule_clerk")
     assert "patients.index.read" in {role["name"] for role in composites}
+
+
+def test_the_door_is_opened_once_for_many_and_anew_after_a_fault(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, connect_directory = [], keycloak_admin.connect_directory
+    monkeypatch.setattr(keycloak_admin, "connect_directory", lambda *how: opened.append(how) or connect_directory(*how))
+    person = world.person("registrar")
+    for _ in range(3):
+        directory.Directory().account_of(world.username(person))
+    assert opened == []
+    for _ in range(2):
+        with pytest.raises(RealmOutOfReach):
+            directory.Directory().keep_proofs(str(uuid4()), [])
+    assert directory.Directory().account_of(world.username(person)) == str(person)
+    assert 1 <= len(opened) <= 3
 
 
 def test_who_joins_during_the_comparison_is_no_stranger(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

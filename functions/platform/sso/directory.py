@@ -18,10 +18,17 @@ from shared.identity.realm import RealmDeclaration
 from shared.settings import Settings, settings
 
 if TYPE_CHECKING:
+    from keycloak import KeycloakAdmin
+
     from shared.identity.keycloak_admin import Report
     from shared.identity.sessions import OpenedSession, RunningSession
 
 T = TypeVar("T")
+
+_idle: "dict[tuple[str, ...], list[KeycloakAdmin]]" = {}
+"""Connections nobody uses, by whom they were opened as: signed on already, with an open socket. Opening one costs
+40 ms of a processor and a sign-on, most of what changing over at a workstation would take."""
+_MAX_IDLE = 4
 
 EMERGENCY = "emergency-"
 """User names of the sealed accounts begin with it; no staff number does (a hyphen is not allowed there)."""
@@ -65,26 +72,24 @@ def available() -> bool:
 
 
 class Directory:
-    """One connection. Whatever the server or the network throws is RealmOutOfReach."""
+    """A connection for the time of each call. Whatever the server or the network throws is RealmOutOfReach."""
+
+    _admin: "KeycloakAdmin"
 
     def __init__(self) -> None:
         if not available():
             raise RealmOutOfReach("本进程没有认证服务的管理权限，变更已记录，稍后由认证功能同步。")
-        from shared.identity.keycloak_admin import connect, connect_directory
-
-        own = secret()
-        self._admin = connect_directory(configuration(), own) if own else connect(configuration())
 
     def exists(self) -> bool:
         """Whether the realm has been made at all."""
         name = configuration().keycloak_realm
         return self._call(lambda: any(realm["realm"] == name for realm in self._admin.get_realms()))
 
-    def provision(self, declaration: RealmDeclaration) -> "Report":
-        """Make the realm what is declared."""
+    def provision(self, declaration: RealmDeclaration, *, people: bool) -> "Report":
+        """Make the realm what is declared; with `people`, also take back what they were given by hand."""
         from shared.identity.provisioning import provision
 
-        return self._call(lambda: provision(self._admin, declaration))
+        return self._call(lambda: provision(self._admin, declaration, people=people))
 
     def keep_signing_keys(self, now: datetime) -> "Report":
         """Make and retire signing keys in their time; take out strange ones."""
@@ -229,9 +234,19 @@ class Directory:
         self._call(lambda: seal_emergency(self._admin, f"{EMERGENCY}{campus}"))
 
     def _call(self, do: Callable[[], T]) -> T:
-        from shared.identity.keycloak_admin import FAILURES
+        from shared.identity.keycloak_admin import FAILURES, connect, connect_directory
 
+        at, own = configuration(), secret()
+        key = (at.keycloak_url, at.keycloak_realm, own or at.keycloak_admin_password)
+        idle = _idle.setdefault(key, [])
         try:
-            return do()
-        except FAILURES as error:
+            self._admin = idle.pop()
+        except IndexError:
+            self._admin = connect_directory(at, own) if own else connect(at)
+        try:
+            done = do()
+        except FAILURES as error:  # of this connection nobody knows what it is good for
             raise RealmOutOfReach("认证服务暂时没有应答，变更已记录，恢复后自动同步。") from error
+        if len(idle) < _MAX_IDLE:
+            idle.append(self._admin)
+        return done

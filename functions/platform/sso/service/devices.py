@@ -209,7 +209,7 @@ def _secret(steps: Steps, client_id: str) -> str | None:
     """Tell the realm now, so that the secret can be handed over; None while it is out of reach."""
     try:
         door = directory.Directory()
-        door.provision(steps.step(declaration))
+        door.provision(steps.step(declaration), people=False)
         return door.secret_of(client_id)
     except (RealmOutOfReach, KeyError):
         return None

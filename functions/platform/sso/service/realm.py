@@ -193,7 +193,7 @@ def reconcile(steps: Steps, run_id: UUID) -> None:
             )
         )
         door = directory.Directory()
-        realm = door.provision(wanted)
+        realm = door.provision(wanted, people=True)
         keys = door.keep_signing_keys(steps.clock())
         # The comparison reads the accounts before it changes one, so that a line names what was found.
         everybody, accounts = kept_up(lambda: steps.step(people), door.keep_staff)
@@ -237,7 +237,7 @@ def _carry_out(steps: Steps, taken: Sequence[IdentityChange]) -> None:
     door = directory.Directory()
     if any(row.kind == "realm" for row in taken):
         before = steps.step(declaration)
-        door.provision(before)
+        door.provision(before, people=False)
         losers = [
             UUID(row.cause.partition(":")[2])
             for row in taken
@@ -277,7 +277,7 @@ def _keep_staff(steps: Steps, door: directory.Directory, some: Sequence[StaffAcc
             return door.keep_staff(some)
     except ValueError:
         log.info("accounts of groups the realm does not know yet")
-    door.provision(steps.step(declaration))
+    door.provision(steps.step(declaration), people=False)
     return door.keep_staff(some)
 
 
