@@ -18,17 +18,10 @@ from shared.identity.realm import RealmDeclaration
 from shared.settings import Settings, settings
 
 if TYPE_CHECKING:
-    from keycloak import KeycloakAdmin
-
     from shared.identity.keycloak_admin import Report
     from shared.identity.sessions import OpenedSession, RunningSession
 
 T = TypeVar("T")
-
-_idle: "dict[tuple[str, ...], list[KeycloakAdmin]]" = {}
-"""Connections nobody uses, by whom they were opened as: signed on already, with an open socket. Opening one costs
-40 ms of a processor and a sign-on, most of what changing over at a workstation would take."""
-_MAX_IDLE = 4
 
 EMERGENCY = "emergency-"
 """User names of the sealed accounts begin with it; no staff number does (a hyphen is not allowed there)."""
@@ -73,8 +66,6 @@ def available() -> bool:
 
 class Directory:
     """A connection for the time of each call. Whatever the server or the network throws is RealmOutOfReach."""
-
-    _admin: "KeycloakAdmin"
 
     def __init__(self) -> None:
         if not available():
@@ -234,19 +225,10 @@ class Directory:
         self._call(lambda: seal_emergency(self._admin, f"{EMERGENCY}{campus}"))
 
     def _call(self, do: Callable[[], T]) -> T:
-        from shared.identity.keycloak_admin import FAILURES, connect, connect_directory
+        from shared.identity.keycloak_admin import FAILURES, borrowed
 
-        at, own = configuration(), secret()
-        key = (at.keycloak_url, at.keycloak_realm, own or at.keycloak_admin_password)
-        idle = _idle.setdefault(key, [])
         try:
-            self._admin = idle.pop()
-        except IndexError:
-            self._admin = connect_directory(at, own) if own else connect(at)
-        try:
-            done = do()
-        except FAILURES as error:  # of this connection nobody knows what it is good for
+            with borrowed(configuration(), secret()) as self._admin:
+                return do()
+        except FAILURES as error:
             raise RealmOutOfReach("认证服务暂时没有应答，变更已记录，恢复后自动同步。") from error
-        if len(idle) < _MAX_IDLE:
-            idle.append(self._admin)
-        return done
