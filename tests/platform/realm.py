@@ -235,6 +235,18 @@ class World:
     def sign_on(self, staff_id: UUID, **more: Any) -> dict[str, Any]:
         return self.browser().sign_on(self.username(staff_id), **more)
 
+    def guess_wrong(self, staff_id: UUID, times: int = 5) -> None:
+        """Wrong passwords one after another, as somebody types them: the realm counts each after its answer."""
+
+        def counted() -> int:
+            return int(self.admin.get_bruteforce_detection_status(str(staff_id))["numFailures"])
+
+        before = counted()
+        for tries in range(1, times + 1):
+            with pytest.raises(Refused):
+                self.sign_on(staff_id, password="wrong")
+            assert until(lambda wanted=before + tries: counted() == wanted, 20.0), "not counted"
+
     def signed_on(self, staff_id: UUID, campus: str = "hq", **more: Any) -> Caller:
         """Sign on until the token is accepted: one of the very second in which a right was withdrawn is not."""
         for _ in range(20):

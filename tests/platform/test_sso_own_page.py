@@ -186,9 +186,7 @@ def test_a_security_key_with_its_pin_opens_the_way_to_another_password(world: Wo
     told = onward(browser, key.bind(browser, page))
     assert "安全密钥已登记" in told.text, told.text[:2000]
     me = world.caller(world.sign_on(person)["access_token"])
-    for _ in range(5):
-        with pytest.raises(Refused):
-            world.sign_on(person, password="wrong")
+    world.guess_wrong(person)
     assert locked_out(world, person)
     world.admin.clear_bruteforce_attempts_for_user(str(person))
     other = world.browser()

@@ -288,9 +288,7 @@ def test_sessions_are_seen_and_ended_by_security(world: World) -> None:
 
 def test_what_the_realm_reports_is_kept_and_attacks_are_raised(world: World) -> None:
     person = world.person("registrar")
-    for _ in range(5):
-        with pytest.raises(Refused):
-            world.sign_on(person, password="wrong")
+    world.guess_wrong(person)
     with pytest.raises(Refused):
         world.sign_on(person)
     world.hospital.execute("DELETE FROM kernel.outbox")
