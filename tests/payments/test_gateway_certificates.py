@@ -1,5 +1,6 @@
 """WeChat's platform certificates fetched by themselves: the first, an exchange in mid-traffic, what is not believed."""
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -166,8 +167,11 @@ def test_an_exchange_in_mid_traffic_asks_for_the_list_once(town: Town) -> None:
     waiting = town.start("7.00")
     old, new = wechat(town).key, wechat(town).rotate_key()
     orders = len(wechat(town).calls)
+    whole = town.outside
+    town.outside = replace(whole, wait=time.sleep)
     with ThreadPoolExecutor(4) as pool:
         started = list(pool.map(lambda amount: town.start(f"{amount}.00"), range(1, 9)))
+    town.outside = whole
     placed = [number for _, kind, number in wechat(town).calls[orders:] if kind == "order"]
     assert sorted(placed) == sorted(payment.order_no for payment in started), "no order was sent twice"
     assert fetches(town) == 2, "the first of them fetched the list for all"
