@@ -37,7 +37,7 @@ def provision(admin: KeycloakAdmin, declaration: RealmDeclaration, *, people: bo
     change of the declaration need not wait."""
     exists = _realm_exists(admin, declaration.realm)
     former = admin.get_current_realm()
-    run = _Run(admin, declaration, people=people, peopled=exists)
+    run = _Run(admin, declaration, people=people and exists)
     if not exists:
         admin.create_realm(declared.settings(declaration))
         run.report.created.append(f"realm {declaration.realm}")
@@ -69,12 +69,10 @@ def _differs(wanted: Any, actual: Any) -> bool:
 
 
 class _Run:
-    """One run over one realm. `_state` is the realm's own export; `people`: look for what they were given by hand;
-    `peopled`: somebody may hold a role of ours."""
+    """One run over one realm. `_state` is the realm's own export; `people`: look for what they were given by hand."""
 
-    def __init__(self, admin: KeycloakAdmin, declaration: RealmDeclaration, *, people: bool, peopled: bool) -> None:
+    def __init__(self, admin: KeycloakAdmin, declaration: RealmDeclaration, *, people: bool) -> None:
         self.people = people
-        self.peopled = peopled
         self.admin = admin
         self.declaration = declaration
         self.report = Report()
@@ -96,8 +94,7 @@ class _Run:
         self._strange_roles()
         if self.people:
             self._administrators()
-            if self.peopled:
-                self._direct_roles()
+            self._direct_roles()
         if attributes.get(_FINGERPRINT) == fingerprint:
             self.report.drift = tuple(self.report.changes)
         else:  # written last: a run that broke off is no drift

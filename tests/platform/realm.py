@@ -235,17 +235,21 @@ class World:
     def sign_on(self, staff_id: UUID, **more: Any) -> dict[str, Any]:
         return self.browser().sign_on(self.username(staff_id), **more)
 
-    def guess_wrong(self, staff_id: UUID, times: int = 5) -> None:
-        """Wrong passwords one after another, as somebody types them: the realm counts each after its answer."""
+    def guesses(self, staff_id: UUID) -> dict[str, Any]:
+        """What the realm knows of wrong passwords: numFailures, and disabled once they have locked the account."""
+        found: dict[str, Any] = self.admin.get_bruteforce_detection_status(str(staff_id))
+        return found
 
-        def counted() -> int:
-            return int(self.admin.get_bruteforce_detection_status(str(staff_id))["numFailures"])
-
-        before = counted()
-        for tries in range(1, times + 1):
+    def guess_wrong(self, staff_id: UUID) -> None:
+        """Five wrong passwords as somebody types them: the realm counts each after its answer."""
+        for tries in range(1, 6):
             with pytest.raises(Refused):
                 self.sign_on(staff_id, password="wrong")
-            assert until(lambda wanted=before + tries: counted() == wanted, 20.0), "not counted"
+            assert until(lambda tries=tries: self.guesses(staff_id)["numFailures"] == tries, 20.0), "not counted"
+
+    def is_locked_out(self, staff_id: UUID) -> bool:
+        """Whether wrong passwords have locked an account; a busy realm counts them a moment later."""
+        return until(lambda: bool(self.guesses(staff_id)["disabled"]), 20.0)
 
     def signed_on(self, staff_id: UUID, campus: str = "hq", **more: Any) -> Caller:
         """Sign on until the token is accepted: one of the very second in which a right was withdrawn is not."""
@@ -309,8 +313,3 @@ def opened_world(
             patch.undo()
             admin.change_current_realm("master")
             admin.delete_realm(settings.keycloak_realm)
-
-
-def locked_out(world: World, person: UUID) -> bool:
-    """Whether wrong passwords have locked an account; the realm counts them one by one after its answers."""
-    return until(lambda: bool(world.admin.get_bruteforce_detection_status(str(person))["disabled"]), 20.0)

@@ -18,7 +18,7 @@ from tests.platform.authority import Authority, Key, Sm2Authority, base64_of, pe
 from tests.platform.beyond import SSO, enrolled
 from tests.platform.beyond import signed_on as device_on
 from tests.platform.conftest import BASE, ok, refused
-from tests.platform.realm import PASSWORD, Totp, World, locked_out, opened_world
+from tests.platform.realm import PASSWORD, Totp, World, opened_world
 from tests.support.hospital import Caller
 
 ASK, SIGN_ON = f"{SSO}/certificate-challenges", f"{SSO}/certificate-sign-ons"
@@ -184,7 +184,7 @@ def test_a_wrong_password_opens_nothing_and_counts_towards_the_lock(
         assert refused(answer, 401, "certificate_refused")["cause"] == "password"
     assert sessions_at(world, own) == []
     assert failures(world, person) == ["password"] * 5
-    assert locked_out(world, person)
+    assert world.is_locked_out(person)
     assert (
         refused(own.post(SIGN_ON, signed(own, key, password=PASSWORD)), 401, "certificate_refused")["cause"]
         == "password"

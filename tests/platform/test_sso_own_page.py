@@ -19,7 +19,7 @@ from tests.platform.cas import Program as CasProgram
 from tests.platform.cas import fronted_world
 from tests.platform.conftest import BASE, ok, refused
 from tests.platform.own_page import PAGE, onward, opened, submitted, typed
-from tests.platform.realm import PASSWORD, Browser, Refused, World, action_of, locked_out
+from tests.platform.realm import PASSWORD, Browser, Refused, World, action_of
 from tests.platform.saml import Program as SamlProgram
 
 CHOSEN, LONG = "Wo-de-mima-2026", "Wo-de-chang-mima-2026"
@@ -80,7 +80,7 @@ def test_a_password_of_180_days_opens_no_program_until_another_is_set_at_our_pag
     aged(world, person, 181)
     for _ in range(6):  # more often than wrong passwords are forgiven
         assert into(world, world.browser(), partner, name) == "our page"
-    assert world.admin.get_bruteforce_detection_status(str(person))["numFailures"] == 0
+    assert world.guesses(person)["numFailures"] == 0
     mine = world.browser()
     me = world.caller(mine.sign_on(name)["access_token"])
     page, _ = mine.authorise(partner["client_id"], redirect=BACK)
@@ -187,7 +187,7 @@ def test_a_security_key_with_its_pin_opens_the_way_to_another_password(world: Wo
     assert "安全密钥已登记" in told.text, told.text[:2000]
     me = world.caller(world.sign_on(person)["access_token"])
     world.guess_wrong(person)
-    assert locked_out(world, person)
+    assert world.is_locked_out(person)
     world.admin.clear_bruteforce_attempts_for_user(str(person))
     other = world.browser()
     asked = onward(other, other.ask("GET", f"{here}/by-key"))

@@ -22,7 +22,7 @@ from shared.identity.known_passwords import is_known
 from shared.identity.realm import RESET_CLIENT
 from tests.platform.beyond import SSO, enrolled, signed_on
 from tests.platform.conftest import BASE, ok, refused
-from tests.platform.realm import PASSWORD, Refused, Totp, World, action_of, locked_out
+from tests.platform.realm import PASSWORD, Refused, Totp, World, action_of
 from tests.support.hospital import Caller
 
 PATH = f"{SSO}/password-resets"
@@ -123,7 +123,7 @@ def test_guesses_are_counted_for_names_there_are_and_names_there_are_not(world: 
         refused(answer, 429, "reset_throttled")
         assert answer.headers["retry-after"] == "3600"
     refused(here.post(PATH, body(known.upper(), phone.code())), 429, "reset_throttled")
-    assert locked_out(world, person), "wrong codes lock as wrong passwords do"
+    assert world.is_locked_out(person), "wrong codes lock as wrong passwords do"
     risks = [
         one["data"] for one in world.hospital.events("login_risk_found") if one["data"]["cause"] == "reset_guessing"
     ]
